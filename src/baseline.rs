@@ -1,0 +1,103 @@
+//! Reference inputs x' for methods that compare with one.
+
+use crate::preprocess::PreprocessConfig;
+
+/// A reference input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Baseline {
+    /// The data set's mean colour: zeros after normalisation.
+    Mean,
+    /// Black pixels.
+    Black,
+    /// White pixels.
+    White,
+    /// The input blurred by a Gaussian.
+    Blur {
+        /// Standard deviation in input pixels.
+        sigma: f64,
+    },
+}
+
+impl Baseline {
+    /// The baselines by id.
+    pub const CHOICES: &'static [&'static str] = &["mean", "black", "white", "blur"];
+
+    /// The baseline of that id; `sigma` serves `blur`.
+    pub fn from_id(id: &str, sigma: f64) -> Option<Self> {
+        match id {
+            "mean" => Some(Self::Mean),
+            "black" => Some(Self::Black),
+            "white" => Some(Self::White),
+            "blur" => Some(Self::Blur { sigma }),
+            _ => None,
+        }
+    }
+
+    /// The reference input for `input`, both `[C, H, W]` as fed to the model.
+    pub fn of(&self, input: &[f32], shape: [usize; 3], config: &PreprocessConfig) -> Vec<f32> {
+        let [channels, h, w] = shape;
+        let flat = |level: f32| {
+            let normalised = config.mean.iter().zip(&config.std).map(|(mean, std)| (level - mean) / std);
+            normalised.cycle().take(channels).flat_map(|v| std::iter::repeat_n(v, h * w)).collect()
+        };
+        match *self {
+            Self::Mean => vec![0.0; input.len()],
+            Self::Black => flat(0.0),
+            Self::White => flat(1.0),
+            Self::Blur { sigma } => input.chunks(h * w).flat_map(|plane| blur(plane, h, w, sigma)).collect(),
+        }
+    }
+}
+
+/// Gaussian blur of one plane, kernel cut at 4 sigma, edges mirrored (d c b a | a b c d), as scipy's `gaussian_filter` does.
+fn blur(plane: &[f32], h: usize, w: usize, sigma: f64) -> Vec<f32> {
+    let radius = (4.0 * sigma + 0.5) as i64;
+    let kernel: Vec<f64> = (-radius..=radius).map(|i| (-0.5 * (i as f64 / sigma).powi(2)).exp()).collect();
+    let sum: f64 = kernel.iter().sum();
+    let mirrored = |i: i64, n: usize| {
+        let n = n as i64;
+        let i = i.rem_euclid(2 * n);
+        i.min(2 * n - 1 - i) as usize
+    };
+    let along = |source: &[f32], length: usize, count: usize, step: usize, skip: usize| {
+        let mut out = vec![0.0f32; source.len()];
+        for line in 0..count {
+            for at in 0..length {
+                let weighted = kernel.iter().zip(-radius..).map(|(k, offset)| {
+                    k * f64::from(source[line * skip + mirrored(at as i64 + offset, length) * step])
+                });
+                out[line * skip + at * step] = (weighted.sum::<f64>() / sum) as f32;
+            }
+        }
+        out
+    };
+    let rows = along(plane, w, h, 1, w);
+    along(&rows, h, w, w, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blur_matches_a_direct_sum_and_keeps_flat_planes() {
+        let flat = blur(&[3.5; 12], 3, 4, 1.3);
+        assert!(flat.iter().all(|v| (v - 3.5).abs() < 1e-6));
+        // One bright pixel in the middle of 7 x 7, sigma 0.5 (radius 2): the separable kernel itself.
+        let mut plane = [0.0; 49];
+        plane[24] = 1.0;
+        let out = blur(&plane, 7, 7, 0.5);
+        let k: Vec<f64> = (-2..=2).map(|i| (-2.0 * f64::from(i * i)).exp()).collect();
+        let sum: f64 = k.iter().sum();
+        for (y, ky) in k.iter().enumerate() {
+            for (x, kx) in k.iter().enumerate() {
+                let expected = ky * kx / sum / sum;
+                assert!((f64::from(out[(y + 1) * 7 + x + 1]) - expected).abs() < 1e-7);
+            }
+        }
+        // Mirrored edges: the mass of a corner pixel stays inside.
+        let mut corner = [0.0; 49];
+        corner[0] = 1.0;
+        assert!((blur(&corner, 7, 7, 1.0).iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+}

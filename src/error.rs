@@ -1,0 +1,75 @@
+//! What can go wrong, by whose fault it is.
+//!
+//! Every variant has a stable [`code`](Error::code) that callers may match on and a message that says what to do.
+//! Two more codes, `network` and `quota`, belong to the main thread (`pkg/`), which owns all fetching and storing.
+
+use thiserror::Error;
+
+/// Any failure of the core.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Error {
+    // The photo's fault.
+    /// The bytes are no picture, a damaged one, or of a format that is not decoded here.
+    #[error("{0}")]
+    UnsupportedImage(String),
+    /// The picture is larger than the limits in [`crate::photo`].
+    #[error("{0}")]
+    ImageTooLarge(String),
+
+    // The model package's fault.
+    /// `config.json` or the weights are damaged, incomplete, or contradict each other.
+    #[error("{0}")]
+    BadModel(String),
+    /// The package names an architecture that no registered family builds.
+    #[error("{0}")]
+    UnsupportedArchitecture(String),
+
+    // The caller's fault.
+    /// An option is unknown, of the wrong type, or out of range; the message names it.
+    #[error("{0}")]
+    BadOption(String),
+    /// The request is well formed but this method cannot serve this model.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The caller withdrew the request.
+    #[error("the request was aborted")]
+    Aborted,
+
+    // The machine's fault.
+    /// The device asked for does not exist here.
+    #[error("{0}")]
+    DeviceUnavailable(String),
+    /// The device went away while it was in use.
+    #[error("{0}")]
+    DeviceLost(String),
+    /// Memory ran out.
+    #[error("{0}")]
+    OutOfMemory(String),
+
+    // Our fault.
+    /// A defect of Sightline itself.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// The crate's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The stable code, as JavaScript sees it in `SightlineError.code`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnsupportedImage(_) => "unsupported-image",
+            Self::ImageTooLarge(_) => "image-too-large",
+            Self::BadModel(_) => "bad-model",
+            Self::UnsupportedArchitecture(_) => "unsupported-architecture",
+            Self::BadOption(_) => "bad-option",
+            Self::Unsupported(_) => "unsupported",
+            Self::Aborted => "aborted",
+            Self::DeviceUnavailable(_) => "device-unavailable",
+            Self::DeviceLost(_) => "device-lost",
+            Self::OutOfMemory(_) => "out-of-memory",
+            Self::Internal(_) => "internal",
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! # Sightline's core: the architecture page
+//!
+//! Encoded photo bytes become a tensor, a model turns it into logits, a target turns logits into one score, a method turns
+//! (model, input, score) into an **attribution** (raw signed numbers), and only then does rendering (`pkg/render.js`) turn numbers
+//! into a **heatmap** (a picture). Numbers are computed once; rendering never changes them.
+//!
+//! ```text
+//! photo.rs ─► preprocess.rs ─► models/*.rs (stages, Pass) ─► target.rs ─► methods/*.rs ─► explainer.rs ─► wasm.rs ─► pkg/
+//!               package.rs ──────┘                                          baseline.rs, quadrature.rs
+//! ```
+//!
+//! * A model ([`models::Model`]) is a list of **stages** with a single tensor between them. The explainer keeps the tensors at the stage
+//!   boundaries of the current photo, so that another class or another CAM resumes at the boundary before its layer.
+//! * Every operation that a method may care about goes through the **pass** ([`pass::Pass`]): it can tap an activation or an
+//!   attention matrix (and its gradient), replace it, or change the rule of an operation. Burn has no retained gradients; a tap
+//!   becomes the leaf of the autodiff graph, or receives a zero leaf where something before it is tracked already.
+//! * A family's **plan** ([`models::Plan`]) knows every tensor's name and shape before a byte of the weights is read. Packages are
+//!   hostile input: sizes are checked against the plan before anything is allocated.
+//! * Nothing reads back from the device synchronously: [`explainer::Context::read`] awaits.
+//!
+//! ## Adding a method
+//! One file in `src/methods/` with a `SPEC` and a `run` function, one line in [`methods`]. Pickers, option controls, TypeScript ids,
+//! README tables and contract tests come from the registry.
+//!
+//! ## Adding a model family
+//! One file in `src/models/` with a `FAMILY` and a plan, one line in [`models`].
+//!
+//! ## Vocabulary
+//! | use | meaning |
+//! |---|---|
+//! | attribution | raw signed scores, input- or layer-shaped |
+//! | heatmap | the coloured picture of an attribution |
+//! | target, score | what is explained, its scalar; the logit |
+//! | baseline | reference input x' |
+//! | layer, activations, gradients | where a CAM reads |
+//! | completeness, delta | sum(attribution) = F(x) - F(x'), and its residual |
+//!
+//! Axes are N, C, H, W; T tokens; D width; K classes; lower-case h, w for layer grids.
+
+pub mod baseline;
+pub mod error;
+pub mod explainer;
+pub mod layers;
+pub mod methods;
+pub mod models;
+pub mod package;
+pub mod pass;
+pub mod photo;
+pub mod preprocess;
+pub mod quadrature;
+pub mod target;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
+
+pub use error::{Error, Result};
+pub use explainer::Explainer;
+
+/// The crate's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,255 @@
+//! What a forward pass may be asked to do on its way: tap, replace, or follow another rule.
+//!
+//! Models call the pass at every point that has a name (timm's module names) and for every operation that has a rule. Without requests
+//! a pass is the plain forward computation and costs nothing.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Gradients, Tensor, activation};
+
+use crate::error::{Error, Result};
+use crate::layers::{Conv2d, LayerNorm, Linear};
+
+/// A tensor of any rank that a pass hands over: a stage's state, a tapped activation.
+#[derive(Debug, Clone)]
+pub enum Activation {
+    /// `[N, C, h, w]`: feature maps; also attention, `[N, heads, T, T]`.
+    Map(Tensor<4>),
+    /// `[N, T, D]`: tokens.
+    Tokens(Tensor<3>),
+    /// `[N, K]`: logits.
+    Logits(Tensor<2>),
+}
+
+impl Activation {
+    /// The shape, leading axis N.
+    pub fn shape(&self) -> Vec<usize> {
+        match self {
+            Self::Map(t) => t.dims().to_vec(),
+            Self::Tokens(t) => t.dims().to_vec(),
+            Self::Logits(t) => t.dims().to_vec(),
+        }
+    }
+}
+
+/// A tensor rank that can be an [`Activation`].
+pub trait Tappable: Sized {
+    /// Wraps.
+    fn wrap(self) -> Activation;
+    /// Unwraps.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the activation has another rank.
+    fn unwrap(activation: Activation) -> Result<Self>;
+}
+
+macro_rules! tappable {
+    ($($rank:literal $variant:ident),*) => { $(
+        impl Tappable for Tensor<$rank> {
+            fn wrap(self) -> Activation {
+                Activation::$variant(self)
+            }
+            fn unwrap(activation: Activation) -> Result<Self> {
+                match activation {
+                    Activation::$variant(t) => Ok(t),
+                    other => Err(Error::Internal(format!(
+                        "expected a tensor of rank {}, got shape {:?}", $rank, other.shape()
+                    ))),
+                }
+            }
+        }
+    )* };
+}
+tappable!(2 Logits, 3 Tokens, 4 Map);
+
+/// What a tap took.
+#[derive(Debug, Clone)]
+pub struct Tapped {
+    /// The activation, outside any graph.
+    pub value: Activation,
+    leaf: Option<Activation>,
+}
+
+impl Tapped {
+    /// The gradient of the backpropagated score with respect to this activation, same shape; zeros where the score does not
+    /// depend on it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the tap was not asked for a gradient.
+    pub fn gradient(&self, gradients: &Gradients) -> Result<Activation> {
+        fn of<const D: usize>(leaf: &Tensor<D>, gradients: &Gradients) -> Tensor<D> {
+            let gradient = leaf.grad(gradients);
+            gradient.unwrap_or_else(|| leaf.clone().inner().zeros_like())
+        }
+        match &self.leaf {
+            Some(Activation::Map(t)) => Ok(of(t, gradients).wrap()),
+            Some(Activation::Tokens(t)) => Ok(of(t, gradients).wrap()),
+            Some(Activation::Logits(t)) => Ok(of(t, gradients).wrap()),
+            None => Err(Error::Internal("this tap keeps no gradient".into())),
+        }
+    }
+}
+
+/// How the operations with a rule are computed. Every method has the plain computation as its default; relevance methods
+/// override what they change.
+pub trait Rules {
+    /// Convolution, `[N, C, H, W] -> [N, O, h, w]`.
+    fn conv2d(&self, layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+        layer.forward(x)
+    }
+    /// Linear layer on the last axis, `[N, T, D] -> [N, T, O]`.
+    fn linear(&self, layer: &Linear, x: Tensor<3>) -> Tensor<3> {
+        layer.forward(x)
+    }
+    /// Layer norm over the last axis.
+    fn layer_norm(&self, layer: &LayerNorm, x: Tensor<3>) -> Tensor<3> {
+        layer.forward(x)
+    }
+    /// ReLU.
+    fn relu(&self, x: Tensor<4>) -> Tensor<4> {
+        activation::relu(x)
+    }
+    /// ReLU6: min(max(x, 0), 6).
+    fn relu6(&self, x: Tensor<4>) -> Tensor<4> {
+        x.clamp(0.0, 6.0)
+    }
+    /// Exact GELU.
+    fn gelu(&self, x: Tensor<3>) -> Tensor<3> {
+        crate::layers::gelu(x)
+    }
+    /// Mean over space, `[N, C, h, w] -> [N, C]`.
+    fn global_avg_pool(&self, x: Tensor<4>) -> Tensor<2> {
+        x.mean_dims(&[2, 3]).flatten(1, 3)
+    }
+}
+
+/// The plain computation.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Plain;
+impl Rules for Plain {}
+
+type Edit<'a> = Box<dyn Fn(Activation) -> Result<Activation> + 'a>;
+
+/// One forward pass' requests and what they brought.
+pub struct Pass<'a> {
+    wanted: BTreeMap<String, bool>,
+    edits: BTreeMap<String, Edit<'a>>,
+    tapped: BTreeMap<String, Tapped>,
+    rules: &'a dyn Rules,
+}
+
+impl Default for Pass<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'a> Pass<'a> {
+    /// A pass without requests.
+    pub fn new() -> Self {
+        Self { wanted: BTreeMap::new(), edits: BTreeMap::new(), tapped: BTreeMap::new(), rules: &Plain }
+    }
+
+    /// Keeps the activation named `id`.
+    #[must_use]
+    pub fn keep(mut self, id: &str) -> Self {
+        self.wanted.entry(id.to_owned()).or_insert(false);
+        self
+    }
+
+    /// Keeps the activation named `id` and makes its gradient available after the backward pass.
+    #[must_use]
+    pub fn keep_gradient(mut self, id: &str) -> Self {
+        self.wanted.insert(id.to_owned(), true);
+        self
+    }
+
+    /// Puts what `edit` returns (same shape) in place of the activation named `id`.
+    #[must_use]
+    pub fn replace(mut self, id: &str, edit: impl Fn(Activation) -> Result<Activation> + 'a) -> Self {
+        self.edits.insert(id.to_owned(), Box::new(edit));
+        self
+    }
+
+    /// Computes operations by `rules`.
+    #[must_use]
+    pub fn with_rules(mut self, rules: &'a dyn Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// What was kept under `id`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the stages that ran have no point of that name.
+    pub fn tapped(&self, id: &str) -> Result<&Tapped> {
+        self.tapped.get(id).ok_or_else(|| Error::Internal(format!("the pass met no layer {id:?}")))
+    }
+
+    /// A named point: the identity unless something was asked of it.
+    ///
+    /// # Errors
+    /// Those of a replacement.
+    pub fn tap<const D: usize>(&mut self, id: &str, x: Tensor<D>) -> Result<Tensor<D>>
+    where
+        Tensor<D>: Tappable,
+    {
+        let x = match self.edits.get(id) {
+            Some(edit) => {
+                let shape = x.dims();
+                let edited = <Tensor<D> as Tappable>::unwrap(edit(x.wrap())?)?;
+                if edited.dims() != shape {
+                    return Err(Error::Internal(format!(
+                        "the replacement of {id:?} has shape {:?}, expected {shape:?}",
+                        edited.dims()
+                    )));
+                }
+                edited
+            }
+            None => x,
+        };
+        let Some(&gradient) = self.wanted.get(id) else { return Ok(x) };
+        let value = x.clone().inner();
+        let (x, leaf) = if !gradient {
+            (x, None)
+        } else if x.is_tracked() {
+            // `require_grad` panics on a tracked tensor; a zero leaf added to it receives the same gradient.
+            let leaf = value.zeros_like().autodiff().require_grad();
+            (x + leaf.clone(), Some(leaf))
+        } else {
+            let leaf = value.clone().autodiff().require_grad();
+            (leaf.clone(), Some(leaf))
+        };
+        self.tapped.insert(id.to_owned(), Tapped { value: value.wrap(), leaf: leaf.map(Tappable::wrap) });
+        Ok(x)
+    }
+
+    /// Convolution by the pass' rules.
+    pub fn conv2d(&self, layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+        self.rules.conv2d(layer, x)
+    }
+    /// Linear layer on `[N, T, D]` by the pass' rules.
+    pub fn linear(&self, layer: &Linear, x: Tensor<3>) -> Tensor<3> {
+        self.rules.linear(layer, x)
+    }
+    /// Layer norm by the pass' rules.
+    pub fn layer_norm(&self, layer: &LayerNorm, x: Tensor<3>) -> Tensor<3> {
+        self.rules.layer_norm(layer, x)
+    }
+    /// ReLU by the pass' rules.
+    pub fn relu(&self, x: Tensor<4>) -> Tensor<4> {
+        self.rules.relu(x)
+    }
+    /// ReLU6 by the pass' rules.
+    pub fn relu6(&self, x: Tensor<4>) -> Tensor<4> {
+        self.rules.relu6(x)
+    }
+    /// GELU by the pass' rules.
+    pub fn gelu(&self, x: Tensor<3>) -> Tensor<3> {
+        self.rules.gelu(x)
+    }
+    /// Mean over space by the pass' rules.
+    pub fn global_avg_pool(&self, x: Tensor<4>) -> Tensor<2> {
+        self.rules.global_avg_pool(x)
+    }
+}

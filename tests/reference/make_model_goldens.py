@@ -1,0 +1,218 @@
+"""Reference tensors of tiny models of both families, from timm and captum.
+
+usage: python tests/reference/make_model_goldens.py        (from the repository root; versions: requirements.txt)
+
+Writes tests/golden/models/<name>/{config.json, golden.json, golden.safetensors} and, with real weight files,
+tests/golden/packages/<name>/ (the same three and model.safetensors).  All tensors are float32 on disk, except the
+weights of an f16 package.  What each file holds is described in tests/golden/models/README.md, with the hash below.
+
+Weights are not stored for tests/golden/models: they are a function of (seed, tensor name, element index), exact in
+float32, so that any language can make them.  Integers are unsigned and wrap at 64 bits.
+
+    fnv(name)  = FNV-1a 64 of the name's bytes:  h = 0xcbf29ce484222325;  for each byte: h = (h ^ byte) * 0x100000001b3
+    mix(z)     = splitmix64's finaliser:  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;  z = (z ^ z >> 27) * 0x94d049bb133111eb;  z ^ z >> 31
+    h(i)       = mix((seed ^ fnv(name)) + (i + 1) * 0x9e3779b97f4a7c15)     i: row-major element index, from 0
+    v(i)       = float32(h(i) >> 40) / 2^23 - 1                             in [-1, 1), exact
+
+    tensor, by the first rule that fits                              value (float32; one rounding, at the addition, at most)
+    ends in num_batches_tracked                                      0 (int64; not needed)
+    ends in running_var, or in gamma, or 1-D and ends in weight      1 + v / 2
+    ends in running_mean                                             v / 4
+    ends in bias                                                     v / 8
+    is cls_token, reg_token or pos_embed                             v
+    4-D with a second dimension of 1 (depthwise)                     v
+    else (other 2-D and 4-D weights)                                 v / 2^k,  k the smallest integer >= 0 with 6 * 4^k >= fan_in,
+                                                                     fan_in the product of all dimensions but the first
+
+A random ReLU6 net is chaotic: where an activation lies within rounding of a kink, two correct float32 programs differ.
+So each golden takes the first seed at which float32 and float64 agree on every map (1 - cosine < 1e-7).
+"""
+import copy, json, os, shutil
+import numpy as np, torch, timm, captum
+from captum.attr import IntegratedGradients
+from safetensors.torch import save_file
+
+torch.set_num_threads(1)
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'golden')
+M64 = (1 << 64) - 1
+
+
+def fnv(name):
+    h = 0xcbf29ce484222325
+    for b in name.encode():
+        h = (h ^ b) * 0x100000001b3 & M64
+    return h
+
+
+def unit(seed, name, n):
+    """v(0..n) of the docstring, as float32."""
+    with np.errstate(over='ignore'):
+        z = np.uint64(seed ^ fnv(name)) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9e3779b97f4a7c15)
+        z = (z ^ z >> np.uint64(30)) * np.uint64(0xbf58476d1ce4e5b9)
+        z = (z ^ z >> np.uint64(27)) * np.uint64(0x94d049bb133111eb)
+        z ^= z >> np.uint64(31)
+    return (z >> np.uint64(40)).astype(np.float32) / np.float32(1 << 23) - np.float32(1)
+
+
+def value(seed, name, shape):
+    """The tensor `name` of `shape` by the rules of the docstring."""
+    n = int(np.prod(shape))
+    v, one = unit(seed, name, n), np.float32(1)
+    if name.endswith(('running_var', 'gamma')) or (len(shape) == 1 and name.endswith('weight')):
+        v = one + v / np.float32(2)
+    elif name.endswith('running_mean'):
+        v = v / np.float32(4)
+    elif name.endswith('bias'):
+        v = v / np.float32(8)
+    elif name not in ('cls_token', 'reg_token', 'pos_embed') and not (len(shape) == 4 and shape[1] == 1):
+        fan_in, k = int(np.prod(shape[1:])), 0
+        while 6 * 4 ** k < fan_in:
+            k += 1
+        v = v / np.float32(2 ** k)
+    return torch.from_numpy(v.reshape(shape))
+
+
+def fill(model, seed, half):
+    sd = {}
+    for name, t in model.state_dict().items():
+        if name.endswith('num_batches_tracked'):
+            sd[name] = torch.zeros_like(t)
+            continue
+        w = value(seed, name, tuple(t.shape))
+        sd[name] = w.half().float() if half else w
+    model.load_state_dict(sd)
+    return sd
+
+
+def layer_of(model):
+    if hasattr(model, 'bn2'):
+        return 'bn2'
+    return f'blocks.{len(model.blocks) - 1}.norm1'
+
+
+def grid(model, size, t):
+    """Tokens [1, T, D] -> [1, D, h, w], prefix tokens dropped; maps pass."""
+    if t.dim() == 4:
+        return t
+    p = model.patch_embed.patch_size
+    return t[:, model.num_prefix_tokens:].transpose(1, 2).reshape(1, -1, size[1] // p[0], size[2] // p[1])
+
+
+def measure(model, size, x, taps, full):
+    """All golden tensors of `model` at `x`, and what is to be said about them."""
+    lname = layer_of(model)
+    names = [*taps, lname] if lname not in taps else taps
+    keep, hooks = {}, []
+    for n in names:
+        hooks.append(model.get_submodule(n).register_forward_hook(lambda mod, i, o, n=n: (o.retain_grad(), keep.__setitem__(n, o)) and None))
+    xx = x.clone().requires_grad_()
+    logits = model(xx)
+    t = int(logits.argmax())
+    logits[0, t].backward()
+    for h in hooks:
+        h.remove()
+    tensors = {'input': x, 'logits': logits}
+    meta = dict(target=t, score=logits[0, t].item(), layer=lname, layers={n: list(keep[n].shape) for n in names})
+    if full:
+        a, g = (grid(model, size, v) for v in (keep[lname].detach(), keep[lname].grad))
+        tensors['input_gradient'] = xx.grad
+        tensors['grad_cam'] = (g.mean((2, 3), keepdim=True) * a).sum(1)
+        tensors['hires_cam'] = (g * a).sum(1)
+        for n in taps:
+            tensors[f'activation.{n}'], tensors[f'gradient.{n}'] = keep[n], keep[n].grad
+        meta['baseline'] = 'zeros after normalisation'
+        with torch.no_grad():
+            meta['baseline_score'] = model(torch.zeros_like(x))[0, t].item()
+        meta['ig'] = []
+        for steps in (8, 50):
+            ig, d = IntegratedGradients(model).attribute(x, torch.zeros_like(x), target=t, n_steps=steps, method='gausslegendre',
+                                                         internal_batch_size=10, return_convergence_delta=True)
+            tensors[f'integrated_gradients_{steps}'] = ig
+            meta['ig'].append(dict(n_steps=steps, rule='gauss-legendre', sum=ig.sum().item(), delta=d.item()))
+    return {k: v.detach().clone().contiguous() for k, v in tensors.items()}, meta
+
+
+def sound(model, size, seed, tensors, exact):
+    """Whether a wrong answer could be told from this golden: maps not flat, the input matters, units neither dead
+    nor all at their cap, and no activation within rounding of a kink."""
+    other = torch.randn(1, *size, generator=torch.Generator().manual_seed(seed + 1 & 0x7fffffff))
+    with torch.no_grad():
+        moved = (model(other) - tensors['logits']).std() / tensors['logits'].std()
+    flat = [k for k, v in tensors.items() if not v.isfinite().all() or v.std() < 1e-3 * v.abs().max() or v.abs().max() < 1e-4]
+    worst = max(1 - torch.cosine_similarity(v.double().flatten(), exact[k].flatten(), 0).item() for k, v in tensors.items())
+    a = [v for k, v in tensors.items() if k.startswith('activation')]
+    alive = all((v == 0).float().mean() < .9 and (v == 6).float().mean() < .5 for v in a)
+    return moved > .1 and not flat and worst < 1e-7 and alive, f'moved {moved:.2f} flat {flat} f64 {worst:.1e}'
+
+
+def make(folder, name, arch, num_classes, size, model_args, taps, full=True, weights=None, extra=None, pool='token', fixed=True):
+    """One golden: config, tensors and a note of what they are.  `weights`: None (the hash alone), 'f32' or 'f16' file."""
+    out = os.path.join(ROOT, folder, name)
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(out)
+    size = [3, *size]
+    cfg = dict(num_classes=num_classes, input_size=size, fixed_input_size=fixed, crop_pct=1.0, interpolation='bilinear',
+               mean=[.5, .5, .5], std=[.5, .5, .5])
+    for seed in range(1, 100):
+        model = timm.create_model(arch, pretrained=False, pretrained_cfg=dict(cfg), num_classes=num_classes, **model_args).eval()
+        sd = fill(model, seed, weights == 'f16')
+        x = torch.randn(1, *size, generator=torch.Generator().manual_seed(seed))
+        tensors, meta = measure(model, size, x, taps, full)
+        ok, why = sound(model, size, seed, tensors, measure(copy.deepcopy(model).double(), size, x.double(), taps, full)[0])
+        if ok:
+            break
+    else:
+        raise SystemExit(f'{name}: no sound seed: {why}')
+    config = dict(architecture=arch, num_classes=num_classes, num_features=model.num_features, global_pool=model_args.get('global_pool', pool),
+                  **(dict(model_args=model_args) if model_args else {}), **(extra or {}), pretrained_cfg=cfg)
+    json.dump(config, open(f'{out}/config.json', 'w'), indent=1)
+    meta = dict(name=name, architecture=arch, weights=f'model.safetensors, {weights}' if weights else 'hash', seed=seed,
+                parameters=sum(p.numel() for p in model.parameters()), **meta,
+                versions=dict(torch=torch.__version__, timm=timm.__version__, captum=captum.__version__))
+    json.dump(meta, open(f'{out}/golden.json', 'w'), indent=1)
+    save_file(tensors, f'{out}/golden.safetensors')
+    if weights:
+        dt = torch.float16 if weights == 'f16' else torch.float32
+        save_file({k: v.to(dt).contiguous() for k, v in sd.items() if not k.endswith('num_batches_tracked')}, f'{out}/model.safetensors', metadata={'format': 'pt'})
+        again = timm.create_model('local-dir:' + out, pretrained=True).eval()   # timm's own way to open a package
+        with torch.no_grad():
+            assert torch.allclose(again(x), tensors['logits'], atol=1e-5), 'timm reads the package differently'
+    deltas = [round(i['delta'], 4) for i in meta.get('ig', [])]
+    print(f"{name:24} seed {seed} target {meta['target']} score {meta['score']:.3f} IG deltas {deltas} {why}")
+
+
+def main():
+    small = dict(img_size=32, patch_size=8, embed_dim=24, depth=3, num_heads=3)
+    vit, deit = 'vit_tiny_patch16_224', 'deit_tiny_patch16_224'
+    t = ['blocks.0', 'blocks.2.norm1']
+    v = lambda name, args, size=(32, 32), arch=vit, taps=t, **kw: make('models', name, arch, 7, size, args, taps, **kw)
+    v('vit_token', small)
+    v('vit_avg_fc_norm', dict(small, global_pool='avg', qkv_bias=False, mlp_ratio=2))
+    v('vit_avg_norm', dict(small, global_pool='avg', class_token=False, fc_norm=False, drop_rate=.1, drop_path_rate=.1), taps=['blocks.1', 'norm'])
+    v('deit_24x40', dict(small, img_size=[24, 40], depth=2), size=(24, 40), arch=deit, taps=['patch_embed', 'blocks.1.attn'])
+    v('vit_pre_norm_scale', dict(small, depth=2, pre_norm=True, init_values=1e-5), taps=['norm_pre', 'blocks.0.ls1'])
+    v('vit_reg', dict(small, depth=2, reg_tokens=2), taps=['blocks.0', 'blocks.1.mlp'])
+    v('vit_reg_no_embed_class', dict(small, depth=2, reg_tokens=2, no_embed_class=True, global_pool='avg'), taps=['blocks.0', 'blocks.1.norm2'])
+    v('vit_qk_norm', dict(small, depth=2, qk_norm=True, proj_bias=False), taps=['blocks.0', 'blocks.1.norm1'])
+    # No img_size in model_args: timm takes it from pretrained_cfg.input_size where fixed_input_size is true.
+    v('vit_cfg_size', dict(patch_size=16, embed_dim=32, depth=2, num_heads=2), size=(48, 48), taps=['blocks.0', 'blocks.1.norm1'])
+
+    def c(name, width, size, args, **kw):
+        make('models', name, f'mobilenetv2_{width}', 10, size, args, kw.pop('taps', ['blocks.2', 'blocks.5']), pool='avg', fixed=False, **kw)
+    c('mbv2_035', '035', (48, 40), {}, taps=['blocks.1', 'blocks.3.1'])
+    c('mbv2_035_odd', '035', (33, 45), {}, taps=['bn1', 'blocks.4'])
+    c('mbv2_035_same', '035', (48, 40), dict(pad_type='same'))
+    c('mbv2_035_same_odd', '035', (33, 45), dict(pad_type='same', drop_rate=.2, drop_path_rate=.1))
+    c('mbv2_050_stride8', '050', (40, 40), dict(output_stride=8), taps=['blocks.3', 'blocks.5'])
+    c('mbv2_050_same_stride16', '050', (41, 33), dict(output_stride=16, pad_type='same'), taps=['blocks.5', 'blocks.6'])
+    for width in ('075', '100', '110d', '120d', '140'):
+        c(f'mbv2_{width}', width, (32, 32), {}, full=False)
+
+    labels = ['amber', 'birch', 'cobalt', 'dune', 'ember', 'fern', 'garnet', 'heath', 'indigo', 'jade']
+    make('packages', 'tiny-vit', vit, 10, (32, 32), small, t, weights='f32', extra=dict(label_names=labels))
+    make('packages', 'tiny-cnn', 'mobilenetv2_035', 10, (64, 64), dict(output_stride=16, pad_type='same'), ['blocks.2', 'blocks.5'],
+         weights='f16', extra=dict(label_names=labels), pool='avg', fixed=False)
+
+
+if __name__ == '__main__':
+    main()

@@ -510,5 +510,5 @@ fn upload(input: &[f32], [c, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
 
 async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     let data = tensor.into_data_async().await.map_err(|e| Error::DeviceLost(format!("the device stopped answering: {e}")))?;
-    data.into_vec::<f32>().map_err(|e| Error::Internal(format!("the device returned no f32: {e}")))
+    data.try_into_vec::<f32>().map_err(|e| Error::Internal(format!("the device returned no f32: {e}")))
 }

@@ -1,0 +1,125 @@
+//! Both families against timm and captum: tiny seeded models (always) and the real ones (where `../shared` is).
+
+mod common;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use common::*;
+use serde_json::json;
+use sightline::explainer::Unwatched;
+use sightline::pass::{Activation, Pass, Tappable};
+
+fn values(activation: Activation) -> Vec<f32> {
+    match activation {
+        Activation::Map(t) => t.into_data(),
+        Activation::Tokens(t) => t.into_data(),
+        Activation::Logits(t) => t.into_data(),
+    }
+    .try_into_vec()
+    .unwrap()
+}
+
+#[test]
+fn tiny_models_equal_timm_and_captum() {
+    let mut folders: Vec<_> = ["models", "packages"]
+        .iter()
+        .flat_map(|kind| std::fs::read_dir(golden(kind)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("golden.json").exists())
+        .collect();
+    folders.sort();
+    assert!(folders.len() >= 20, "goldens are missing");
+    for folder in folders {
+        let meta = read_json(&folder.join("golden.json"));
+        let name = meta["name"].as_str().unwrap().to_owned();
+        let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
+        let package = if folder.join("model.safetensors").exists() {
+            open(&folder)
+        } else {
+            load(&config, &hashed_weights(&config, meta["seed"].as_u64().unwrap())).unwrap()
+        };
+        assert_eq!(package.parameters as u64, meta["parameters"].as_u64().unwrap(), "{name}: parameters");
+        assert_eq!(package.model.spec().default_layer, meta["layer"].as_str().unwrap(), "{name}: default layer");
+        let expected = read_tensors(&folder.join("golden.safetensors"));
+        let target = meta["target"].as_u64().unwrap() as usize;
+        let close = |what: &str, got: &[f32], tolerance: f64| {
+            let Some((_, values)) = expected.get(what) else { return };
+            let difference = relative(got, values);
+            assert!(difference < tolerance, "{name}: {what} differs by {difference:.2e}");
+        };
+
+        // Taps and their gradients, all from one pass, with the input's.
+        let spec = package.model.spec();
+        let (shape, data) = &expected["input"];
+        let input = TensorData::new(data.clone(), shape.clone());
+        let x = Tensor::<4>::from_data(input, &Device::flex()).autodiff().require_grad();
+        let layers: Vec<&String> = meta["layers"].as_object().unwrap().keys().collect();
+        let mut pass = layers.iter().fold(Pass::new(), |pass, id| pass.keep_gradient(id));
+        let stages = 0..spec.stages.len();
+        let logits = Tensor::<2>::unwrap(package.model.run(stages, x.clone().wrap(), &mut pass).unwrap()).unwrap();
+        close("logits", &logits.clone().inner().into_data().try_into_vec::<f32>().unwrap(), 1e-5);
+        let gradients = logits.narrow(1, target, 1).sum().backward();
+        close("input_gradient", &x.grad(&gradients).unwrap().into_data().try_into_vec::<f32>().unwrap(), 1e-4);
+        for id in layers {
+            let tapped = pass.tapped(id).unwrap();
+            if let Ok(layer) = spec.layer(id) {
+                assert_eq!(layer.fold.shape(), tapped.value.shape()[1..], "{name}: shape of {id}");
+            }
+            close(&format!("activation/{id}"), &values(tapped.value.clone()), 1e-4);
+            close(&format!("gradient/{id}"), &values(tapped.gradient(&gradients).unwrap()), 1e-4);
+        }
+
+        let mut explainer = explainer(package);
+        let image = tensor(&expected, "input");
+        let seen = now(explainer.classify(&image, None, &Unwatched)).unwrap();
+        assert_eq!(seen.predictions[0].index, target, "{name}: top class");
+        close("logits", &seen.logits, 1e-5);
+        let cam = attribute(&mut explainer, &image, json!({ "method": "grad_cam" })).unwrap();
+        assert_eq!(cam.target, json!(target));
+        close("grad_cam", &cam.values, 1e-4);
+        for (i, rule) in meta["ig"].as_array().into_iter().flatten().enumerate() {
+            let steps = rule["n_steps"].as_u64().unwrap();
+            let request = json!({ "method": "integrated_gradients", "nSteps": steps, "chunkSize": if i % 2 == 0 { 3 } else { 16 } });
+            let ig = attribute(&mut explainer, &image, request).unwrap();
+            let (_, values) = &expected[&format!("integrated_gradients_{steps}")];
+            let agreement = cosine(&ig.values, values);
+            assert!(agreement > 0.99999, "{name}: IG-{steps} has cosine {agreement}");
+            let completeness = ig.completeness.unwrap();
+            let baseline = meta["baseline_score"].as_f64().unwrap();
+            assert!((completeness.baseline_score - baseline).abs() < 1e-4 * (1.0 + baseline.abs()), "{name}: {completeness:?}");
+            let delta = rule["delta"].as_f64().unwrap();
+            assert!((completeness.delta - delta).abs() < 2e-3 * (1.0 + delta.abs()), "{name}: {completeness:?}, captum {delta}");
+        }
+    }
+}
+
+#[test]
+fn real_models_equal_the_reference() {
+    for model in ["deit_tiny_patch16_224", "mobilenetv2_100_same"] {
+        let (Some(folder), Some(reference)) = (shared(&format!("models/{model}")), shared(&format!("reference/{model}"))) else {
+            return;
+        };
+        let mut explainer = explainer(open(&folder));
+        for entry in std::fs::read_dir(reference).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|e| e != "safetensors") {
+                continue;
+            }
+            let expected = read_tensors(&path);
+            let meta = read_json(&path.with_extension("json"));
+            let image = tensor(&expected, "input");
+            let logits = now(explainer.classify(&image, Some(1), &Unwatched)).unwrap().logits;
+            let worst = logits.iter().zip(&expected["logits"].1).fold(0f32, |m, (a, b)| m.max((a - b).abs()));
+            let cam = attribute(&mut explainer, &image, json!({ "method": "grad_cam" })).unwrap();
+            assert_eq!(cam.target, meta["target"]);
+            assert_eq!(cam.layer.as_deref(), meta["layer"].as_str());
+            let ig = attribute(&mut explainer, &image, json!({ "method": "integrated_gradients" })).unwrap();
+            let (cam_cosine, ig_cosine) =
+                (cosine(&cam.values, &expected["grad_cam"].1), cosine(&ig.values, &expected["integrated_gradients"].1));
+            println!(
+                "{model} {}: logits differ by at most {worst:.1e}, Grad-CAM cosine {cam_cosine:.7}, IG cosine {ig_cosine:.7}, {:?}",
+                meta["photo"], ig.completeness.unwrap()
+            );
+            assert!(worst < 2e-3 && cam_cosine >= 0.9999 && ig_cosine >= 0.9999);
+        }
+    }
+}

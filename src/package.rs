@@ -114,15 +114,23 @@ impl Args {
     /// # Errors
     /// [`Error::BadModel`] naming the argument.
     pub fn integer(&mut self, name: &str, default: usize, range: std::ops::RangeInclusive<usize>) -> Result<usize> {
-        let value = match self.0.remove(name) {
-            None | Some(Value::Null) => default,
-            // timm writes sizes as a number or as a pair of equal numbers.
-            Some(Value::Array(pair)) if pair.len() == 2 && pair.first() == pair.last() => {
-                return self.checked(name, pair.first().and_then(Value::as_u64), range);
-            }
-            Some(value) => return self.checked(name, value.as_u64(), range),
-        };
-        Ok(value)
+        let [a, b] = self.pair(name, [default; 2], range)?;
+        if a == b { Ok(a) } else { bad_model(format!("config.json: model_args.{name} must be one number, not {a} and {b}")) }
+    }
+
+    /// Takes a size that timm writes as one number or as a pair [height, width].
+    ///
+    /// # Errors
+    /// [`Error::BadModel`] naming the argument.
+    pub fn pair(&mut self, name: &str, default: [usize; 2], range: std::ops::RangeInclusive<usize>) -> Result<[usize; 2]> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(default),
+            Some(Value::Array(pair)) => match pair.as_slice() {
+                [a, b] => Ok([self.checked(name, a.as_u64(), range.clone())?, self.checked(name, b.as_u64(), range)?]),
+                _ => bad_model(format!("config.json: model_args.{name} must be a number or a pair")),
+            },
+            Some(value) => self.checked(name, value.as_u64(), range).map(|v| [v; 2]),
+        }
     }
 
     fn checked(&self, name: &str, value: Option<u64>, range: std::ops::RangeInclusive<usize>) -> Result<usize> {
@@ -266,6 +274,9 @@ impl Loader {
         let plan = models::plan(&config)?;
         let mut parameters = 0usize;
         for param in plan.params() {
+            if param.name.ends_with("running_mean") || param.name.ends_with("running_var") {
+                continue; // statistics, no parameters
+            }
             let size = param.shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b));
             parameters = parameters.saturating_add(size.unwrap_or(usize::MAX));
         }

@@ -88,11 +88,9 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     };
     let mut args = config.args.clone();
     let [channels, height, width_px] = config.preprocess.input_size;
-    let image = args.integer("img_size", height, 1..=1024)?;
-    if image != height || image != width_px {
-        return bad_model(format!(
-            "config.json: the model takes {image} x {image} pixels, but input_size says {height} x {width_px}"
-        ));
+    let image = args.pair("img_size", [height, width_px], 1..=1024)?;
+    if image != [height, width_px] {
+        return bad_model(format!("config.json: the model takes {image:?} pixels, but input_size says [{height}, {width_px}]"));
     }
     let patch = args.integer("patch_size", patch, 1..=64)?;
     let width = args.integer("embed_dim", width, 1..=4096)?;
@@ -116,12 +114,13 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let layer_scale = args.has("init_values");
     args.number("init_values", 1.0, 0.0..=1e6)?;
     args.finish(&architecture)?;
-    if patch > image || width % heads != 0 {
-        return bad_model(format!("config.json: {patch}-pixel patches of {image} pixels, {width} wide for {heads} heads: this does not divide"));
+    let grid = image.map(|side| side / patch);
+    if grid.contains(&0) || width % heads != 0 {
+        return bad_model(format!("config.json: {patch}-pixel patches of {image:?} pixels, {width} wide for {heads} heads: this does not divide"));
     }
-    let grid = image / patch;
+    let [h, w] = grid;
     let prefix = usize::from(class_token) + registers;
-    let tokens = grid * grid + prefix;
+    let tokens = h * w + prefix;
     // OpenAI's and similar variants norm before the blocks and then have no bias here.
     let patches = Conv2dSpec {
         name: "patch_embed.proj".into(),
@@ -161,14 +160,17 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         rows * (b.qkv.macs() + b.proj.macs() + b.fc1.macs() + b.fc2.macs()) + 2.0 * rows * rows * width as f64
     };
     let head = linear("head", width, config.num_classes, true);
-    let mut stages = vec![Stage { name: "embed".into(), macs: patches.macs(grid, grid) }];
-    let mut layers = Vec::new();
-    let fold = Fold::Tokens { prefix, h: grid, w: grid, width };
+    let mut stages = vec![Stage { name: "embed".into(), macs: patches.macs(h, w) }];
+    let mut layers = vec![Layer { id: "patch_embed".into(), stage: 0, fold: Fold::Tokens { prefix: 0, h, w, width } }];
+    let fold = Fold::Tokens { prefix, h, w, width };
     for (i, block) in blocks.iter().enumerate() {
         stages.push(Stage { name: block.name.clone(), macs: block_macs(block) });
         for leaf in [".norm1", ".attn", ".norm2", ".mlp", ""] {
             layers.push(Layer { id: format!("{}{leaf}", block.name), stage: i + 1, fold });
         }
+    }
+    if !fc_norm {
+        layers.push(Layer { id: "norm".into(), stage: stages.len(), fold });
     }
     stages.push(Stage { name: "head".into(), macs: head.macs() });
     let spec = ModelSpec {
@@ -179,7 +181,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         layers,
         default_layer: format!("blocks.{}.norm1", depth - 1),
     };
-    let positions = if no_embed_class { grid * grid } else { grid * grid + prefix };
+    let positions = if no_embed_class { h * w } else { tokens };
     Ok(Box::new(VitPlan {
         heads,
         prefix,
@@ -332,10 +334,10 @@ struct Vit {
 }
 
 impl Vit {
-    fn embed(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<3> {
+    fn embed(&self, x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<3>> {
         let maps = pass.conv2d(&self.patches, x);
         let [n, width, h, w] = maps.dims();
-        let mut tokens = maps.reshape([n, width, h * w]).swap_dims(1, 2);
+        let mut tokens = pass.tap("patch_embed", maps.reshape([n, width, h * w]).swap_dims(1, 2))?;
         if self.position_before_prefix {
             tokens = tokens + self.position.clone();
         }
@@ -348,16 +350,16 @@ impl Vit {
         if !self.position_before_prefix {
             tokens = tokens + self.position.clone();
         }
-        match &self.norm_pre {
+        Ok(match &self.norm_pre {
             Some(norm) => pass.layer_norm(norm, tokens),
             None => tokens,
-        }
+        })
     }
 
-    fn classify(&self, x: Tensor<3>, pass: &mut Pass) -> Tensor<2> {
+    fn classify(&self, x: Tensor<3>, pass: &mut Pass) -> Result<Tensor<2>> {
         let [n, tokens, width] = x.dims();
         let x = match &self.norm {
-            Some(norm) => pass.layer_norm(norm, x),
+            Some(norm) => pass.tap("norm", pass.layer_norm(norm, x))?,
             None => x,
         };
         let mut pooled = if self.average {
@@ -369,7 +371,7 @@ impl Vit {
             pooled = pass.layer_norm(norm, pooled);
         }
         let logits = pass.linear(&self.head, pooled.reshape([n, 1, width]));
-        logits.reshape([n, self.spec.num_classes])
+        Ok(logits.reshape([n, self.spec.num_classes]))
     }
 }
 
@@ -381,9 +383,9 @@ impl Model for Vit {
     fn run(&self, stages: Range<usize>, mut state: Activation, pass: &mut Pass) -> Result<Activation> {
         for stage in stages {
             state = match stage.checked_sub(1).map(|i| self.blocks.get(i)) {
-                None => self.embed(Tappable::unwrap(state)?, pass).wrap(),
+                None => self.embed(Tappable::unwrap(state)?, pass)?.wrap(),
                 Some(Some(block)) => block.forward(Tappable::unwrap(state)?, pass)?.wrap(),
-                Some(None) => self.classify(Tappable::unwrap(state)?, pass).wrap(),
+                Some(None) => self.classify(Tappable::unwrap(state)?, pass)?.wrap(),
             };
         }
         Ok(state)

@@ -146,6 +146,7 @@ impl PreprocessConfig {
 
 /// The rectangle of the upright photo, in its pixels, that a model really saw.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Crop {
     /// Left edge.
     pub x: f64,
@@ -155,6 +156,10 @@ pub struct Crop {
     pub width: f64,
     /// Height.
     pub height: f64,
+    /// The upright photo's width.
+    pub photo_width: u32,
+    /// The upright photo's height.
+    pub photo_height: u32,
 }
 
 /// A photo as the model is fed it.
@@ -190,7 +195,14 @@ pub fn preprocess(photo: &Photo, config: &PreprocessConfig) -> Result<Prepared> 
         }
     }
     let (scale_x, scale_y) = (width as f64 / resized_w as f64, height as f64 / resized_h as f64);
-    let crop = Crop { x: left as f64 * scale_x, y: top as f64 * scale_y, width: w as f64 * scale_x, height: h as f64 * scale_y };
+    let crop = Crop {
+        x: left as f64 * scale_x,
+        y: top as f64 * scale_y,
+        width: w as f64 * scale_x,
+        height: h as f64 * scale_y,
+        photo_width: photo.width,
+        photo_height: photo.height,
+    };
     Ok(Prepared { data, crop })
 }
 

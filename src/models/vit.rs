@@ -280,14 +280,15 @@ struct Block {
     heads: usize,
 }
 
-fn scaled(x: Tensor<3>, gamma: &Option<Tensor<1>>) -> Tensor<3> {
-    match gamma {
-        Some(gamma) => x * gamma.clone().unsqueeze(),
-        None => x,
-    }
-}
-
 impl Block {
+    /// Layer scale, where the block has it.
+    fn scaled(&self, leaf: &str, x: Tensor<3>, gamma: &Option<Tensor<1>>, pass: &mut Pass) -> Result<Tensor<3>> {
+        match gamma {
+            Some(gamma) => pass.tap(&format!("{}.{leaf}", self.name), x * gamma.clone().unsqueeze()),
+            None => Ok(x),
+        }
+    }
+
     fn attention(&self, x: Tensor<3>, pass: &mut Pass) -> Result<Tensor<3>> {
         let [n, tokens, width] = x.dims();
         let d = width / self.heads;
@@ -309,11 +310,12 @@ impl Block {
         let normed = pass.tap(&at("norm1"), pass.layer_norm(&self.norm1, x.clone()))?;
         let attended = self.attention(normed, pass)?;
         let attended = pass.tap(&at("attn"), attended)?;
-        let x = x + scaled(attended, &self.scale1);
+        let x = x + self.scaled("ls1", attended, &self.scale1, pass)?;
         let normed = pass.tap(&at("norm2"), pass.layer_norm(&self.norm2, x.clone()))?;
         let hidden = pass.gelu(pass.linear(&self.fc1, normed));
         let mlp = pass.tap(&at("mlp"), pass.linear(&self.fc2, hidden))?;
-        pass.tap(&self.name, x + scaled(mlp, &self.scale2))
+        let x = x + self.scaled("ls2", mlp, &self.scale2, pass)?;
+        pass.tap(&self.name, x)
     }
 }
 
@@ -351,7 +353,7 @@ impl Vit {
             tokens = tokens + self.position.clone();
         }
         Ok(match &self.norm_pre {
-            Some(norm) => pass.layer_norm(norm, tokens),
+            Some(norm) => pass.tap("norm_pre", pass.layer_norm(norm, tokens))?,
             None => tokens,
         })
     }

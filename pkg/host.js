@@ -1,0 +1,213 @@
+// @ts-check
+// The main thread's side of the one worker that all explainers of a page share. It owns the queues and the packages' sources, so that a worker
+// that died is replaced without losing anything but the call that killed it.
+import { SightlineError, aborted } from './errors.js';
+import { request } from './fetch.js';
+
+/** @typedef {{ stage: string, loaded: number, total: number, passes?: { forward: number, backward: number } }} Progress */
+/** @typedef {{ op: string, call: number, engine: number, [key: string]: unknown }} Request */
+/**
+ * A model on a device: where it comes from, and the worker generation that holds it.
+ * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL, source: import('./source.js').Source, generation: number,
+ *   opening?: Promise<any>, queue: Promise<unknown>, closed: boolean }} Engine
+ */
+/** @typedef {{ request: Request, engine: Engine, retried: boolean, resolve: (v: any) => void, reject: (e: Error) => void, onProgress?: (p: Progress) => void }} Call */
+
+class Host {
+  #generation = 0;
+  #next = 1;
+  /** @type {Promise<Worker> | undefined} */
+  #worker;
+  /** @type {Worker | undefined} */
+  #live;
+  /** @type {Map<number, Call>} */
+  #calls = new Map();
+  /** Compiled builds by address: a replaced worker compiles nothing again. @type {Map<string, Promise<WebAssembly.Module>>} */
+  #modules = new Map();
+
+  /** @param {'cpu' | 'webgpu'} kind @param {URL} base @param {import('./source.js').Source} source @returns {Engine} */
+  engine(kind, base, source) {
+    return { id: this.#next++, kind, base, source, generation: -1, queue: Promise.resolve(), closed: false };
+  }
+
+  /** @param {URL} base @returns {Promise<Worker>} */
+  #start(base) {
+    this.#worker ??= startWorker(new URL('worker.js', base)).then((worker) => {
+      const generation = this.#generation;
+      this.#live = worker;
+      worker.addEventListener('message', ({ data }) => {
+        if (generation === this.#generation) this.#receive(data);
+      });
+      worker.addEventListener('error', (event) => {
+        event.preventDefault();
+        if (generation === this.#generation) this.#died({ code: 'internal', message: `the worker failed: ${event.message ?? 'it did not start'}` });
+      });
+      return worker;
+    });
+    this.#worker.catch(() => (this.#worker = undefined));
+    return this.#worker;
+  }
+
+  /** @param {any} message */
+  #receive({ call: id, result, error, progress, dead, lost }) {
+    if (dead) return this.#died(dead);
+    if (lost !== undefined) return this.#died({ code: 'device-lost', message: `${lost}. The next request starts the device again.` });
+    const call = this.#calls.get(id);
+    if (!call) return;
+    if (progress) return call.onProgress?.(progress);
+    this.#calls.delete(id);
+    if (error) call.reject(new SightlineError(error.code, error.message));
+    else call.resolve(result);
+  }
+
+  /** The worker is gone: its culprit is told, everybody else's calls run again. @param {{ code: any, message: string }} reason */
+  #died({ code, message }) {
+    this.#live?.terminate();
+    this.#live = undefined;
+    this.#worker = undefined;
+    this.#generation += 1;
+    const calls = [...this.#calls.values()];
+    this.#calls.clear();
+    const onGpu = code === 'device-lost';
+    for (const call of calls) {
+      const guilty = onGpu ? call.engine.kind === 'webgpu' : calls.length === 1 || call.retried;
+      if (guilty) call.reject(new SightlineError(code, message));
+      else this.#again(call);
+    }
+  }
+
+  /** @param {Call} call */
+  #again(call) {
+    call.retried = true;
+    const run = call.request.op === 'open' ? this.#send(call) : this.open(call.engine).then(() => this.#send(call));
+    run.catch(call.reject);
+  }
+
+  /** @param {Call} call */
+  async #send(call) {
+    const worker = await this.#start(call.engine.base);
+    this.#calls.set(call.request.call, call);
+    worker.postMessage(call.request);
+  }
+
+  /** @param {Engine} engine @param {Record<string, unknown> & { op: string }} message @param {(p: Progress) => void} [onProgress] @returns {{ id: number, result: Promise<any> }} */
+  #call(engine, message, onProgress) {
+    const id = this.#next++;
+    const result = new Promise((resolve, reject) => {
+      const request = { ...message, call: id, engine: engine.id };
+      this.#send({ request, engine, retried: false, resolve, reject, onProgress }).catch(reject);
+    });
+    return { id, result };
+  }
+
+  /** Makes the engine exist in the present worker. @param {Engine} engine @param {(p: Progress) => void} [onProgress] */
+  async open(engine, onProgress) {
+    if (engine.generation === this.#generation && engine.opening) return engine.opening;
+    engine.generation = this.#generation;
+    engine.opening = (async () => {
+      const folder = new URL(`wasm/${engine.kind}/`, engine.base);
+      const module = await this.#module(new URL('sightline_bg.wasm', folder), onProgress);
+      const url = new URL('sightline.js', folder).href;
+      return this.#call(engine, { op: 'open', kind: engine.kind, url, module, source: engine.source }, onProgress).result;
+    })();
+    engine.opening.catch(() => (engine.opening = undefined));
+    return engine.opening;
+  }
+
+  /** @param {URL} url @param {(p: Progress) => void} [onProgress] */
+  #module(url, onProgress) {
+    let module = this.#modules.get(url.href);
+    if (!module) {
+      onProgress?.({ stage: 'wasm', loaded: 0, total: 1 });
+      module = request(url).then(async (response) => {
+        try {
+          return await WebAssembly.compileStreaming(response.clone());
+        } catch {
+          // A server with the wrong MIME type.
+          return WebAssembly.compile(await response.arrayBuffer());
+        }
+      });
+      this.#modules.set(url.href, module);
+      module.catch(() => this.#modules.delete(url.href));
+    }
+    return module;
+  }
+
+  /**
+   * Runs one operation after those queued before it on this engine. An abort rejects at once; the worker stops within a chunk.
+   * @param {Engine} engine @param {Record<string, unknown> & { op: string }} message
+   * @param {{ signal?: AbortSignal, onProgress?: (p: Progress) => void }} [options]
+   * @returns {Promise<any>}
+   */
+  run(engine, message, { signal, onProgress } = {}) {
+    if (signal?.aborted) return Promise.reject(aborted());
+    /** @type {number | undefined} */
+    let sent;
+    let withdrawn = false;
+    const work = engine.queue.then(async () => {
+      if (withdrawn) throw aborted();
+      if (engine.closed) throw new SightlineError('bad-option', 'this explainer has been disposed of: create another one');
+      await this.open(engine);
+      if (withdrawn) throw aborted();
+      const { id, result } = this.#call(engine, message, (p) => withdrawn || onProgress?.(p));
+      sent = id;
+      return result;
+    });
+    engine.queue = work.catch(() => undefined);
+    if (!signal) return work;
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        withdrawn = true;
+        if (sent !== undefined) this.#live?.postMessage({ op: 'cancel', call: sent, engine: engine.id });
+        reject(aborted());
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    });
+  }
+
+  /** @param {Engine} engine */
+  close(engine) {
+    if (engine.closed) return;
+    engine.closed = true;
+    engine.queue.then(() => {
+      if (this.#live && engine.generation === this.#generation) this.#call(engine, { op: 'close' }).result.catch(() => undefined);
+    });
+  }
+}
+
+/** A worker from its address, or where the page's origin forbids that from a classic blob that imports it. @param {URL} url @returns {Promise<Worker>} */
+function startWorker(url) {
+  return new Promise((resolve, reject) => {
+    const failed = (/** @type {unknown} */ cause) =>
+      reject(new SightlineError('internal', `the worker did not start: check that ${url} is served with Access-Control-Allow-Origin where the page is elsewhere`, { cause }));
+    /** @type {Worker} */
+    let worker;
+    try {
+      if (globalThis.location?.origin !== url.origin || globalThis.origin === 'null') throw new Error('another origin');
+      worker = new Worker(url, { type: 'module', name: 'sightline' });
+    } catch {
+      const text = `import(${JSON.stringify(url.href)}).catch((e) => setTimeout(() => { throw e; }))`;
+      const blob = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+      try {
+        worker = new Worker(blob, { name: 'sightline' });
+      } catch (cause) {
+        return failed(cause);
+      }
+    }
+    const onError = (/** @type {ErrorEvent} */ event) => {
+      event.preventDefault();
+      worker.terminate();
+      failed(event.error ?? event.message);
+    };
+    worker.addEventListener('error', onError);
+    worker.addEventListener('message', function ready({ data }) {
+      if (!data?.ready) return;
+      worker.removeEventListener('message', ready);
+      worker.removeEventListener('error', onError);
+      resolve(worker);
+    });
+  });
+}
+
+export const host = new Host();

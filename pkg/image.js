@@ -1,0 +1,97 @@
+// @ts-check
+import { SightlineError, check } from './errors.js';
+import { requestBlob } from './fetch.js';
+
+/**
+ * What the worker takes.
+ * @typedef {{ kind: 'encoded', bytes: Uint8Array }
+ *   | { kind: 'rgba', width: number, height: number, data: Uint8ClampedArray }
+ *   | { kind: 'tensor', data: Float32Array, shape: number[] }} Input
+ */
+
+const MAX_PIXELS = 100e6;
+
+/**
+ * @param {import('./index.js').ImageSource} image
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Input>}
+ */
+export async function toInput(image, signal) {
+  check(signal);
+  if (typeof image === 'string') return encoded(await requestBlob(new URL(image, globalThis.location?.href), { signal }));
+  if (image instanceof Blob) return encoded(image);
+  if (image instanceof ArrayBuffer) return { kind: 'encoded', bytes: new Uint8Array(image) };
+  if (image instanceof Uint8Array) return { kind: 'encoded', bytes: image };
+  if (image instanceof ImageData) return { kind: 'rgba', width: image.width, height: image.height, data: new Uint8ClampedArray(image.data) };
+  if (typeof image === 'object' && image !== null && 'data' in image && 'shape' in image) {
+    if (!(image.data instanceof Float32Array) || !Array.isArray(image.shape)) {
+      throw new SightlineError('bad-option', 'image: a tensor is { data: Float32Array, shape: [3, H, W] }');
+    }
+    return { kind: 'tensor', data: image.data, shape: [...image.shape] };
+  }
+  if (isDrawable(image)) return pixels(image);
+  throw new SightlineError('bad-option', 'image: give a File, Blob, ArrayBuffer, ImageData, ImageBitmap, image or canvas element, address or tensor');
+}
+
+/**
+ * The browser's own decoder, for formats that the core names but does not read (HEIC, AVIF); undefined where it does not read them either.
+ * @param {Input} input @returns {Promise<Input | undefined>}
+ */
+export async function decodeByBrowser(input) {
+  if (input.kind !== 'encoded' || String.fromCharCode(...input.bytes.subarray(4, 8)) !== 'ftyp') return undefined;
+  const brand = String.fromCharCode(...input.bytes.subarray(8, 12));
+  const type = brand.startsWith('avi') ? 'image/avif' : 'image/heic';
+  try {
+    const bitmap = await createImageBitmap(new Blob([/** @type {BlobPart} */ (input.bytes)], { type }), { imageOrientation: 'from-image' });
+    const result = pixels(bitmap);
+    bitmap.close();
+    return result;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {Blob} blob @returns {Promise<Input>} */
+async function encoded(blob) {
+  try {
+    return { kind: 'encoded', bytes: new Uint8Array(await blob.arrayBuffer()) };
+  } catch (error) {
+    throw new SightlineError('unsupported-image', 'the file could not be read: choose it again', { cause: error });
+  }
+}
+
+/** @param {unknown} image @returns {image is CanvasImageSource} */
+export function isDrawable(image) {
+  const types = ['ImageBitmap', 'HTMLImageElement', 'HTMLCanvasElement', 'OffscreenCanvas', 'HTMLVideoElement', 'VideoFrame'];
+  return types.some((name) => {
+    const type = Reflect.get(globalThis, name);
+    return typeof type === 'function' && image instanceof type;
+  });
+}
+
+/** A drawable's size in its own pixels. @param {CanvasImageSource} image */
+export function sizeOf(image) {
+  const any = /** @type {Record<string, any>} */ (image);
+  return {
+    width: Number(any.naturalWidth ?? any.videoWidth ?? any.displayWidth ?? any.width),
+    height: Number(any.naturalHeight ?? any.videoHeight ?? any.displayHeight ?? any.height),
+  };
+}
+
+/** @param {CanvasImageSource} image @returns {Input} */
+function pixels(image) {
+  const { width, height } = sizeOf(image);
+  if (!(width > 0 && height > 0)) throw new SightlineError('unsupported-image', 'the picture has no pixels: wait until it is loaded');
+  if (width * height > MAX_PIXELS) {
+    throw new SightlineError('image-too-large', `the picture is ${width} x ${height} pixels; at most 100 megapixels are read: scale it down first`);
+  }
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext('2d');
+  if (!context) throw new SightlineError('out-of-memory', `no canvas of ${width} x ${height} pixels could be made: scale the picture down first`);
+  context.drawImage(image, 0, 0);
+  try {
+    return { kind: 'rgba', width, height, data: context.getImageData(0, 0, width, height).data };
+  } catch (error) {
+    throw new SightlineError('unsupported-image', 'the picture comes from another site that does not allow its pixels to be read: use the file instead', { cause: error });
+  }
+}

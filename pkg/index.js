@@ -1,0 +1,147 @@
+// @ts-check
+// Sightline's public API. What is exported here, with index.d.ts, is the contract; everything else is private.
+import { COLORMAPS } from './colormaps.js';
+import { chooseDevice } from './device.js';
+import { SightlineError, aborted, check, wrap } from './errors.js';
+import { requestJson } from './fetch.js';
+import { host } from './host.js';
+import { decodeByBrowser, toInput } from './image.js';
+import { listModels as listModelsAt, resolveModel } from './source.js';
+import { methods, version } from './wasm/registry.js';
+
+export { renderColorbar, renderHeatmap, toPlane } from './render.js';
+export { SightlineError, version };
+
+/** The attribution methods with their options, from the core's registry. */
+export const listMethods = () => structuredClone(methods);
+
+/** The colour maps' names and whether they have a middle. */
+export const listColormaps = () => Object.entries(COLORMAPS).map(([id, { diverging }]) => ({ id, diverging }));
+
+/** The built-in models. @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options] */
+export async function listModels({ assetBaseUrl, signal } = {}) {
+  return listModelsAt(baseOf(assetBaseUrl), { signal });
+}
+
+/** @param {string | URL | undefined} assetBaseUrl */
+function baseOf(assetBaseUrl) {
+  const url = new URL(assetBaseUrl ?? '.', assetBaseUrl ? globalThis.location?.href : import.meta.url);
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
+}
+
+/** @template T @param {Promise<T>} promise @param {AbortSignal | undefined} signal @returns {Promise<T>} */
+function abortable(promise, signal) {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(aborted());
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+/**
+ * @param {import('./index.js').ExplainerOptions} options
+ * @returns {Promise<Explainer>}
+ */
+export async function createExplainer({ model, device = 'auto', signal, onProgress, assetBaseUrl }) {
+  try {
+    check(signal);
+    const base = baseOf(assetBaseUrl);
+    const hasBuild = async () => {
+      const builds = await requestJson(new URL('wasm/builds.json', base), { signal });
+      return Boolean(builds?.webgpu);
+    };
+    const choice = await abortable(chooseDevice(device, hasBuild), signal);
+    const source = await resolveModel(model, base, {
+      signal,
+      onBytes: (loaded, total) => onProgress?.({ stage: 'download', loaded, total }),
+    });
+    const progress = (/** @type {import('./host.js').Progress} */ { stage, loaded, total }) =>
+      signal?.aborted || onProgress?.({ stage: /** @type {any} */ (stage), loaded, total });
+    let engine = host.engine(choice.kind, base, source);
+    let opened;
+    try {
+      opened = await abortable(host.open(engine, progress), signal);
+    } catch (error) {
+      host.close(engine);
+      const { code, message } = wrap(error);
+      if (device !== 'auto' || choice.kind !== 'webgpu' || !['device-unavailable', 'device-lost', 'internal', 'network'].includes(code)) throw error;
+      choice.kind = 'cpu';
+      choice.reason = `WebGPU did not start here (${message})`;
+      engine = host.engine('cpu', base, source);
+      opened = await abortable(host.open(engine, progress), signal);
+    }
+    return new Explainer(engine, {
+      model: opened.model,
+      device: { kind: choice.kind, description: opened.device.description, reason: choice.reason },
+      version: opened.version,
+    });
+  } catch (error) {
+    throw wrap(error);
+  }
+}
+
+/** A model on a device. Made by {@link createExplainer}. */
+export class Explainer {
+  /** @type {import('./host.js').Engine} */
+  #engine;
+
+  /** @param {import('./host.js').Engine} engine @param {import('./index.js').Info} info */
+  constructor(engine, info) {
+    this.#engine = engine;
+    /** @type {import('./index.js').Info} */
+    this.info = Object.freeze(info);
+  }
+
+  /**
+   * @param {import('./index.js').ImageSource} image
+   * @param {{ topK?: number, signal?: AbortSignal }} [options]
+   */
+  classify(image, { topK, signal } = {}) {
+    return this.#run(image, { op: 'classify', topK }, { signal });
+  }
+
+  /**
+   * @param {import('./index.js').ImageSource} image
+   * @param {import('./index.js').AttributeOptions} options
+   */
+  async attribute(image, { signal, onProgress, ...request } = /** @type {any} */ ({})) {
+    const result = await this.#run(image, { op: 'attribute', request }, { signal, onProgress });
+    result.device = this.info.device.kind;
+    return result;
+  }
+
+  /** The tensor that the model is fed. @param {import('./index.js').ImageSource} image @param {{ signal?: AbortSignal }} [options] */
+  preprocess(image, { signal } = {}) {
+    return this.#run(image, { op: 'prepare' }, { signal });
+  }
+
+  /** Frees the model; running calls end first. */
+  dispose() {
+    host.close(this.#engine);
+  }
+
+  /**
+   * @param {import('./index.js').ImageSource} image @param {{ op: string, [key: string]: unknown }} message
+   * @param {{ signal?: AbortSignal, onProgress?: (p: any) => void }} options
+   * @returns {Promise<any>}
+   */
+  async #run(image, message, options) {
+    try {
+      const input = await abortable(toInput(image, options.signal), options.signal);
+      try {
+        return await host.run(this.#engine, { ...message, input }, options);
+      } catch (error) {
+        if (wrap(error).code !== 'unsupported-image') throw error;
+        const decoded = await decodeByBrowser(input);
+        if (!decoded) throw error;
+        return await host.run(this.#engine, { ...message, input: decoded }, options);
+      }
+    } catch (error) {
+      throw wrap(error);
+    }
+  }
+}
+

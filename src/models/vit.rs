@@ -100,6 +100,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let hidden = (width as f64 * ratio) as usize;
     let qkv_bias = args.boolean("qkv_bias", true)?;
     let qk_norm = args.boolean("qk_norm", false)?;
+    let proj_bias = args.boolean("proj_bias", true)?;
     let class_token = args.boolean("class_token", true)?;
     let registers = args.integer("reg_tokens", 0, 0..=64)?;
     let no_embed_class = args.boolean("no_embed_class", false)?;
@@ -145,11 +146,11 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
                 norm1: layer_norm(&at("norm1"), width),
                 qkv: linear(&at("attn.qkv"), width, 3 * width, qkv_bias),
                 qk_norm: qk_norm.then(|| ["q_norm", "k_norm"].map(|n| layer_norm(&at(&format!("attn.{n}")), width / heads))),
-                proj: linear(&at("attn.proj"), width, width, true),
+                proj: linear(&at("attn.proj"), width, width, proj_bias),
                 scale1: scale("ls1"),
                 norm2: layer_norm(&at("norm2"), width),
-                fc1: linear(&at("mlp.fc1"), width, hidden, true),
-                fc2: linear(&at("mlp.fc2"), hidden, width, true),
+                fc1: linear(&at("mlp.fc1"), width, hidden, proj_bias),
+                fc2: linear(&at("mlp.fc2"), hidden, width, proj_bias),
                 scale2: scale("ls2"),
                 name,
             }

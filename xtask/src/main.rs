@@ -1,1 +1,109 @@
-fn main(){}
+//! `cargo xtask`: builds the site, serves it, runs the tests.
+
+mod build;
+mod licences;
+mod serve;
+mod test;
+mod tools;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+cargo xtask serve [--port N] [--fast]       build, serve dist/ on this machine and print the address
+cargo xtask build [--cpu] [--fast]          build the static site into dist/
+cargo xtask test [--native] [--browser]     run the checks and tests (all, or one half)
+
+--cpu    leave the WebGPU build out
+--fast   quicker to build, slower to run: for tests and for work on the page
+--port   fail if this port is taken (default: the first free one from 8080)";
+
+fn main() {
+    if let Err(error) = dispatch(&std::env::args().skip(1).collect::<Vec<_>>()) {
+        eprintln!("error: {error:#}");
+        std::process::exit(1);
+    }
+}
+
+fn dispatch(args: &[String]) -> Result<()> {
+    let Some((command, rest)) = args.split_first() else {
+        println!("{HELP}");
+        return Ok(());
+    };
+    let mut rest = Flags(rest.to_vec());
+    match command.as_str() {
+        "build" => {
+            let (cpu, fast) = (rest.take("--cpu"), rest.take("--fast"));
+            rest.finish()?;
+            build::site(cpu, fast)
+        }
+        "serve" => {
+            let (port, fast) = (rest.take_value("--port")?, rest.take("--fast"));
+            rest.finish()?;
+            serve::run(port, fast)
+        }
+        "test" => {
+            let (native, browser) = (rest.take("--native"), rest.take("--browser"));
+            rest.finish()?;
+            test::run(native || !browser, browser || !native)
+        }
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        other => bail!("there is no command `{other}`\n\n{HELP}"),
+    }
+}
+
+/// What is left of the command line.
+struct Flags(Vec<String>);
+
+impl Flags {
+    fn take(&mut self, name: &str) -> bool {
+        let before = self.0.len();
+        self.0.retain(|flag| flag != name);
+        self.0.len() < before
+    }
+
+    fn take_value(&mut self, name: &str) -> Result<Option<u16>> {
+        let Some(at) = self.0.iter().position(|flag| flag == name) else {
+            return Ok(None);
+        };
+        self.0.remove(at);
+        if at == self.0.len() {
+            bail!("{name} needs a number");
+        }
+        let value = self.0.remove(at);
+        match value.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => bail!("{name} needs a number from 0 to 65535, got `{value}`"),
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        match self.0.first() {
+            Some(unknown) => bail!("unknown option `{unknown}`\n\n{HELP}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(args: &[&str]) -> Flags {
+        Flags(args.iter().map(|arg| (*arg).to_owned()).collect())
+    }
+
+    #[test]
+    fn flags_are_taken_and_leftovers_refused() {
+        let mut args = flags(&["--fast", "--port", "9000"]);
+        assert!(args.take("--fast"));
+        assert!(!args.take("--cpu"));
+        assert_eq!(args.take_value("--port").unwrap(), Some(9000));
+        args.finish().unwrap();
+        assert!(flags(&["--port"]).take_value("--port").is_err());
+        assert!(flags(&["--port", "70000"]).take_value("--port").is_err());
+        assert!(flags(&["--fsat"]).finish().is_err());
+    }
+}

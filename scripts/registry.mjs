@@ -1,0 +1,65 @@
+// Asks the CPU build for the core's registries and writes them as a module with literal types, so that listing methods loads no wasm.
+// usage: node scripts/registry.mjs        (after wasm-bindgen has written pkg/wasm/cpu/)
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const folder = new URL('../pkg/wasm/', import.meta.url);
+const core = await import(new URL('cpu/sightline.js', folder));
+core.initSync({ module: readFileSync(new URL('cpu/sightline_bg.wasm', folder)) });
+
+const methods = core.listMethods();
+const families = core.listFamilies();
+const literal = (value) => JSON.stringify(value, null, 2);
+const union = (values) => [...new Set(values)].map((v) => JSON.stringify(v)).join(' | ') || 'never';
+
+writeFileSync(
+  new URL('registry.js', folder),
+  `// Made from the core's registries by scripts/registry.mjs.
+export const version = ${literal(core.version())};
+export const methods = ${literal(methods)};
+export const families = ${literal(families)};
+`,
+);
+writeFileSync(
+  new URL('registry.d.ts', folder),
+  `// Made from the core's registries by scripts/registry.mjs.
+export type MethodId = ${union(methods.map((m) => m.id))};
+export interface OptionSpec {
+  id: ${union(methods.flatMap((m) => m.options.map((o) => o.id)))};
+  type: 'integer' | 'number' | 'choice';
+  /** null: the device decides. */
+  default: number | string | null;
+  min?: number;
+  max?: number;
+  choices?: string[];
+  unit?: string;
+  help: string;
+}
+export interface MethodSpec {
+  id: MethodId;
+  name: string;
+  summary: string;
+  citation: string;
+  arxiv: string;
+  equation: string;
+  cost: string;
+  space: 'layer' | 'input';
+  shape: string;
+  sign: 'signed' | 'positive';
+  channels: 'none' | 'sum' | 'max_abs';
+  random: boolean;
+  needs: string[];
+  options: OptionSpec[];
+}
+export interface FamilySpec {
+  id: string;
+  title: string;
+  names: string[];
+  defaultLayer: string;
+  checkedAgainst: string;
+}
+export const version: string;
+export const methods: MethodSpec[];
+export const families: FamilySpec[];
+`,
+);
+console.log(`registry: ${methods.length} methods, ${families.length} families`);

@@ -1,0 +1,299 @@
+//! From the crate to the static site in `dist/`.
+//!
+//! `cargo rustc` makes one wasm per device, wasm-bindgen its JavaScript (`pkg/wasm/<device>/`), a Node script asks the CPU
+//! wasm for the registries (`pkg/wasm/registry.js`), and `www/` and `pkg/` are copied together.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::tools::{self, WASM_TARGET, command, root};
+
+/// The two wasm builds; the name is the cargo feature and the folder.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Device {
+    Cpu,
+    WebGpu,
+}
+
+impl Device {
+    pub const ALL: [Self; 2] = [Self::Cpu, Self::WebGpu];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::WebGpu => "webgpu",
+        }
+    }
+
+    /// One profile per device even among the fast ones: cargo gives a cdylib the same file name whatever its features are.
+    fn profile(self, fast: bool) -> &'static str {
+        match (self, fast) {
+            (Self::Cpu, false) => "wasm",
+            (Self::WebGpu, false) => "wasm-gpu",
+            (Self::Cpu, true) => "wasm-fast",
+            (Self::WebGpu, true) => "wasm-gpu-fast",
+        }
+    }
+
+    fn folder(self) -> PathBuf {
+        root().join("pkg/wasm").join(self.name())
+    }
+}
+
+/// Builds everything and assembles `dist/`.
+pub fn site(cpu_only: bool, fast: bool) -> Result<()> {
+    prepare()?;
+    let devices: &[Device] = if cpu_only { &[Device::Cpu] } else { &Device::ALL };
+    for &device in devices {
+        wasm(device, fast)?;
+    }
+    assemble(devices)?;
+    println!("built {}", dist().display());
+    Ok(())
+}
+
+/// Installs what a build needs and this machine lacks.
+pub fn prepare() -> Result<()> {
+    tools::ensure_wasm_target()?;
+    tools::ensure_node()
+}
+
+pub fn dist() -> PathBuf {
+    root().join("dist")
+}
+
+/// Builds one wasm with its JavaScript into `pkg/wasm/`; the CPU one also gives the registries.
+pub fn wasm(device: Device, fast: bool) -> Result<()> {
+    let start = Instant::now();
+    let name = device.name();
+    let input = compile(device, fast)?;
+    let bytes = fs::read(&input).with_context(|| format!("cannot read {}", input.display()))?;
+    if bind(device, fast, bytes)? && device == Device::Cpu {
+        tools::run(&mut command("node", &["scripts/registry.mjs"]))?;
+    }
+    let size = wasm_size(device)?;
+    println!(
+        "{name}: {:.1} MB of wasm, {:.0} s",
+        size as f64 / 1e6,
+        start.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+/// Compiles the crate and returns where cargo put the wasm.
+fn compile(device: Device, fast: bool) -> Result<PathBuf> {
+    let mut cargo = tools::cargo(&["rustc", "--package", "sightline", "--lib"]);
+    cargo
+        .args(["--crate-type", "cdylib", "--target", WASM_TARGET])
+        .args(["--profile", device.profile(fast)])
+        .args(["--no-default-features", "--features", device.name()])
+        .arg("--message-format=json-render-diagnostics");
+    artifact(&tools::output(&mut cargo)?).context("cargo named no wasm file")
+}
+
+/// The last wasm file among cargo's messages.
+fn artifact(messages: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact")
+        .filter_map(|message| {
+            let files = message["filenames"].as_array()?;
+            let mut paths = files.iter().filter_map(Value::as_str).map(PathBuf::from);
+            paths.find(|path| path.extension().is_some_and(|end| end == "wasm"))
+        })
+        .last()
+}
+
+/// Runs wasm-bindgen unless its output is up to date; tells whether it ran.
+fn bind(device: Device, fast: bool, wasm: Vec<u8>) -> Result<bool> {
+    let mut hasher = DefaultHasher::new();
+    (&wasm, fast).hash(&mut hasher);
+    let stamp = format!("{:016x}", hasher.finish());
+
+    let folder = device.folder();
+    let stamp_file = folder.join("build.stamp");
+    let registry = root().join("pkg/wasm/registry.js");
+    let known = fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp);
+    if known && wasm_size(device).is_ok() && registry.is_file() {
+        return Ok(false);
+    }
+    // The stamp is written last: a run that was cut off is done again.
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    Bindgen::new()
+        .input_bytes("sightline", wasm)
+        .web(true)?
+        .typescript(true)
+        .remove_name_section(!fast)
+        .remove_producers_section(!fast)
+        .generate(&folder)
+        .context("wasm-bindgen failed")?;
+    fs::write(stamp_file, stamp)?;
+    Ok(true)
+}
+
+fn wasm_size(device: Device) -> Result<u64> {
+    let file = device.folder().join("sightline_bg.wasm");
+    let data = fs::metadata(&file).with_context(|| format!("{} is missing", file.display()))?;
+    Ok(data.len())
+}
+
+/// Makes `dist/` hold the page, the package and the named wasm builds, and nothing else.
+pub fn assemble(devices: &[Device]) -> Result<()> {
+    let (www, pkg) = (root().join("www"), root().join("pkg"));
+    if !www.join("index.html").is_file() {
+        bail!("www/index.html is missing");
+    }
+    let mut files = BTreeMap::new();
+    let page = |path: &Path| path != Path::new("models");
+    collect(&www, Path::new(""), &page, &mut files)?;
+    let package = |path: &Path| !["node_modules", "tests", "wasm"].iter().any(|name| path == Path::new(name));
+    collect(&pkg, Path::new("pkg"), &package, &mut files)?;
+    let models = www.join("models");
+    if models.is_dir() {
+        collect(&models, Path::new("pkg/models"), &|_| true, &mut files)?;
+    }
+    for name in ["registry.js", "registry.d.ts"] {
+        files.insert(Path::new("pkg/wasm").join(name), pkg.join("wasm").join(name));
+    }
+    let mut builds = json!({ "cpu": null, "webgpu": null });
+    for &device in devices {
+        let to = Path::new("pkg/wasm").join(device.name());
+        let wanted = |path: &Path| path != Path::new("build.stamp");
+        collect(&device.folder(), &to, &wanted, &mut files)?;
+        builds[device.name()] = json!({ "bytes": wasm_size(device)? });
+    }
+    // Last, and inside pkg/wasm/ too, so that it is a file like the others: the page decides by it.
+    let list = pkg.join("wasm/builds.json");
+    fs::write(&list, format!("{builds}\n"))?;
+    let last = PathBuf::from("pkg/wasm/builds.json");
+    files.remove(&last);
+    mirror(&files, &dist())?;
+    replace(&list, &dist().join(&last))?;
+    Ok(())
+}
+
+/// Adds the files below `from` to `files`, keyed by their place below `dist/`. `wanted` sees paths relative to `from`.
+fn collect(
+    from: &Path,
+    to: &Path,
+    wanted: &dyn Fn(&Path) -> bool,
+    files: &mut BTreeMap<PathBuf, PathBuf>,
+) -> Result<()> {
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        let path = from.join(&folder);
+        let entries = fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            let relative = folder.join(entry.file_name());
+            if hidden || !wanted(&relative) {
+                continue;
+            }
+            if entry.path().is_dir() {
+                folders.push(relative);
+            } else {
+                files.insert(to.join(&relative), entry.path());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Copies what differs and removes what is not in `files`, so that a server on `folder` always finds whole files.
+fn mirror(files: &BTreeMap<PathBuf, PathBuf>, folder: &Path) -> Result<()> {
+    for (name, source) in files {
+        let target = folder.join(name);
+        if !same(source, &target) {
+            replace(source, &target)?;
+        }
+    }
+    let mut present = BTreeMap::new();
+    collect(folder, Path::new(""), &|_| true, &mut present)?;
+    let list = Path::new("pkg/wasm/builds.json");
+    for (name, path) in present {
+        if !files.contains_key(&name) && name != list {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    let size = |path: &Path| path.metadata().map(|data| data.len()).ok();
+    size(a) == size(b) && fs::read(a).ok() == fs::read(b).ok()
+}
+
+fn replace(source: &Path, target: &Path) -> Result<()> {
+    let place = || format!("cannot copy {} to {}", source.display(), target.display());
+    if let Some(folder) = target.parent() {
+        fs::create_dir_all(folder).with_context(place)?;
+    }
+    let mut part = target.as_os_str().to_owned();
+    part.push(".part");
+    fs::copy(source, &part).with_context(place)?;
+    fs::rename(&part, target).with_context(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("sightline-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn the_wasm_is_found_among_cargos_messages() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","filenames":["/t/libburn.rlib"]}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","filenames":["/t/sightline.d","/t/sightline.wasm"]}"#,
+            "\nnot json\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        assert_eq!(artifact(messages), Some(PathBuf::from("/t/sightline.wasm")));
+        assert_eq!(artifact(""), None);
+    }
+
+    #[test]
+    fn a_mirror_copies_updates_and_removes() {
+        let folder = scratch("mirror");
+        let (source, target) = (folder.join("source"), folder.join("target"));
+        fs::create_dir_all(source.join("models/a")).unwrap();
+        fs::create_dir_all(source.join("sub")).unwrap();
+        fs::create_dir_all(&target).unwrap();
+        fs::write(source.join("page.html"), "one").unwrap();
+        fs::write(source.join(".hidden"), "no").unwrap();
+        fs::write(source.join("models/a/model"), "no").unwrap();
+        fs::write(source.join("sub/x.js"), "x").unwrap();
+        fs::write(target.join("stale"), "old").unwrap();
+        fs::write(target.join("page.html"), "two").unwrap();
+
+        let mut files = BTreeMap::new();
+        let wanted = |path: &Path| path != Path::new("models");
+        collect(&source, Path::new(""), &wanted, &mut files).unwrap();
+        mirror(&files, &target).unwrap();
+
+        let mut present = BTreeMap::new();
+        collect(&target, Path::new(""), &|_| true, &mut present).unwrap();
+        let names: Vec<_> = present.keys().map(|name| name.to_string_lossy().replace('\\', "/")).collect();
+        assert_eq!(names, ["page.html", "sub/x.js"]);
+        assert_eq!(fs::read_to_string(target.join("page.html")).unwrap(), "one");
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

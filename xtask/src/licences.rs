@@ -1,0 +1,140 @@
+//! Every dependency's licence has to be one that the project may ship under.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use spdx::{Expression, LicenseReq};
+
+use crate::tools::{self, root};
+
+/// Licences that ask for no more than keeping their notice. MPL-2.0 binds only the files under it.
+const ALLOWED: [&str; 14] = [
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "MPL-2.0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Checks the crates of all features and platforms, and the npm packages of the lock file.
+///
+/// # Errors
+/// Names each dependency whose licence is not allowed or not given.
+pub fn check() -> Result<()> {
+    let crates = ["metadata", "--format-version=1", "--all-features", "--locked"];
+    let crates: Value = serde_json::from_str(&tools::output(&mut tools::cargo(&crates))?)?;
+    let lock = fs::read_to_string(root().join("package-lock.json")).context("no package-lock.json")?;
+    let lock: Value = serde_json::from_str(&lock)?;
+
+    let mut dependencies = crate_licences(&crates);
+    let count = dependencies.len();
+    dependencies.extend(npm_licences(&lock));
+    let problems: Vec<_> = dependencies.iter().filter_map(problem).collect();
+    if !problems.is_empty() {
+        bail!("licences:\n  {}", problems.join("\n  "));
+    }
+    let packages = dependencies.len() - count;
+    println!("licences: {count} crates and {packages} npm packages, all allowed");
+    Ok(())
+}
+
+/// A dependency and its licence expression.
+type Dependency = (String, Option<String>);
+
+fn crate_licences(metadata: &Value) -> Vec<Dependency> {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    packages
+        .filter(|package| !package["source"].is_null())
+        .map(|package| {
+            let name = format!("{} {}", word(&package["name"]), word(&package["version"]));
+            // Before SPDX expressions, crates listed alternatives with a slash.
+            let licence = package["license"].as_str().map(|text| text.replace('/', " OR "));
+            (name, licence)
+        })
+        .collect()
+}
+
+fn npm_licences(lock: &Value) -> Vec<Dependency> {
+    let packages = lock["packages"].as_object().into_iter().flatten();
+    packages
+        .filter(|(path, _)| !path.is_empty())
+        .map(|(path, package)| {
+            let name = format!("{path} {}", word(&package["version"]));
+            (name, package["license"].as_str().map(str::to_owned))
+        })
+        .collect()
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
+
+fn problem((name, licence): &Dependency) -> Option<String> {
+    let Some(licence) = licence else {
+        return Some(format!("{name}: no licence is given"));
+    };
+    match Expression::parse(licence) {
+        Ok(expression) if expression.evaluate(allowed) => None,
+        Ok(_) => Some(format!("{name}: {licence} is not allowed")),
+        Err(error) => Some(format!("{name}: {licence} is no licence expression ({})", error.reason)),
+    }
+}
+
+fn allowed(licence: &LicenseReq) -> bool {
+    ALLOWED.contains(&licence.to_string().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn accepts(licence: &str) -> bool {
+        problem(&("x 1.0.0".to_owned(), Some(licence.to_owned()))).is_none()
+    }
+
+    #[test]
+    fn expressions() {
+        for licence in ALLOWED {
+            assert!(accepts(licence), "{licence}");
+        }
+        assert!(accepts("MIT OR GPL-3.0-only"));
+        assert!(accepts("(MIT OR Apache-2.0) AND Unicode-3.0"));
+        assert!(!accepts("MIT AND GPL-3.0-only"));
+        assert!(!accepts("AGPL-3.0-or-later"));
+        assert!(!accepts("Apache-2.0 WITH Classpath-exception-2.0"));
+        assert!(!accepts("SEE LICENSE IN LICENSE.md"));
+        assert!(!accepts(""));
+        assert!(problem(&("x 1.0.0".to_owned(), None)).is_some());
+    }
+
+    #[test]
+    fn dependencies_are_read_and_the_own_crates_left_out() {
+        let metadata = json!({ "packages": [
+            { "name": "own", "version": "0.1.0", "source": null, "license": null },
+            { "name": "old", "version": "1.0.0", "source": "registry", "license": "MIT/Apache-2.0" },
+            { "name": "bad", "version": "2.0.0", "source": "registry", "license": null },
+        ] });
+        let found = crate_licences(&metadata);
+        assert_eq!(found[0], ("old 1.0.0".to_owned(), Some("MIT OR Apache-2.0".to_owned())));
+        assert_eq!(found[1], ("bad 2.0.0".to_owned(), None));
+        assert_eq!(found.len(), 2);
+
+        let lock = json!({ "packages": {
+            "": { "name": "own" },
+            "node_modules/a": { "version": "1.2.3", "license": "ISC" },
+        } });
+        assert_eq!(npm_licences(&lock), [("node_modules/a 1.2.3".to_owned(), Some("ISC".to_owned()))]);
+    }
+}

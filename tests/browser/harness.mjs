@@ -1,0 +1,112 @@
+// A loopback server for dist/ and the test files, and a Chromium with a software WebGPU adapter.
+import { createReadStream, existsSync, mkdirSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { extname, join, normalize, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+export const root = resolve(here, '../..');
+export const dist = process.env.SIGHTLINE_DIST ?? join(root, 'dist');
+export const golden = join(root, 'tests/golden');
+export const shared = join(root, '../shared');
+export const screenshots = join(here, 'screenshots');
+mkdirSync(screenshots, { recursive: true });
+
+const types = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.json': 'application/json',
+  '.wasm': 'application/wasm',
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.svg': 'image/svg+xml',
+};
+
+/** Serves dist/ at / and at /deep/er/, tests/golden at /golden/, ../shared at /shared/, and an empty page at /blank.html. */
+export async function serve({ cors = false } = {}) {
+  const mounts = [
+    ['/golden/', golden],
+    ['/shared/', shared],
+    ['/deep/er/', dist],
+    ['/', dist],
+  ];
+  const hits = [];
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent(new URL(request.url, 'http://x').pathname);
+    hits.push(path);
+    if (cors) response.setHeader('Access-Control-Allow-Origin', '*');
+    if (path === '/blank.html') {
+      response.writeHead(200, { 'content-type': 'text/html' });
+      return response.end('<!doctype html><meta charset=utf-8><title>blank</title>');
+    }
+    if (path === '/page-instead/config.json') {
+      response.writeHead(200, { 'content-type': 'text/html' });
+      return response.end('<!doctype html>not a model');
+    }
+    const [prefix, folder] = mounts.find(([at]) => path.startsWith(at));
+    let file = join(folder, normalize(path.slice(prefix.length)));
+    if (file.startsWith(folder) && existsSync(file) && statSync(file).isDirectory()) file = join(file, 'index.html');
+    if (!file.startsWith(folder) || !existsSync(file)) {
+      response.writeHead(404, { 'content-type': 'text/plain' });
+      return response.end('not found');
+    }
+    response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream', 'content-length': statSync(file).size });
+    createReadStream(file).pipe(response);
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    hits,
+    url: `http://127.0.0.1:${server.address().port}`,
+    close: () => new Promise((done) => (server.closeAllConnections(), server.close(done))),
+  };
+}
+
+/** @param {{ gpu?: boolean }} [options] */
+export function launch({ gpu = true } = {}) {
+  const args = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic'];
+  if (gpu) args.push('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
+  return chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args });
+}
+
+/** A blank page with the public API at `api` and what tests share at `t`. */
+export async function openApi(browser, url, path = '/blank.html') {
+  const page = await browser.newPage();
+  page.on('pageerror', (error) => console.error('page error:', error.message));
+  if (process.env.VERBOSE) page.on('console', (message) => console.error('console:', message.text()));
+  await page.goto(url + path);
+  await page.evaluate(async (base) => {
+    globalThis.api = await import(`${base}/pkg/index.js`);
+    globalThis.t = {
+      bytes: async (path) => (await fetch(path)).arrayBuffer(),
+      cosine(a, b) {
+        let [ab, aa, bb] = [0, 0, 0];
+        for (let i = 0; i < a.length; i++) [ab, aa, bb] = [ab + a[i] * b[i], aa + a[i] ** 2, bb + b[i] ** 2];
+        return ab / Math.sqrt(aa * bb);
+      },
+      /** Largest difference over the range of the second. */
+      relative(a, b) {
+        let worst = 0;
+        for (let i = 0; i < a.length; i++) worst = Math.max(worst, Math.abs(a[i] - b[i]));
+        return worst / (Math.max(...b) - Math.min(...b));
+      },
+      /** The code of what a promise rejects with, and its message. */
+      failure: (promise) =>
+        promise.then(
+          () => ({ code: 'nothing' }),
+          ({ code, message, name }) => ({ code, message, name }),
+        ),
+      /** f32 tensors of a safetensors file. */
+      async tensors(path) {
+        const buffer = await t.bytes(path);
+        const length = Number(new DataView(buffer).getBigUint64(0, true));
+        const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
+        const read = ({ shape, data_offsets: [a, b] }) => ({ shape, data: new Float32Array(buffer.slice(8 + length + a, 8 + length + b)) });
+        return Object.fromEntries(Object.entries(header).filter(([k]) => k !== '__metadata__').map(([k, v]) => [k, read(v)]));
+      },
+      input: (tensor) => ({ data: tensor.data, shape: tensor.shape.slice(-3) }),
+    };
+  }, url);
+  return page;
+}

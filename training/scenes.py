@@ -1,0 +1,234 @@
+"""Draws scenes (one shape on a textured ground, with its exact mask) and trains the page's two first models on them.
+
+usage, from the repository root, with tests/reference/requirements.txt installed:
+    python training/scenes.py train cnn       about 10 minutes on two cores; resumes from training/checkpoints/
+    python training/scenes.py train vit       likewise
+    python training/scenes.py evaluate        accuracy and Grad-CAM mass of the shipped f16 packages on held-out scenes
+    python training/scenes.py samples         tests/golden/scenes/ and www/samples/
+
+Everything is seeded; training, held-out and sample scenes come from different seeds.  Packages are written in timm's layout to
+www/models/scene-<cnn|vit>/.  Photos reach the models as on the page: drawn at 192 pixels, resized by Pillow's bilinear filter.
+"""
+import json, math, os, sys, time
+import numpy as np
+from PIL import Image, ImageDraw
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..')
+CLASSES = ['circle', 'square', 'triangle', 'star', 'cross', 'ring', 'crescent', 'hexagon']
+DRAWN, SIZE = 192, 64
+ARCHITECTURES = {
+    'cnn': ('mobilenetv2_035', 'avg', dict(output_stride=8)),
+    'vit': ('vit_tiny_patch16_224', 'avg', dict(img_size=64, patch_size=8, embed_dim=96, depth=6, num_heads=3, class_token=False)),
+}
+
+
+def polygon(kind, r, angle):
+    def ring(n, radii):
+        return [(radii[i % len(radii)] * math.cos(angle + 2 * math.pi * i / n), radii[i % len(radii)] * math.sin(angle + 2 * math.pi * i / n)) for i in range(n)]
+    if kind == 'square': return ring(4, [r])
+    if kind == 'triangle': return ring(3, [r * 1.1])
+    if kind == 'star': return ring(10, [r * 1.15, r * .48])
+    if kind == 'hexagon': return ring(6, [r])
+    a, b = r, r * .34
+    pts = [(a, b), (b, b), (b, a), (-b, a), (-b, b), (-a, b), (-a, -b), (-b, -b), (-b, -a), (b, -a), (b, -b), (a, -b)]
+    return [(x * math.cos(angle) - y * math.sin(angle), x * math.sin(angle) + y * math.cos(angle)) for x, y in pts]
+
+
+def shape_mask(kind, n, cx, cy, r, angle):
+    """Coverage in [0, 1], drawn at four times the size."""
+    k = 4
+    image = Image.new('L', (n * k, n * k))
+    draw = ImageDraw.Draw(image)
+    disc = lambda x, y, q, fill: draw.ellipse([(x - q) * k, (y - q) * k, (x + q) * k, (y + q) * k], fill=fill)
+    if kind in ('circle', 'ring', 'crescent'):
+        disc(cx, cy, r, 255)
+        if kind == 'ring': disc(cx, cy, r * .58, 0)
+        if kind == 'crescent': disc(cx + r * .5 * math.cos(angle), cy + r * .5 * math.sin(angle), r * .8, 0)
+    else:
+        draw.polygon([((cx + x) * k, (cy + y) * k) for x, y in polygon(kind, r, angle)], fill=255)
+    return np.asarray(image.resize((n, n), Image.BOX), np.float32) / 255
+
+
+def ground(rng, n):
+    """A texture [n, n, 3] in [0, 1] around one colour."""
+    y, x = np.mgrid[0:n, 0:n] / n
+    angle, f = rng.uniform(0, math.pi), rng.uniform(3, 12)
+    t = x * math.cos(angle) + y * math.sin(angle)
+    kind = rng.integers(4)
+    if kind == 0: v = np.sin(2 * math.pi * f * t + rng.uniform(0, 6))
+    elif kind == 1: v = np.sign(np.sin(2 * math.pi * f * x + rng.uniform(0, 6)) * np.sin(2 * math.pi * f * y + rng.uniform(0, 6)))
+    elif kind == 2: v = 2 * (t - t.min()) / (t.max() - t.min()) - 1
+    else:
+        coarse = Image.fromarray((rng.uniform(0, 255, (int(f) + 2,) * 2)).astype(np.uint8))
+        v = np.asarray(coarse.resize((n, n), Image.BICUBIC), np.float64) / 127.5 - 1
+    base, tint = rng.uniform(.15, .85, 3), rng.uniform(-.16, .16, 3)
+    return base + v[..., None] * tint + rng.normal(0, rng.uniform(0, .05), (n, n, 3))
+
+
+def scene(rng, kind, n=DRAWN):
+    """An RGB picture and its mask, both uint8.  Position is uniform, the shape lies wholly inside; short lines and dots distract."""
+    picture = ground(rng, n)
+    clutter = Image.new('L', (n, n))
+    draw = ImageDraw.Draw(clutter)
+    for _ in range(rng.integers(0, 6)):
+        x, y, a, l = *rng.uniform(0, n, 2), rng.uniform(0, 6.3), rng.uniform(.04, .14) * n
+        if rng.random() < .5: draw.line([x, y, x + l * math.cos(a), y + l * math.sin(a)], 255, max(1, n // 96))
+        else: draw.ellipse([x, y, x + l * .25, y + l * .25], 255)
+    c = np.asarray(clutter, np.float64)[..., None] / 255
+    picture = picture * (1 - c) + rng.uniform(0, 1, 3) * c
+    r = rng.uniform(.15, .27) * n
+    cx, cy = rng.uniform(r * 1.15, n - r * 1.15, 2)
+    mask = shape_mask(kind, n, cx, cy, r, rng.uniform(0, 2 * math.pi))
+    colour = rng.uniform(0, 1, 3)
+    mean = picture.mean((0, 1))
+    while np.abs(colour - mean).sum() < .75: colour = rng.uniform(0, 1, 3)
+    fill = colour + rng.normal(0, .03, (n, n, 3))
+    m = mask[..., None]
+    return (np.clip(picture * (1 - m) + fill * m, 0, 1) * 255).round().astype(np.uint8), (mask * 255).round().astype(np.uint8)
+
+
+def scenes(seed, count):
+    """Inputs [count, 3, SIZE, SIZE] uint8, classes, masks [count, SIZE, SIZE]."""
+    rng = np.random.default_rng(seed)
+    xs, ms = np.empty((count, SIZE, SIZE, 3), np.uint8), np.empty((count, SIZE, SIZE), np.uint8)
+    ys = np.arange(count) % len(CLASSES)
+    for i in range(count):
+        p, m = scene(rng, CLASSES[ys[i]])
+        xs[i] = Image.fromarray(p).resize((SIZE, SIZE), Image.BILINEAR)
+        ms[i] = Image.fromarray(m).resize((SIZE, SIZE), Image.BILINEAR)
+    return np.ascontiguousarray(xs.transpose(0, 3, 1, 2)), ys, ms
+
+
+def config(kind):
+    architecture, pool, args = ARCHITECTURES[kind]
+    return dict(architecture=architecture, num_classes=len(CLASSES), global_pool=pool, model_args=args, label_names=CLASSES, pretrained_cfg=dict(
+        num_classes=len(CLASSES), input_size=[3, SIZE, SIZE], fixed_input_size=kind == 'vit', crop_pct=1.0, interpolation='bilinear', mean=[.5] * 3, std=[.5] * 3))
+
+
+def create(kind):
+    import timm
+    architecture, pool, args = ARCHITECTURES[kind]
+    return timm.create_model(architecture, num_classes=len(CLASSES), global_pool=pool, **args)
+
+
+def folder(kind):
+    return os.path.join(ROOT, 'www/models/scene-' + kind)
+
+
+def tensor(x):
+    import torch
+    return torch.from_numpy(x).float() / 127.5 - 1
+
+
+def train(kind, epochs, count, rate, batch=64):
+    import torch
+    from safetensors.torch import save_file
+    torch.set_num_threads(2); torch.manual_seed(1)
+    log = open(os.path.join(ROOT, f'training/log/scene-{kind}.txt'), 'a')
+    def say(*a):
+        print(*a, flush=True); print(*a, file=log, flush=True)
+    x, y, _ = scenes(10, count); vx, vy, _ = scenes(20, 1600)
+    model = create(kind)
+    decay = .05 if kind == 'vit' else .02
+    opt = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
+    steps = count // batch * epochs
+    sched = torch.optim.lr_scheduler.OneCycleLR(opt, rate, total_steps=steps, pct_start=.15)
+    checkpoint, first = os.path.join(ROOT, f'training/checkpoints/{kind}.pt'), 0
+    os.makedirs(os.path.dirname(checkpoint), exist_ok=True)
+    if os.path.exists(checkpoint):
+        s = torch.load(checkpoint); model.load_state_dict(s['model']); opt.load_state_dict(s['opt']); sched.load_state_dict(s['sched']); first = s['epoch']
+    say(f'scene-{kind}: {sum(p.numel() for p in model.parameters())} parameters, {count} scenes, {epochs} epochs, seed 1, torch {torch.__version__}')
+    for epoch in range(first, epochs):
+        start, rng, total = time.time(), np.random.default_rng(1000 + epoch), 0.
+        model.train()
+        order = rng.permutation(count)
+        for i in range(0, count - batch + 1, batch):
+            pick = order[i:i + batch]
+            # Every class is the same in any orientation: quarter turns, mirrors, and shifts of contrast cost nothing.
+            xb = tensor(np.rot90(x[pick], rng.integers(4), (2, 3))[..., ::rng.choice([-1, 1])].copy())
+            xb = xb * float(rng.uniform(.8, 1.2)) + float(rng.uniform(-.15, .15))
+            loss = torch.nn.functional.cross_entropy(model(xb), torch.from_numpy(y[pick]), label_smoothing=.05)
+            opt.zero_grad(); loss.backward(); opt.step(); sched.step(); total += loss.item()
+        model.eval()
+        with torch.no_grad(): right = np.mean([(model(tensor(vx[i:i + 200])).argmax(1).numpy() == vy[i:i + 200]).mean() for i in range(0, 1600, 200)])
+        torch.save(dict(model=model.state_dict(), opt=opt.state_dict(), sched=sched.state_dict(), epoch=epoch + 1), checkpoint + '.part'); os.replace(checkpoint + '.part', checkpoint)
+        say(f'epoch {epoch + 1}: loss {total / (count // batch):.4f}, held-out accuracy {right:.4f}, {time.time() - start:.0f} s')
+        os.makedirs(folder(kind), exist_ok=True)
+        # num_batches_tracked counts training steps; nothing reads it.
+        save_file({k: v.half().contiguous() for k, v in model.state_dict().items() if not k.endswith('num_batches_tracked')}, folder(kind) + '/model.safetensors')
+        json.dump(config(kind), open(folder(kind) + '/config.json', 'w'), indent=1)
+
+
+def load(kind):
+    from safetensors.torch import load_file
+    model = create(kind)
+    state = {k: v.float() for k, v in load_file(folder(kind) + '/model.safetensors').items()}
+    missing, extra = model.load_state_dict(state, strict=False)
+    assert not extra and all('num_batches' in k for k in missing)
+    return model.eval()
+
+
+def grad_cam(kind, model, x):
+    import torch
+    layer = model.bn2 if kind == 'cnn' else model.blocks[-1].norm1
+    keep = {}
+    hook = layer.register_forward_hook(lambda m, i, o: (o.retain_grad(), keep.__setitem__('a', o)) and None)
+    logits = model(x); logits.max(1).values.sum().backward(); hook.remove()
+    a, g = keep['a'], keep['a'].grad
+    if a.dim() == 3:
+        side = int(a.shape[1] ** .5)
+        a, g = (v.transpose(1, 2).reshape(len(x), -1, side, side) for v in (a, g))
+    return logits.detach(), (g.mean((2, 3), keepdim=True) * a).sum(1).detach()
+
+
+def evaluate(kind):
+    """Accuracy on 3200 held-out scenes; share of the positive Grad-CAM inside the mask, over the first 800."""
+    import torch
+    model = load(kind)
+    x, y, masks = scenes(30, 3200)
+    with torch.no_grad(): right = np.concatenate([model(tensor(x[i:i + 200])).argmax(1).numpy() == y[i:i + 200] for i in range(0, 3200, 200)])
+    _, maps = grad_cam(kind, model, tensor(x[:800]))
+    up = torch.nn.functional.interpolate(maps.clamp(min=0)[:, None], (SIZE, SIZE), mode='bilinear')[:, 0].numpy()
+    inside = masks[:800] / 255.
+    mass = (up * inside).sum((1, 2)) / np.maximum(up.sum((1, 2)), 1e-12)
+    pointing = np.mean([inside[i].reshape(-1)[up[i].argmax()] > .5 for i in range(800)])
+    line = f'scene-{kind}, f16 package: held-out accuracy {right.mean():.4f}, Grad-CAM mass inside the mask {mass.mean():.3f}, mask share {inside.mean():.3f}, ratio {mass.mean() / inside.mean():.2f}, pointing game {pointing:.3f}'
+    print(line)
+    print(line, file=open(os.path.join(ROOT, f'training/log/scene-{kind}.txt'), 'a'))
+
+
+def samples():
+    """Held-out scenes with masks for the tests, larger ones for the page; the page's first is one that both models get right and are sure of."""
+    import torch
+    out = os.path.join(ROOT, 'tests/golden/scenes'); os.makedirs(out, exist_ok=True)
+    rng, entries = np.random.default_rng(40), []
+    for i in range(16):
+        kind = CLASSES[i % 8]
+        p, m = scene(rng, kind)
+        Image.fromarray(p).save(f'{out}/{i:02}.png'); Image.fromarray(m).save(f'{out}/{i:02}-mask.png')
+        entries.append(dict(file=f'{i:02}.png', mask=f'{i:02}-mask.png', **{'class': i % 8}, label=kind))
+    json.dump(entries, open(out + '/scenes.json', 'w'), indent=1)
+    out = os.path.join(ROOT, 'www/samples'); os.makedirs(out, exist_ok=True)
+    rng, made = np.random.default_rng(50), []
+    models = {k: load(k) for k in ARCHITECTURES}
+    for kind in ['star', 'crescent', 'hexagon', 'ring', 'triangle', 'cross']:
+        p, _ = scene(rng, kind, 320)
+        x = tensor(np.asarray(Image.fromarray(p).resize((SIZE, SIZE), Image.BILINEAR)).transpose(2, 0, 1)[None].copy())
+        with torch.no_grad(): sure = min(m(x).softmax(1)[0, CLASSES.index(kind)].item() for m in models.values())
+        made.append((sure, kind, p))
+    made.sort(key=lambda m: -m[0])
+    entries = []
+    for sure, kind, p in made:
+        Image.fromarray(p).save(f'{out}/{kind}.png')
+        entries.append(dict(file=f'{kind}.png', alt=f'A drawn scene: a {kind} on a textured ground', credit='drawn by this project (training/scenes.py)'))
+        print(kind, f'{sure:.3f}')
+    json.dump(entries, open(out + '/samples.json', 'w'), indent=1)
+
+
+if __name__ == '__main__':
+    task, *rest = sys.argv[1:] or ['help']
+    if task == 'train': train(rest[0], **dict(cnn=dict(epochs=14, count=16000, rate=3e-3), vit=dict(epochs=30, count=24000, rate=1.2e-3))[rest[0]])
+    elif task == 'evaluate':
+        for kind in rest or ARCHITECTURES: evaluate(kind)
+    elif task == 'samples': samples()
+    else: print(__doc__)

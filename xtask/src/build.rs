@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -15,6 +14,10 @@ use serde_json::{Value, json};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::tools::{self, WASM_TARGET, command, root};
+
+const REGISTRY_SCRIPT: &str = "scripts/registry.mjs";
+/// Says which builds are there, and their sizes; below `dist/`.
+const BUILDS: &str = "pkg/wasm/builds.json";
 
 /// The two wasm builds; the name is the cargo feature and the folder.
 #[derive(Clone, Copy, PartialEq)]
@@ -51,7 +54,11 @@ impl Device {
 /// Builds everything and assembles `dist/`.
 pub fn site(cpu_only: bool, fast: bool) -> Result<()> {
     prepare()?;
-    let devices: &[Device] = if cpu_only { &[Device::Cpu] } else { &Device::ALL };
+    let devices: &[Device] = if cpu_only {
+        &[Device::Cpu]
+    } else {
+        &Device::ALL
+    };
     for &device in devices {
         wasm(device, fast)?;
     }
@@ -76,9 +83,7 @@ pub fn wasm(device: Device, fast: bool) -> Result<()> {
     let name = device.name();
     let input = compile(device, fast)?;
     let bytes = fs::read(&input).with_context(|| format!("cannot read {}", input.display()))?;
-    if bind(device, fast, bytes)? && device == Device::Cpu {
-        tools::run(&mut command("node", &["scripts/registry.mjs"]))?;
-    }
+    bind(device, fast, bytes)?;
     let size = wasm_size(device)?;
     println!(
         "{name}: {:.1} MB of wasm, {:.0} s",
@@ -103,32 +108,34 @@ fn compile(device: Device, fast: bool) -> Result<PathBuf> {
 fn artifact(messages: &str) -> Option<PathBuf> {
     messages
         .lines()
+        .rev()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["reason"] == "compiler-artifact")
-        .filter_map(|message| {
+        .find_map(|message| {
             let files = message["filenames"].as_array()?;
             let mut paths = files.iter().filter_map(Value::as_str).map(PathBuf::from);
             paths.find(|path| path.extension().is_some_and(|end| end == "wasm"))
         })
-        .last()
 }
 
-/// Runs wasm-bindgen unless its output is up to date; tells whether it ran.
-fn bind(device: Device, fast: bool, wasm: Vec<u8>) -> Result<bool> {
+/// Runs wasm-bindgen, and after the CPU build the registry script, unless their output is up to date.
+fn bind(device: Device, fast: bool, wasm: Vec<u8>) -> Result<()> {
     let mut hasher = DefaultHasher::new();
     (&wasm, fast).hash(&mut hasher);
+    if device == Device::Cpu {
+        fs::read(root().join(REGISTRY_SCRIPT))?.hash(&mut hasher);
+    }
     let stamp = format!("{:016x}", hasher.finish());
 
     let folder = device.folder();
     let stamp_file = folder.join("build.stamp");
-    let registry = root().join("pkg/wasm/registry.js");
-    let known = fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp);
-    if known && wasm_size(device).is_ok() && registry.is_file() {
-        return Ok(false);
+    let present = wasm_size(device).is_ok() && root().join("pkg/wasm/registry.js").is_file();
+    if present && fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp) {
+        return Ok(());
     }
-    // The stamp is written last: a run that was cut off is done again.
     if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     Bindgen::new()
         .input_bytes("sightline", wasm)
@@ -138,8 +145,11 @@ fn bind(device: Device, fast: bool, wasm: Vec<u8>) -> Result<bool> {
         .remove_producers_section(!fast)
         .generate(&folder)
         .context("wasm-bindgen failed")?;
-    fs::write(stamp_file, stamp)?;
-    Ok(true)
+    if device == Device::Cpu {
+        tools::run(&mut command("node", &[REGISTRY_SCRIPT]))?;
+    }
+    // The stamp is written last: a run that was cut off is done again.
+    fs::write(stamp_file, stamp).context("cannot write the build stamp")
 }
 
 fn wasm_size(device: Device) -> Result<u64> {
@@ -157,14 +167,21 @@ pub fn assemble(devices: &[Device]) -> Result<()> {
     let mut files = BTreeMap::new();
     let page = |path: &Path| path != Path::new("models");
     collect(&www, Path::new(""), &page, &mut files)?;
-    let package = |path: &Path| !["node_modules", "tests", "wasm"].iter().any(|name| path == Path::new(name));
+    let package = |path: &Path| {
+        !["node_modules", "tests", "wasm"]
+            .iter()
+            .any(|name| path == Path::new(name))
+    };
     collect(&pkg, Path::new("pkg"), &package, &mut files)?;
     let models = www.join("models");
     if models.is_dir() {
         collect(&models, Path::new("pkg/models"), &|_| true, &mut files)?;
     }
     for name in ["registry.js", "registry.d.ts"] {
-        files.insert(Path::new("pkg/wasm").join(name), pkg.join("wasm").join(name));
+        files.insert(
+            Path::new("pkg/wasm").join(name),
+            pkg.join("wasm").join(name),
+        );
     }
     let mut builds = json!({ "cpu": null, "webgpu": null });
     for &device in devices {
@@ -173,14 +190,9 @@ pub fn assemble(devices: &[Device]) -> Result<()> {
         collect(&device.folder(), &to, &wanted, &mut files)?;
         builds[device.name()] = json!({ "bytes": wasm_size(device)? });
     }
-    // Last, and inside pkg/wasm/ too, so that it is a file like the others: the page decides by it.
-    let list = pkg.join("wasm/builds.json");
-    fs::write(&list, format!("{builds}\n"))?;
-    let last = PathBuf::from("pkg/wasm/builds.json");
-    files.remove(&last);
     mirror(&files, &dist())?;
-    replace(&list, &dist().join(&last))?;
-    Ok(())
+    // Last: the page goes by it.
+    fs::write(dist().join(BUILDS), format!("{builds}\n")).context("cannot write the list of builds")
 }
 
 /// Adds the files below `from` to `files`, keyed by their place below `dist/`. `wanted` sees paths relative to `from`.
@@ -193,7 +205,8 @@ fn collect(
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         let path = from.join(&folder);
-        let entries = fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let entries =
+            fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
         for entry in entries {
             let entry = entry?;
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
@@ -221,9 +234,8 @@ fn mirror(files: &BTreeMap<PathBuf, PathBuf>, folder: &Path) -> Result<()> {
     }
     let mut present = BTreeMap::new();
     collect(folder, Path::new(""), &|_| true, &mut present)?;
-    let list = Path::new("pkg/wasm/builds.json");
     for (name, path) in present {
-        if !files.contains_key(&name) && name != list {
+        if !files.contains_key(&name) && name != Path::new(BUILDS) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
@@ -291,7 +303,10 @@ mod tests {
 
         let mut present = BTreeMap::new();
         collect(&target, Path::new(""), &|_| true, &mut present).unwrap();
-        let names: Vec<_> = present.keys().map(|name| name.to_string_lossy().replace('\\', "/")).collect();
+        let names: Vec<_> = present
+            .keys()
+            .map(|name| name.to_string_lossy().replace('\\', "/"))
+            .collect();
         assert_eq!(names, ["page.html", "sub/x.js"]);
         assert_eq!(fs::read_to_string(target.join("page.html")).unwrap(), "one");
         fs::remove_dir_all(folder).unwrap();

@@ -114,7 +114,13 @@ pub fn ensure_node() -> Result<()> {
 }
 
 fn node_major(version: &str) -> Option<u32> {
-    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+    version
+        .trim()
+        .strip_prefix('v')?
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// Whether `file` exists and was written after `than`.
@@ -136,8 +142,13 @@ mod tests {
 
     #[test]
     fn a_failing_command_is_named() {
-        let error = run(&mut command("rustc", &["--no-such-option"]).stderr(Stdio::null()));
-        assert!(error.unwrap_err().to_string().contains("rustc --no-such-option"));
+        let error = run(command("rustc", &["--no-such-option"]).stderr(Stdio::null()));
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains("rustc --no-such-option")
+        );
         assert!(run(&mut command("no-such-program-here", &[])).is_err());
     }
 }

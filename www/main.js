@@ -1,0 +1,513 @@
+// @ts-check
+// The page. It uses the public API of ./pkg/index.js and nothing else of it.
+import { SightlineError, createExplainer, listColormaps, listMethods, listModels, renderColorbar, renderHeatmap, version } from './pkg/index.js';
+
+/** @typedef {import('./pkg/index.js').Explainer} Explainer */
+/** @typedef {import('./pkg/index.js').ModelSource} ModelSource */
+/** @typedef {{ name: string, source: ModelSource }} NamedModel */
+
+const MAX_SHOWN = 1600;
+/** Shown only where something takes longer. */
+const PATIENCE = 500;
+
+/** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
+function el(id, type) {
+  const found = document.getElementById(id);
+  if (!(found instanceof type)) throw new Error(`#${id} is missing`);
+  return found;
+}
+const select = (/** @type {string} */ id) => el(id, HTMLSelectElement);
+const canvas = el('canvas', HTMLCanvasElement);
+const ui = {
+  method: select('method'),
+  layer: select('layer'),
+  model: select('model'),
+  device: select('device'),
+  colormap: select('colormap'),
+  scale: select('scale'),
+  interpolation: select('interpolation'),
+  alpha: el('alpha', HTMLInputElement),
+  outline: el('outline', HTMLInputElement),
+  options: el('options', HTMLElement),
+  predictions: el('predictions', HTMLElement),
+  working: el('working', HTMLElement),
+  progress: el('progress', HTMLProgressElement),
+  progressText: el('progress-text', HTMLElement),
+};
+const methods = listMethods();
+/** @type {Map<string, NamedModel>} */
+const models = new Map();
+
+/** What is on the screen. Replaced only by something that worked. */
+const shown = {
+  /** @type {Explainer | undefined} */ explainer: undefined,
+  modelId: '',
+  /** @type {Blob | undefined} */ photo: undefined,
+  photoName: '',
+  /** @type {ImageBitmap | undefined} */ bitmap: undefined,
+  /** @type {import('./pkg/index.js').Classification | undefined} */ classification: undefined,
+  /** @type {import('./pkg/index.js').Attribution | undefined} */ attribution: undefined,
+  /** @type {number | undefined} */ target: undefined,
+};
+
+// --- one task at a time: a newer request replaces the one under way -------------------------------------------------------------
+
+/** @type {AbortController | undefined} */
+let running;
+
+/**
+ * @param {string} what
+ * @param {(signal: AbortSignal, onProgress: (p: { stage: string, loaded: number, total: number | undefined }) => void) => Promise<void>} work
+ */
+async function task(what, work) {
+  running?.abort();
+  const controller = new AbortController();
+  running = controller;
+  document.body.dataset.state = 'working';
+  ui.progressText.textContent = what;
+  ui.progress.removeAttribute('value');
+  const timer = setTimeout(() => {
+    if (running === controller) ui.working.hidden = false;
+  }, PATIENCE);
+  const stages = /** @type {Record<string, string>} */ ({ download: 'Downloading the model', wasm: 'Loading the program', device: 'Starting the device', weights: 'Loading the weights' });
+  try {
+    await work(controller.signal, ({ stage, loaded, total }) => {
+      if (running !== controller) return;
+      ui.progressText.textContent = stages[stage] ?? what;
+      if (total && total > 1) {
+        ui.progress.max = total;
+        ui.progress.value = loaded;
+      } else ui.progress.removeAttribute('value');
+    });
+    if (running === controller) el('alert', HTMLElement).hidden = true;
+  } catch (error) {
+    if (!(error instanceof SightlineError && error.code === 'aborted')) complain(error);
+  } finally {
+    clearTimeout(timer);
+    if (running === controller) {
+      running = undefined;
+      ui.working.hidden = true;
+      document.body.dataset.state = 'idle';
+    }
+  }
+}
+
+/** @param {unknown} error */
+function complain(error) {
+  const message = error instanceof Error ? error.message : String(error);
+  el('alert-text', HTMLElement).textContent = message.charAt(0).toUpperCase() + message.slice(1);
+  const box = el('alert', HTMLElement);
+  box.dataset.code = error instanceof SightlineError ? error.code : 'internal';
+  box.hidden = false;
+  if (!(error instanceof SightlineError)) console.error(error);
+}
+
+// --- model, photo, explanation -----------------------------------------------------------------------------------------------------
+
+/** @param {string} id */
+function openModel(id) {
+  const model = models.get(id);
+  if (!model) return;
+  return task('Opening the model', async (signal, onProgress) => {
+    try {
+      const device = /** @type {'auto'} */ (ui.device.value);
+      const explainer = await createExplainer({ model: model.source, device, signal, onProgress });
+      shown.explainer?.dispose();
+      shown.explainer = explainer;
+      shown.modelId = id;
+      shown.target = undefined;
+    } finally {
+      // Also after a failure: the controls say what is really there.
+      showModel();
+    }
+    if (shown.photo) await explainPhoto(shown.photo, shown.photoName, signal, onProgress);
+  });
+}
+
+function showModel() {
+  ui.model.replaceChildren(...[...models].map(([id, { name }]) => new Option(name, id, id === shown.modelId, id === shown.modelId)));
+  const info = shown.explainer?.info;
+  if (!info) return;
+  const { layers, defaultLayer } = info.model;
+  const chosen = layers.some((l) => l.id === ui.layer.value) && shown.target !== undefined ? ui.layer.value : defaultLayer;
+  const ordered = [...layers].reverse();
+  ui.layer.replaceChildren(
+    ...ordered.map(({ id, shape }) => new Option(`${id} (${shape.join(' × ')})${id === defaultLayer ? ', default' : ''}`, id, id === defaultLayer, id === chosen)),
+  );
+  const { kind, description, reason } = info.device;
+  el('device-reason', HTMLElement).textContent = `Running on ${kind === 'cpu' ? 'the CPU' : 'WebGPU'} (${description}): ${reason}.`;
+}
+
+/** @param {Blob} photo @param {string} name */
+function openPhoto(photo, name) {
+  return task('Looking at the photo', (signal, onProgress) => explainPhoto(photo, name, signal, onProgress));
+}
+
+/** @param {Blob} photo @param {string} name @param {AbortSignal} signal @param {(p: any) => void} onProgress */
+async function explainPhoto(photo, name, signal, onProgress) {
+  const { explainer } = shown;
+  if (!explainer) throw new SightlineError('bad-option', 'open a model first');
+  const classification = await explainer.classify(photo, { topK: 5, signal });
+  const { photoWidth, photoHeight } = classification.crop ?? { photoWidth: 1, photoHeight: 1 };
+  const shrink = Math.min(1, MAX_SHOWN / Math.max(photoWidth, photoHeight));
+  let bitmap = shown.photo === photo ? shown.bitmap : undefined;
+  try {
+    // Decoded off the main thread.
+    bitmap ??= await createImageBitmap(photo, {
+      imageOrientation: 'from-image',
+      resizeWidth: Math.max(1, Math.round(photoWidth * shrink)),
+      resizeHeight: Math.max(1, Math.round(photoHeight * shrink)),
+      resizeQuality: 'high',
+    });
+  } catch {
+    throw new SightlineError('unsupported-image', 'this browser cannot show the picture; save it as JPEG or PNG');
+  }
+  if (signal.aborted) return;
+  const target = shown.photo === photo ? shown.target : undefined;
+  Object.assign(shown, { photo, photoName: name, bitmap, classification, target, attribution: undefined });
+  showPredictions();
+  paint();
+  await attribute(signal, onProgress);
+}
+
+function explain() {
+  if (!shown.photo || !shown.explainer) return;
+  return task(`Computing ${methods.find((m) => m.id === ui.method.value)?.name ?? 'the map'}`, attribute);
+}
+
+/** @param {AbortSignal} signal @param {(p: any) => void} onProgress */
+async function attribute(signal, onProgress) {
+  const { explainer, photo, classification } = shown;
+  const method = methods.find((m) => m.id === ui.method.value);
+  if (!explainer || !photo || !classification || !method) return;
+  const target = shown.target ?? classification.predictions[0]?.index;
+  const attribution = await explainer.attribute(photo, {
+    method: method.id,
+    target,
+    ...(method.space === 'layer' ? { layer: ui.layer.value } : {}),
+    ...readOptions(method),
+    signal,
+    onProgress,
+  });
+  if (signal.aborted) return;
+  shown.attribution = attribution;
+  shown.target = target;
+  showPredictions();
+  showFacts();
+  paint();
+}
+
+// --- showing -------------------------------------------------------------------------------------------------------------------------
+
+const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
+const number = (/** @type {number} */ v) => (v === 0 ? '0' : Math.abs(v) >= 1e4 || Math.abs(v) < 1e-3 ? v.toExponential(1) : v.toPrecision(3));
+
+function showPredictions() {
+  const { classification, target } = shown;
+  if (!classification) return;
+  const focused = ui.predictions.contains(document.activeElement) ? document.activeElement?.getAttribute('data-index') : undefined;
+  const pressed = target ?? classification.predictions[0]?.index;
+  ui.predictions.replaceChildren(
+    ...classification.predictions.map(({ index, label, probability }) => {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.dataset.index = String(index);
+      button.setAttribute('aria-pressed', String(index === pressed));
+      button.style.setProperty('--share', `${(probability * 100).toFixed(1)}%`);
+      const name = Object.assign(document.createElement('span'), { className: 'label', textContent: label });
+      const share = Object.assign(document.createElement('span'), { className: 'number', textContent: percent.format(probability) });
+      button.append(name, ' ', share);
+      button.addEventListener('click', () => {
+        shown.target = index;
+        showPredictions();
+        explain();
+      });
+      const item = document.createElement('li');
+      item.append(button);
+      return item;
+    }),
+  );
+  if (focused) /** @type {HTMLElement | null} */ (ui.predictions.querySelector(`[data-index="${focused}"]`))?.focus();
+}
+
+function showFacts() {
+  const { attribution: a, explainer } = shown;
+  if (!a || !explainer) return;
+  const method = methods.find((m) => m.id === a.method);
+  const label = explainer.info.model.labels[a.target] ?? '';
+  el('facts', HTMLElement).textContent =
+    `${method?.name} for “${label}”${a.layer ? ` at ${a.layer}` : ''}: ${a.elapsedMs < 1000 ? `${Math.round(a.elapsedMs)} ms` : `${(a.elapsedMs / 1000).toFixed(1)} s`}` +
+    ` on ${a.device === 'cpu' ? 'the CPU' : 'WebGPU'}, ${number(a.passes.forward)} forward and ${number(a.passes.backward)} backward passes. Score (logit) ${a.score.toFixed(2)}.`;
+  el('warnings', HTMLElement).replaceChildren(...a.warnings.map(({ message }) => Object.assign(document.createElement('li'), { textContent: message })));
+  const table = el('completeness', HTMLTableElement);
+  table.hidden = !a.completeness;
+  const c = a.completeness;
+  /** @type {[string, number][]} */
+  const rows = c ? [['Score of the photo', c.score], ['Score of the baseline', c.baselineScore], ['Sum of the map', c.sum], ['Left over', c.delta]] : [];
+  table.tBodies[0]?.replaceChildren(
+    ...rows.map(([name, value]) => {
+      const row = document.createElement('tr');
+      const th = Object.assign(document.createElement('th'), { textContent: name, scope: 'row' });
+      row.append(th, Object.assign(document.createElement('td'), { textContent: value.toFixed(3) }));
+      return row;
+    }),
+  );
+}
+
+/** Paints from the numbers that are there; never computes any. */
+function paint() {
+  const { bitmap, attribution, classification } = shown;
+  const legend = el('legend', HTMLElement);
+  const note = el('legend-note', HTMLElement);
+  if (!bitmap) return;
+  const context = canvas.getContext('2d');
+  let crop = classification?.crop;
+  if (attribution) {
+    const method = methods.find((m) => m.id === attribution.method);
+    const scale = /** @type {'positive' | 'symmetric'} */ (ui.scale.value);
+    const rendered = renderHeatmap(canvas, bitmap, attribution, {
+      alpha: Number(ui.alpha.value),
+      colormap: ui.colormap.value,
+      scale,
+      interpolation: /** @type {'smooth' | 'cells'} */ (ui.interpolation.value),
+      channels: method?.channels ?? 'sum',
+    });
+    crop = attribution.crop;
+    renderColorbar(el('colorbar', HTMLCanvasElement), rendered.colormap);
+    el('low', HTMLElement).textContent = number(rendered.lo);
+    el('high', HTMLElement).textContent = number(rendered.hi);
+    legend.hidden = rendered.empty;
+    const top = rendered.percentile < 100 ? ` The scale ends at the ${rendered.percentile}th percentile.` : '';
+    note.textContent = rendered.empty
+      ? 'This map has nothing to show on this scale.'
+      : `${scale === 'positive' ? 'Higher values speak for the class.' : 'Positive values speak for the class, negative ones against it.'}${top}`;
+    const label = shown.explainer?.info.model.labels[attribution.target] ?? '';
+    canvas.setAttribute('aria-label', `${shown.photoName}: ${method?.name} heatmap for ${label}`);
+  } else {
+    canvas.width = bitmap.width;
+    canvas.height = bitmap.height;
+    context?.drawImage(bitmap, 0, 0);
+    legend.hidden = true;
+    note.textContent = '';
+    canvas.setAttribute('aria-label', shown.photoName);
+  }
+  if (crop && context && ui.outline.checked) {
+    const [sx, sy] = [canvas.width / crop.photoWidth, canvas.height / crop.photoHeight];
+    const line = Math.max(2, canvas.width / 300);
+    const [x, y, w, h] = [crop.x * sx, crop.y * sy, crop.width * sx, crop.height * sy];
+    context.fillStyle = 'rgb(0 0 0 / 35%)';
+    context.beginPath();
+    context.rect(0, 0, canvas.width, canvas.height);
+    context.rect(x, y, w, h);
+    context.fill('evenodd');
+    context.lineWidth = line;
+    context.setLineDash([4 * line, 3 * line]);
+    context.strokeStyle = 'white';
+    context.strokeRect(x + line / 2, y + line / 2, w - line, h - line);
+    context.setLineDash([]);
+  }
+}
+
+// --- controls from the registries -----------------------------------------------------------------------------------------------
+
+function showMethod() {
+  const method = methods.find((m) => m.id === ui.method.value);
+  if (!method) return;
+  el('method-summary', HTMLElement).textContent = `${method.summary} (${method.citation}; ${method.cost})`;
+  el('layer-label', HTMLElement).hidden = method.space !== 'layer';
+  el('options-box', HTMLElement).hidden = method.options.length === 0;
+  ui.options.replaceChildren(
+    ...method.options.map((option) => {
+      const label = document.createElement('label');
+      label.append(`${option.help}${option.unit ? ` (${option.unit})` : ''}`);
+      /** @type {HTMLSelectElement | HTMLInputElement} */
+      let field;
+      if (option.type === 'choice') {
+        field = document.createElement('select');
+        field.append(...(option.choices ?? []).map((c) => new Option(c.replaceAll('_', ' '), c, c === option.default, c === option.default)));
+      } else {
+        field = Object.assign(document.createElement('input'), { type: 'number', value: option.default ?? '', placeholder: 'automatic' });
+        if (option.min !== undefined) field.min = String(option.min);
+        if (option.max !== undefined) field.max = String(option.max);
+        field.step = option.type === 'integer' ? '1' : 'any';
+      }
+      field.dataset.option = option.id;
+      field.addEventListener('change', explain);
+      label.append(field);
+      return label;
+    }),
+  );
+}
+
+/** @param {import('./pkg/index.js').MethodSpec} method */
+function readOptions(method) {
+  /** @type {Record<string, unknown>} */
+  const values = {};
+  for (const option of method.options) {
+    const field = /** @type {HTMLInputElement | null} */ (ui.options.querySelector(`[data-option="${option.id}"]`));
+    if (field && field.value !== '') values[option.id] = option.type === 'choice' ? field.value : Number(field.value);
+  }
+  return values;
+}
+
+// --- what comes in: files, folders, pasted pictures, addresses ------------------------------------------------------------------
+
+/** @param {File[]} files */
+function take(files) {
+  const weights = files.find((f) => f.name.endsWith('.safetensors'));
+  const config = files.find((f) => f.name === 'config.json') ?? files.find((f) => f.name.endsWith('.json'));
+  if (weights || config) {
+    if (!weights || !config) {
+      complain(new SightlineError('bad-model', `a model is two files, config.json and model.safetensors; ${weights ? 'config.json' : 'the .safetensors file'} is missing: drop both together`));
+      return;
+    }
+    addModel(weights.name.replace('.safetensors', ''), { config, weights });
+    return;
+  }
+  const [photo] = files;
+  if (photo) openPhoto(photo, photo.name);
+}
+
+/** @param {string} name @param {ModelSource} source */
+function addModel(name, source) {
+  const id = `opened-${models.size}`;
+  models.set(id, { name, source });
+  return openModel(id)?.then(() => {
+    if (shown.modelId !== id) models.delete(id);
+    showModel();
+  });
+}
+
+/** All files below dropped entries. @param {DataTransfer} data @returns {Promise<File[]>} */
+async function dropped(data) {
+  const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter((e) => e !== null && e !== undefined);
+  if (!entries.some((e) => e.isDirectory)) return [...data.files];
+  /** @type {File[]} */
+  const files = [];
+  const read = async (/** @type {any} */ entry) => {
+    if (files.length > 100) return;
+    if (entry.isFile) files.push(await new Promise((ok, no) => entry.file(ok, no)));
+    else for (const child of await new Promise((ok, no) => entry.createReader().readEntries(ok, no))) await read(child);
+  };
+  for (const entry of entries) await read(entry);
+  return files;
+}
+
+const drop = el('drop', HTMLElement);
+let depth = 0;
+addEventListener('dragenter', (event) => {
+  event.preventDefault();
+  depth += 1;
+  drop.hidden = false;
+});
+addEventListener('dragleave', () => {
+  depth -= 1;
+  if (depth <= 0) drop.hidden = true;
+});
+addEventListener('dragover', (event) => event.preventDefault());
+addEventListener('drop', async (event) => {
+  event.preventDefault();
+  depth = 0;
+  drop.hidden = true;
+  if (!event.dataTransfer) return;
+  try {
+    take(await dropped(event.dataTransfer));
+  } catch (error) {
+    complain(error);
+  }
+});
+addEventListener('paste', (event) => {
+  const files = [...(event.clipboardData?.files ?? [])];
+  if (files.length) take(files);
+});
+
+/** @param {string} button @param {string} input */
+function picker(button, input) {
+  const field = el(input, HTMLInputElement);
+  el(button, HTMLButtonElement).addEventListener('click', () => field.click());
+  field.addEventListener('change', () => {
+    take([...(field.files ?? [])]);
+    field.value = '';
+  });
+}
+picker('pick', 'file');
+picker('pick-model', 'model-files');
+el('url-form', HTMLFormElement).addEventListener('submit', (event) => {
+  event.preventDefault();
+  const url = el('model-url', HTMLInputElement).value;
+  addModel(url.split('/').filter(Boolean).pop() ?? url, { url });
+});
+
+// --- wiring ----------------------------------------------------------------------------------------------------------------------------
+
+let framed = false;
+for (const control of [ui.alpha, ui.colormap, ui.scale, ui.interpolation, ui.outline]) {
+  control.addEventListener('input', () => {
+    if (framed) return;
+    framed = true;
+    requestAnimationFrame(() => {
+      framed = false;
+      paint();
+    });
+  });
+}
+ui.scale.addEventListener('change', () => {
+  const diverging = listColormaps().find((m) => m.id === ui.colormap.value)?.diverging;
+  if (diverging !== (ui.scale.value === 'symmetric')) ui.colormap.value = ui.scale.value === 'symmetric' ? 'blue-white-red' : 'inferno';
+  paint();
+});
+ui.method.addEventListener('change', () => {
+  showMethod();
+  explain();
+});
+ui.layer.addEventListener('change', explain);
+ui.model.addEventListener('change', () => openModel(ui.model.value));
+ui.device.addEventListener('change', () => openModel(shown.modelId));
+el('cancel', HTMLButtonElement).addEventListener('click', () => running?.abort());
+el('alert-close', HTMLButtonElement).addEventListener('click', () => (el('alert', HTMLElement).hidden = true));
+el('export', HTMLButtonElement).addEventListener('click', () => {
+  canvas.toBlob((blob) => {
+    if (!blob) return;
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(blob);
+    link.download = `sightline-${shown.attribution?.method ?? 'photo'}.png`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }, 'image/png');
+});
+
+async function start() {
+  el('version', HTMLElement).textContent = version;
+  ui.method.replaceChildren(...methods.map((m) => new Option(m.name, m.id)));
+  ui.colormap.replaceChildren(...listColormaps().map((m) => new Option(m.id.replaceAll('-', ', '), m.id, m.id === 'inferno', m.id === 'inferno')));
+  showMethod();
+  for (const { id, title } of await listModels()) models.set(id, { name: title, source: id });
+  const samples = await (await fetch('./samples/samples.json')).json();
+  el('samples', HTMLElement).replaceChildren(
+    .../** @type {{ file: string, alt: string }[]} */ (samples).map(({ file, alt }) => {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.append(Object.assign(new Image(), { src: `./samples/${file}`, alt }));
+      button.addEventListener('click', () => sample(file, alt));
+      return button;
+    }),
+  );
+  const [first] = models.keys();
+  const [photo] = samples;
+  if (photo) {
+    shown.photo = await (await fetch(`./samples/${photo.file}`)).blob();
+    shown.photoName = photo.alt;
+  }
+  if (first) await openModel(first);
+}
+
+/** @param {string} file @param {string} alt */
+async function sample(file, alt) {
+  try {
+    await openPhoto(await (await fetch(`./samples/${file}`)).blob(), alt);
+  } catch (error) {
+    complain(error);
+  }
+}
+
+start().catch(complain);

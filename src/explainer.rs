@@ -234,7 +234,10 @@ impl Explainer {
                 run.count(1.0, 0.0);
                 let logits = read(Tensor::<2>::unwrap(state)?).await?;
                 if logits.len() != self.spec().num_classes || logits.iter().any(|l| !l.is_finite()) {
-                    return Err(Error::BadModel("the model's logits are not finite; its weights are damaged or were saved in a type too small".into()));
+                    return Err(Error::BadModel(
+                        "the model's logits are not finite; its weights are damaged or were saved in a type too small"
+                            .into(),
+                    ));
                 }
                 Predicted { key, input, crop, states, logits }
             }
@@ -246,7 +249,12 @@ impl Explainer {
     ///
     /// # Errors
     /// Those of [`Explainer::prepare`]; [`Error::BadOption`] for a `top_k` of 0; [`Error::Aborted`].
-    pub async fn classify(&mut self, image: &Image, top_k: Option<usize>, control: &dyn Control) -> Result<Classification> {
+    pub async fn classify(
+        &mut self,
+        image: &Image,
+        top_k: Option<usize>,
+        control: &dyn Control,
+    ) -> Result<Classification> {
         let top_k = top_k.unwrap_or(5);
         if top_k == 0 {
             return Err(Error::BadOption("topK: it must be at least 1".into()));
@@ -273,7 +281,12 @@ impl Explainer {
     ///
     /// # Errors
     /// Those of [`Explainer::prepare`]; [`Error::BadOption`] naming what is wrong with the request; [`Error::Aborted`].
-    pub async fn attribute(&mut self, image: &Image, mut request: Map<String, Value>, control: &dyn Control) -> Result<Attribution> {
+    pub async fn attribute(
+        &mut self,
+        image: &Image,
+        mut request: Map<String, Value>,
+        control: &dyn Control,
+    ) -> Result<Attribution> {
         let run = Run::new(control);
         let method = match request.remove("method") {
             Some(Value::String(id)) => methods::find(&id)?,
@@ -283,9 +296,14 @@ impl Explainer {
             (Space::Layer, None | Some(Value::Null)) => Some(self.spec().layer(&self.spec().default_layer)?.clone()),
             (Space::Layer, Some(Value::String(id))) => Some(self.spec().layer(&id)?.clone()),
             (Space::Input, None | Some(Value::Null)) => None,
-            (Space::Layer, Some(other)) => return Err(Error::BadOption(format!("layer: {other} is not a layer's name"))),
+            (Space::Layer, Some(other)) => {
+                return Err(Error::BadOption(format!("layer: {other} is not a layer's name")));
+            }
             (Space::Input, Some(_)) => {
-                return Err(Error::BadOption(format!("layer: {} works on the input and reads no layer", method.spec.id)));
+                return Err(Error::BadOption(format!(
+                    "layer: {} works on the input and reads no layer",
+                    method.spec.id
+                )));
             }
         };
         let target = request.remove("target");
@@ -332,7 +350,13 @@ fn examine(values: &mut [f32]) -> Vec<Warning> {
     let broken = values.iter().filter(|v| !v.is_finite()).count();
     values.iter_mut().filter(|v| !v.is_finite()).for_each(|v| *v = 0.0);
     if broken > 0 {
-        warn("non-finite", format!("{broken} of {} values were not finite and are shown as 0: the score's gradient overflows here", values.len()));
+        warn(
+            "non-finite",
+            format!(
+                "{broken} of {} values were not finite and are shown as 0: the score's gradient overflows here",
+                values.len()
+            ),
+        );
     }
     let (low, high) = values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
     if low == 0.0 && high == 0.0 {
@@ -509,6 +533,7 @@ fn upload(input: &[f32], [c, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
 }
 
 async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let data = tensor.into_data_async().await.map_err(|e| Error::DeviceLost(format!("the device stopped answering: {e}")))?;
+    let data =
+        tensor.into_data_async().await.map_err(|e| Error::DeviceLost(format!("the device stopped answering: {e}")))?;
     data.try_into_vec::<f32>().map_err(|e| Error::Internal(format!("the device returned no f32: {e}")))
 }

@@ -115,7 +115,8 @@ impl Conv2dSpec {
         };
         if let Some((name, epsilon)) = &self.batch_norm {
             let mut take = |leaf: &str| weights.take::<1>(&format!("{name}.{leaf}"), [self.outputs]);
-            let (gamma, beta, mean, var) = (take("weight")?, take("bias")?, take("running_mean")?, take("running_var")?);
+            let (gamma, beta, mean, var) =
+                (take("weight")?, take("bias")?, take("running_mean")?, take("running_var")?);
             let scale = gamma / (var + *epsilon).sqrt();
             weight = weight * scale.clone().reshape([self.outputs, 1, 1, 1]);
             let shifted = match bias {

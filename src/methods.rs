@@ -213,7 +213,12 @@ impl Options {
         for option in spec.options {
             let value = given.remove(option.id).filter(|v| !v.is_null());
             let bad = |expected: String| {
-                Error::BadOption(format!("{}: {} must be {expected}, got {}", option.id, option.help, value.clone().unwrap_or_default()))
+                Error::BadOption(format!(
+                    "{}: {} must be {expected}, got {}",
+                    option.id,
+                    option.help,
+                    value.clone().unwrap_or_default()
+                ))
             };
             let read = match option.kind {
                 Kind::Integer { default, min, max } => Given::Integer(match &value {

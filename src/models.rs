@@ -65,7 +65,9 @@ impl Fold {
                 let patches = x.narrow(1, prefix, tokens - prefix);
                 Ok(patches.swap_dims(1, 2).reshape([n, width, h, w]))
             }
-            (fold, other) => Err(Error::Internal(format!("{fold:?} cannot fold an activation of shape {:?}", other.shape()))),
+            (fold, other) => {
+                Err(Error::Internal(format!("{fold:?} cannot fold an activation of shape {:?}", other.shape())))
+            }
         }
     }
 }
@@ -114,7 +116,11 @@ impl ModelSpec {
     pub fn layer(&self, id: &str) -> Result<&Layer> {
         self.layers.iter().find(|l| l.id == id).ok_or_else(|| {
             let known: Vec<&str> = self.layers.iter().map(|l| l.id.as_str()).collect();
-            Error::BadOption(format!("layer: {} has no layer {id:?}; choose one of {}", self.architecture, known.join(", ")))
+            Error::BadOption(format!(
+                "layer: {} has no layer {id:?}; choose one of {}",
+                self.architecture,
+                known.join(", ")
+            ))
         })
     }
 }

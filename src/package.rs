@@ -49,14 +49,16 @@ impl Config {
         if text.len() > MAX_CONFIG_BYTES {
             return bad_model(format!("config.json has {} bytes; at most {MAX_CONFIG_BYTES} are read", text.len()));
         }
-        let value: Value = serde_json::from_str(text)
-            .map_err(|e| Error::BadModel(format!("config.json is not valid JSON ({e}); is this timm's config.json?")))?;
+        let value: Value = serde_json::from_str(text).map_err(|e| {
+            Error::BadModel(format!("config.json is not valid JSON ({e}); is this timm's config.json?"))
+        })?;
         let Some(top) = value.as_object() else {
             return bad_model("config.json is not a JSON object");
         };
         let empty = Value::Object(Map::new());
         // Older files keep the preprocessing at the top level.
-        let pretrained = top.get("pretrained_cfg").unwrap_or(if top.contains_key("input_size") { &value } else { &empty });
+        let pretrained =
+            top.get("pretrained_cfg").unwrap_or(if top.contains_key("input_size") { &value } else { &empty });
         let Some(name) = top.get("architecture").and_then(Value::as_str) else {
             return bad_model("config.json has no \"architecture\"; only timm's layout is read");
         };
@@ -86,7 +88,10 @@ impl Config {
                 match names {
                     Some(names) if names.len() == num_classes => Some(names),
                     Some(names) => {
-                        return bad_model(format!("config.json has {} label_names for {num_classes} classes", names.len()));
+                        return bad_model(format!(
+                            "config.json has {} label_names for {num_classes} classes",
+                            names.len()
+                        ));
                     }
                     None => return bad_model("config.json: \"label_names\" holds something that is not a string"),
                 }
@@ -115,14 +120,23 @@ impl Args {
     /// [`Error::BadModel`] naming the argument.
     pub fn integer(&mut self, name: &str, default: usize, range: std::ops::RangeInclusive<usize>) -> Result<usize> {
         let [a, b] = self.pair(name, [default; 2], range)?;
-        if a == b { Ok(a) } else { bad_model(format!("config.json: model_args.{name} must be one number, not {a} and {b}")) }
+        if a == b {
+            Ok(a)
+        } else {
+            bad_model(format!("config.json: model_args.{name} must be one number, not {a} and {b}"))
+        }
     }
 
     /// Takes a size that timm writes as one number or as a pair [height, width].
     ///
     /// # Errors
     /// [`Error::BadModel`] naming the argument.
-    pub fn pair(&mut self, name: &str, default: [usize; 2], range: std::ops::RangeInclusive<usize>) -> Result<[usize; 2]> {
+    pub fn pair(
+        &mut self,
+        name: &str,
+        default: [usize; 2],
+        range: std::ops::RangeInclusive<usize>,
+    ) -> Result<[usize; 2]> {
         match self.0.remove(name) {
             None | Some(Value::Null) => Ok(default),
             Some(Value::Array(pair)) => match pair.as_slice() {
@@ -153,7 +167,11 @@ impl Args {
             None | Some(Value::Null) => Ok(default),
             Some(value) => match value.as_f64() {
                 Some(v) if range.contains(&v) => Ok(v),
-                _ => bad_model(format!("config.json: model_args.{name} must be a number from {} to {}", range.start(), range.end())),
+                _ => bad_model(format!(
+                    "config.json: model_args.{name} must be a number from {} to {}",
+                    range.start(),
+                    range.end()
+                )),
             },
         }
     }
@@ -193,7 +211,8 @@ impl Args {
     /// [`Error::UnsupportedArchitecture`] naming an argument that nobody took.
     pub fn finish(self, architecture: &str) -> Result<()> {
         // Dropout rates act in training only.
-        let inert = ["drop_rate", "drop_path_rate", "proj_drop_rate", "attn_drop_rate", "pos_drop_rate", "patch_drop_rate"];
+        let inert =
+            ["drop_rate", "drop_path_rate", "proj_drop_rate", "attn_drop_rate", "pos_drop_rate", "patch_drop_rate"];
         match self.0.iter().find(|(name, value)| !value.is_null() && !inert.contains(&name.as_str())) {
             None => Ok(()),
             Some((name, value)) => Err(Error::UnsupportedArchitecture(format!(
@@ -318,12 +337,19 @@ impl Loader {
         }
         loop {
             let Some(entry) = self.header.as_ref().and_then(VecDeque::front) else {
-                return if piece.is_empty() { Ok(()) } else { bad_model("the weights file is longer than its header says") };
+                return if piece.is_empty() {
+                    Ok(())
+                } else {
+                    bad_model("the weights file is longer than its header says")
+                };
             };
             let wanted = entry.bytes - self.buffer.len();
             if self.buffer.is_empty() && entry.bytes > 0 {
                 self.buffer.try_reserve_exact(entry.bytes).map_err(|_| {
-                    Error::OutOfMemory(format!("no memory for tensor {} ({} bytes); open a smaller model", entry.name, entry.bytes))
+                    Error::OutOfMemory(format!(
+                        "no memory for tensor {} ({} bytes); open a smaller model",
+                        entry.name, entry.bytes
+                    ))
                 })?;
             }
             let (now, later) = piece.split_at(wanted.min(piece.len()));

@@ -65,9 +65,17 @@ impl Photo {
             )));
         }
         let format = match image::guess_format(bytes) {
-            Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif | ImageFormat::Bmp)) => format,
+            Ok(
+                format @ (ImageFormat::Jpeg
+                | ImageFormat::Png
+                | ImageFormat::WebP
+                | ImageFormat::Gif
+                | ImageFormat::Bmp),
+            ) => format,
             _ if bytes.get(4..8) == Some(b"ftyp") => {
-                return unsupported("this is a HEIC, AVIF or similar file, which is not decoded here; save it as JPEG or PNG");
+                return unsupported(
+                    "this is a HEIC, AVIF or similar file, which is not decoded here; save it as JPEG or PNG",
+                );
             }
             _ => return unsupported("this is no JPEG, PNG, WebP, GIF or BMP picture; choose another file"),
         };
@@ -75,8 +83,12 @@ impl Photo {
             return unsupported("the JPEG file ends early; fetch or save it again");
         }
         let damaged = |e: ImageError| match e {
-            ImageError::Limits(_) => Error::ImageTooLarge("the picture needs more memory than is set aside for decoding: scale it down first".into()),
-            e => Error::UnsupportedImage(format!("the {format:?} file is damaged or of a kind that is not read ({e}); save it again as JPEG or PNG")),
+            ImageError::Limits(_) => Error::ImageTooLarge(
+                "the picture needs more memory than is set aside for decoding: scale it down first".into(),
+            ),
+            e => Error::UnsupportedImage(format!(
+                "the {format:?} file is damaged or of a kind that is not read ({e}); save it again as JPEG or PNG"
+            )),
         };
         let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
         // The dimensions are checked below, with a message of our own.
@@ -105,7 +117,10 @@ impl Photo {
     pub fn from_rgba(width: u32, height: u32, rgba: &[u8]) -> Result<Self> {
         check_size(width, height)?;
         if rgba.len() as u64 != 4 * u64::from(width) * u64::from(height) {
-            return Err(Error::BadOption(format!("image: {} bytes are not {width} x {height} RGBA pixels", rgba.len())));
+            return Err(Error::BadOption(format!(
+                "image: {} bytes are not {width} x {height} RGBA pixels",
+                rgba.len()
+            )));
         }
         Ok(Self { width, height, rgb: on_white(rgba) })
     }

@@ -83,7 +83,8 @@ impl PreprocessConfig {
         let triple = |key: &str, default: [f32; 3], fits: fn(f32) -> bool| match get(key) {
             None => Ok(default),
             Some(value) => {
-                let list: Option<Vec<f32>> = value.as_array().map(|a| a.iter().filter_map(|v| v.as_f64().map(|v| v as f32)).collect());
+                let list: Option<Vec<f32>> =
+                    value.as_array().map(|a| a.iter().filter_map(|v| v.as_f64().map(|v| v as f32)).collect());
                 let triple = list.and_then(|l| <[f32; 3]>::try_from(l).ok()).filter(|t| t.iter().all(|&v| fits(v)));
                 triple.ok_or_else(|| bad(key, "must be three sensible numbers"))
             }
@@ -93,14 +94,19 @@ impl PreprocessConfig {
             Some(value) => {
                 let list: Option<Vec<u64>> = value.as_array().map(|a| a.iter().filter_map(Value::as_u64).collect());
                 match list.as_deref() {
-                    Some(&[3, h, w]) if (1..=1024).contains(&h) && (1..=1024).contains(&w) => [3, h as usize, w as usize],
+                    Some(&[3, h, w]) if (1..=1024).contains(&h) && (1..=1024).contains(&w) => {
+                        [3, h as usize, w as usize]
+                    }
                     _ => return Err(bad("input_size", "must be [3, height, width] with sides from 1 to 1024")),
                 }
             }
         };
         let crop_pct = match get("crop_pct") {
             None => 0.875,
-            Some(v) => v.as_f64().filter(|v| (0.05..=1.0).contains(v)).ok_or_else(|| bad("crop_pct", "must be from 0.05 to 1"))?,
+            Some(v) => v
+                .as_f64()
+                .filter(|v| (0.05..=1.0).contains(v))
+                .ok_or_else(|| bad("crop_pct", "must be from 0.05 to 1"))?,
         };
         let interpolation = match get("interpolation").map(|v| v.as_str()) {
             None => Interpolation::Bicubic,
@@ -247,9 +253,8 @@ impl Axis {
         let centre = (i as f64 + 0.5) * scale;
         let first = ((centre - support + 0.5) as i64).max(0) as usize;
         let last = ((centre + support + 0.5) as i64).clamp(0, self.input as i64) as usize;
-        let weights: Vec<f64> = (first..last)
-            .map(|x| self.interpolation.weight((x as f64 - centre + 0.5) * (1.0 / stretch)))
-            .collect();
+        let weights: Vec<f64> =
+            (first..last).map(|x| self.interpolation.weight((x as f64 - centre + 0.5) * (1.0 / stretch))).collect();
         let sum: f64 = weights.iter().sum();
         let fixed = weights.iter().map(|weight| {
             let weight = if sum != 0.0 { weight / sum } else { *weight } * f64::from(1u32 << PRECISION);

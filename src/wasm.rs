@@ -178,7 +178,12 @@ impl Job {
     #[wasm_bindgen(constructor)]
     pub fn new(on_progress: Option<Function>) -> Self {
         Self {
-            inner: Rc::new(JobState { cancelled: Cell::new(false), passes: Cell::default(), on_progress, breath: Cell::new(now()) }),
+            inner: Rc::new(JobState {
+                cancelled: Cell::new(false),
+                passes: Cell::default(),
+                on_progress,
+                breath: Cell::new(now()),
+            }),
         }
     }
 
@@ -330,7 +335,9 @@ impl Engine {
         let top_k = match top_k {
             None => None,
             Some(k) if k.fract() == 0.0 && (1.0..=1e6).contains(&k) => Some(k as usize),
-            Some(k) => return Err(throw(Error::BadOption(format!("topK: it must be a whole number of at least 1, got {k}")))),
+            Some(k) => {
+                return Err(throw(Error::BadOption(format!("topK: it must be a whole number of at least 1, got {k}"))));
+            }
         };
         let result: Classification = taken.get()?.classify(&image, top_k, &*job).await.map_err(throw)?;
         let object = to_js(&result)?;
@@ -342,8 +349,11 @@ impl Engine {
     pub async fn attribute(&self, input: JsValue, request: JsValue, job: &Job) -> JsResult<JsValue> {
         let (job, mut taken) = (job.inner.clone(), Taken::from(&self.slot)?);
         let image = read_image(&input)?;
-        let request: Map<String, Value> = serde_wasm_bindgen::from_value(request)
-            .map_err(|e| throw(Error::BadOption(format!("the options hold something that is neither number, text nor truth value: {e}"))))?;
+        let request: Map<String, Value> = serde_wasm_bindgen::from_value(request).map_err(|e| {
+            throw(Error::BadOption(format!(
+                "the options hold something that is neither number, text nor truth value: {e}"
+            )))
+        })?;
         let result: Attribution = taken.get()?.attribute(&image, request, &*job).await.map_err(throw)?;
         let object = to_js(&result)?;
         set(&object, "values", &Float32Array::from(result.values.as_slice()))?;
@@ -372,18 +382,26 @@ fn read_image(input: &JsValue) -> JsResult<Image> {
     };
     let bytes = |key: &str| -> JsResult<Vec<u8>> {
         let value = get(key)?;
-        let view = value.dyn_ref::<js_sys::Uint8ClampedArray>().map(|a| Uint8Array::new_with_byte_offset_and_length(&a.buffer(), a.byte_offset(), a.length()));
-        let view = view.or_else(|| value.dyn_ref::<Uint8Array>().cloned()).ok_or_else(|| bad("the bytes are missing"))?;
+        let view = value
+            .dyn_ref::<js_sys::Uint8ClampedArray>()
+            .map(|a| Uint8Array::new_with_byte_offset_and_length(&a.buffer(), a.byte_offset(), a.length()));
+        let view =
+            view.or_else(|| value.dyn_ref::<Uint8Array>().cloned()).ok_or_else(|| bad("the bytes are missing"))?;
         Ok(view.to_vec())
     };
     match get("kind")?.as_string().as_deref() {
         Some("encoded") => Ok(Image::Encoded(bytes("bytes")?)),
         Some("rgba") => Ok(Image::Rgba { width: side("width")?, height: side("height")?, data: bytes("data")? }),
         Some("tensor") => {
-            let data = get("data")?.dyn_into::<Float32Array>().map_err(|_| bad("a tensor's data must be a Float32Array"))?;
+            let data =
+                get("data")?.dyn_into::<Float32Array>().map_err(|_| bad("a tensor's data must be a Float32Array"))?;
             let shape: Array = get("shape")?.dyn_into().map_err(|_| bad("a tensor's shape must be a list"))?;
-            let shape: Option<Vec<usize>> = shape.iter().map(|v| v.as_f64().filter(|v| *v >= 0.0).map(|v| v as usize)).collect();
-            Ok(Image::Tensor { data: data.to_vec(), shape: shape.ok_or_else(|| bad("a tensor's shape must hold whole numbers"))? })
+            let shape: Option<Vec<usize>> =
+                shape.iter().map(|v| v.as_f64().filter(|v| *v >= 0.0).map(|v| v as usize)).collect();
+            Ok(Image::Tensor {
+                data: data.to_vec(),
+                shape: shape.ok_or_else(|| bad("a tensor's shape must hold whole numbers"))?,
+            })
         }
         _ => Err(bad("of no known kind")),
     }

@@ -36,7 +36,8 @@ fn input_gradients_equal_finite_differences() {
         for (direction, tolerance) in [(&along, 0.02), (&random, 0.05)] {
             let expected: f64 = direction.iter().zip(gradient).map(|(d, g)| d * f64::from(*g)).sum();
             let step = 3e-4; // small: a random ReLU6 net has kinks everywhere
-            let moved = |sign: f64| data.iter().zip(direction).map(|(x, d)| x + (sign * step * d) as f32).collect::<Vec<_>>();
+            let moved =
+                |sign: f64| data.iter().zip(direction).map(|(x, d)| x + (sign * step * d) as f32).collect::<Vec<_>>();
             let difference = (score(moved(1.0)) - score(moved(-1.0))) / (2.0 * step);
             assert!(
                 (difference - expected).abs() < tolerance * expected.abs().max(0.1 * norm),

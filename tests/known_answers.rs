@@ -32,7 +32,12 @@ impl Model for Net {
     }
 }
 
-fn net(input_size: [usize; 3], num_classes: usize, layers: &[(&str, [usize; 3])], forward: Forward) -> sightline::Explainer {
+fn net(
+    input_size: [usize; 3],
+    num_classes: usize,
+    layers: &[(&str, [usize; 3])],
+    forward: Forward,
+) -> sightline::Explainer {
     let layer = |(id, [channels, h, w]): &(&str, [usize; 3])| Layer {
         id: (*id).into(),
         stage: 0,
@@ -256,7 +261,8 @@ fn f6_meaningless_maps_say_so_and_are_never_nan() {
         assert!(codes.contains(&code), "{code}: {codes:?}");
     }
     let mut explainer = net([1, 2, 2], 2, &[], dead);
-    let map = attribute(&mut explainer, &input, json!({ "method": "integrated_gradients", "target": 0, "nSteps": 4 })).unwrap();
+    let map = attribute(&mut explainer, &input, json!({ "method": "integrated_gradients", "target": 0, "nSteps": 4 }))
+        .unwrap();
     assert_eq!(map.values, [0.0; 4]);
     assert_eq!(map.warnings[0].code, "zero-map");
 }

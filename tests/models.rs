@@ -85,9 +85,15 @@ fn tiny_models_equal_timm_and_captum() {
             assert!(agreement > 0.99999, "{name}: IG-{steps} has cosine {agreement}");
             let completeness = ig.completeness.unwrap();
             let baseline = meta["baseline_score"].as_f64().unwrap();
-            assert!((completeness.baseline_score - baseline).abs() < 1e-4 * (1.0 + baseline.abs()), "{name}: {completeness:?}");
+            assert!(
+                (completeness.baseline_score - baseline).abs() < 1e-4 * (1.0 + baseline.abs()),
+                "{name}: {completeness:?}"
+            );
             let delta = rule["delta"].as_f64().unwrap();
-            assert!((completeness.delta - delta).abs() < 5e-3 * (1.0 + completeness.score.abs()), "{name}: {completeness:?}, captum {delta}");
+            assert!(
+                (completeness.delta - delta).abs() < 5e-3 * (1.0 + completeness.score.abs()),
+                "{name}: {completeness:?}, captum {delta}"
+            );
         }
     }
 }
@@ -95,7 +101,9 @@ fn tiny_models_equal_timm_and_captum() {
 #[test]
 fn real_models_equal_the_reference() {
     for model in ["deit_tiny_patch16_224", "mobilenetv2_100_same"] {
-        let (Some(folder), Some(reference)) = (shared(&format!("models/{model}")), shared(&format!("reference/{model}"))) else {
+        let (Some(folder), Some(reference)) =
+            (shared(&format!("models/{model}")), shared(&format!("reference/{model}")))
+        else {
             return;
         };
         let mut explainer = explainer(open(&folder));
@@ -117,7 +125,8 @@ fn real_models_equal_the_reference() {
                 (cosine(&cam.values, &expected["grad_cam"].1), cosine(&ig.values, &expected["integrated_gradients"].1));
             println!(
                 "{model} {}: logits differ by at most {worst:.1e}, Grad-CAM cosine {cam_cosine:.7}, IG cosine {ig_cosine:.7}, {:?}",
-                meta["photo"], ig.completeness.unwrap()
+                meta["photo"],
+                ig.completeness.unwrap()
             );
             assert!(worst < 2e-3 && cam_cosine >= 0.9999 && ig_cosine >= 0.9999);
         }

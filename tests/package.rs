@@ -11,7 +11,10 @@ use sightline::package::Loader;
 
 fn tiny(name: &str) -> (String, Vec<u8>) {
     let folder = golden(&format!("packages/{name}"));
-    (std::fs::read_to_string(folder.join("config.json")).unwrap(), std::fs::read(folder.join("model.safetensors")).unwrap())
+    (
+        std::fs::read_to_string(folder.join("config.json")).unwrap(),
+        std::fs::read(folder.join("model.safetensors")).unwrap(),
+    )
 }
 
 fn message(config: &str, weights: &[u8], code: &str) -> String {
@@ -88,7 +91,11 @@ fn configs_that_lie_are_refused_by_name() {
         ("[]".to_owned(), "bad-model", "object"),
         ("{}".to_owned(), "bad-model", "architecture"),
         (edited(&config, |c| c["architecture"] = json!("resnext_9000")), "unsupported-architecture", "mobilenetv2_"),
-        (edited(&config, |c| c["architecture"] = json!("deit_tiny_distilled_patch16_224")), "unsupported-architecture", "distilled"),
+        (
+            edited(&config, |c| c["architecture"] = json!("deit_tiny_distilled_patch16_224")),
+            "unsupported-architecture",
+            "distilled",
+        ),
         (edited(&config, |c| c["num_classes"] = json!(0)), "bad-model", "num_classes"),
         (edited(&config, |c| c["num_classes"] = json!(1e15)), "bad-model", "num_classes"),
         (edited(&config, |c| c["label_names"] = json!(["one"])), "bad-model", "label_names"),
@@ -102,7 +109,8 @@ fn configs_that_lie_are_refused_by_name() {
         (edited(&config, |c| c["pretrained_cfg"]["interpolation"] = json!("magic")), "bad-model", "interpolation"),
         (
             edited(&config, |c| {
-                c["model_args"] = json!({ "embed_dim": 4096, "depth": 64, "num_heads": 64, "img_size": 32, "patch_size": 8 });
+                c["model_args"] =
+                    json!({ "embed_dim": 4096, "depth": 64, "num_heads": 64, "img_size": 32, "patch_size": 8 });
             }),
             "bad-model",
             "limit",

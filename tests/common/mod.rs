@@ -33,7 +33,10 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     if full.exists() {
         return Some(full);
     }
-    assert!(std::env::var("REQUIRE_SHARED").is_err_and(|_| true), "REQUIRE_SHARED is set, but ../shared/{path} is absent");
+    assert!(
+        std::env::var("REQUIRE_SHARED").is_err_and(|_| true),
+        "REQUIRE_SHARED is set, but ../shared/{path} is absent"
+    );
     eprintln!("skipped: ../shared/{path} is absent");
     None
 }

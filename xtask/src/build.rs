@@ -54,11 +54,7 @@ impl Device {
 /// Builds everything and assembles `dist/`.
 pub fn site(cpu_only: bool, fast: bool) -> Result<()> {
     prepare()?;
-    let devices: &[Device] = if cpu_only {
-        &[Device::Cpu]
-    } else {
-        &Device::ALL
-    };
+    let devices: &[Device] = if cpu_only { &[Device::Cpu] } else { &Device::ALL };
     for &device in devices {
         wasm(device, fast)?;
     }
@@ -85,11 +81,7 @@ pub fn wasm(device: Device, fast: bool) -> Result<()> {
     let bytes = fs::read(&input).with_context(|| format!("cannot read {}", input.display()))?;
     bind(device, fast, bytes)?;
     let size = wasm_size(device)?;
-    println!(
-        "{name}: {:.1} MB of wasm, {:.0} s",
-        size as f64 / 1e6,
-        start.elapsed().as_secs_f64()
-    );
+    println!("{name}: {:.1} MB of wasm, {:.0} s", size as f64 / 1e6, start.elapsed().as_secs_f64());
     Ok(())
 }
 
@@ -134,8 +126,7 @@ fn bind(device: Device, fast: bool, wasm: Vec<u8>) -> Result<()> {
         return Ok(());
     }
     if folder.exists() {
-        fs::remove_dir_all(&folder)
-            .with_context(|| format!("cannot empty {}", folder.display()))?;
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     Bindgen::new()
         .input_bytes("sightline", wasm)
@@ -167,21 +158,14 @@ pub fn assemble(devices: &[Device]) -> Result<()> {
     let mut files = BTreeMap::new();
     let page = |path: &Path| path != Path::new("models");
     collect(&www, Path::new(""), &page, &mut files)?;
-    let package = |path: &Path| {
-        !["node_modules", "tests", "wasm"]
-            .iter()
-            .any(|name| path == Path::new(name))
-    };
+    let package = |path: &Path| !["node_modules", "tests", "wasm"].iter().any(|name| path == Path::new(name));
     collect(&pkg, Path::new("pkg"), &package, &mut files)?;
     let models = www.join("models");
     if models.is_dir() {
         collect(&models, Path::new("pkg/models"), &|_| true, &mut files)?;
     }
     for name in ["registry.js", "registry.d.ts"] {
-        files.insert(
-            Path::new("pkg/wasm").join(name),
-            pkg.join("wasm").join(name),
-        );
+        files.insert(Path::new("pkg/wasm").join(name), pkg.join("wasm").join(name));
     }
     let mut builds = json!({ "cpu": null, "webgpu": null });
     for &device in devices {
@@ -205,8 +189,7 @@ fn collect(
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         let path = from.join(&folder);
-        let entries =
-            fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let entries = fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
         for entry in entries {
             let entry = entry?;
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
@@ -303,10 +286,7 @@ mod tests {
 
         let mut present = BTreeMap::new();
         collect(&target, Path::new(""), &|_| true, &mut present).unwrap();
-        let names: Vec<_> = present
-            .keys()
-            .map(|name| name.to_string_lossy().replace('\\', "/"))
-            .collect();
+        let names: Vec<_> = present.keys().map(|name| name.to_string_lossy().replace('\\', "/")).collect();
         assert_eq!(names, ["page.html", "sub/x.js"]);
         assert_eq!(fs::read_to_string(target.join("page.html")).unwrap(), "one");
         fs::remove_dir_all(folder).unwrap();

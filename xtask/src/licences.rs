@@ -31,15 +31,9 @@ const ALLOWED: [&str; 14] = [
 /// # Errors
 /// Names each dependency whose licence is not allowed or not given.
 pub fn check() -> Result<()> {
-    let crates = [
-        "metadata",
-        "--format-version=1",
-        "--all-features",
-        "--locked",
-    ];
+    let crates = ["metadata", "--format-version=1", "--all-features", "--locked"];
     let crates: Value = serde_json::from_str(&tools::output(&mut tools::cargo(&crates))?)?;
-    let lock =
-        fs::read_to_string(root().join("package-lock.json")).context("no package-lock.json")?;
+    let lock = fs::read_to_string(root().join("package-lock.json")).context("no package-lock.json")?;
     let lock: Value = serde_json::from_str(&lock)?;
 
     let mut dependencies = crate_licences(&crates);
@@ -64,9 +58,7 @@ fn crate_licences(metadata: &Value) -> Vec<Dependency> {
         .map(|package| {
             let name = format!("{} {}", word(&package["name"]), word(&package["version"]));
             // Before SPDX expressions, crates listed alternatives with a slash.
-            let licence = package["license"]
-                .as_str()
-                .map(|text| text.replace('/', " OR "));
+            let licence = package["license"].as_str().map(|text| text.replace('/', " OR "));
             (name, licence)
         })
         .collect()
@@ -94,10 +86,7 @@ fn problem((name, licence): &Dependency) -> Option<String> {
     match Expression::parse(licence) {
         Ok(expression) if expression.evaluate(allowed) => None,
         Ok(_) => Some(format!("{name}: {licence} is not allowed")),
-        Err(error) => Some(format!(
-            "{name}: {licence} is no licence expression ({})",
-            error.reason
-        )),
+        Err(error) => Some(format!("{name}: {licence} is no licence expression ({})", error.reason)),
     }
 }
 
@@ -138,10 +127,7 @@ mod tests {
             { "name": "bad", "version": "2.0.0", "source": "registry", "license": null },
         ] });
         let found = crate_licences(&metadata);
-        assert_eq!(
-            found[0],
-            ("old 1.0.0".to_owned(), Some("MIT OR Apache-2.0".to_owned()))
-        );
+        assert_eq!(found[0], ("old 1.0.0".to_owned(), Some("MIT OR Apache-2.0".to_owned())));
         assert_eq!(found[1], ("bad 2.0.0".to_owned(), None));
         assert_eq!(found.len(), 2);
 
@@ -149,9 +135,6 @@ mod tests {
             "": { "name": "own" },
             "node_modules/a": { "version": "1.2.3", "license": "ISC" },
         } });
-        assert_eq!(
-            npm_licences(&lock),
-            [("node_modules/a 1.2.3".to_owned(), Some("ISC".to_owned()))]
-        );
+        assert_eq!(npm_licences(&lock), [("node_modules/a 1.2.3".to_owned(), Some("ISC".to_owned()))]);
     }
 }

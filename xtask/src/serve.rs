@@ -61,10 +61,7 @@ fn start(server: &Arc<Server>, root: &Path) -> Vec<thread::JoinHandle<()>> {
 }
 
 fn answer(request: Request, root: &Path) {
-    let range = request
-        .headers()
-        .iter()
-        .find(|header| header.field.equiv("Range"));
+    let range = request.headers().iter().find(|header| header.field.equiv("Range"));
     let range = range.map(|header| header.value.as_str().to_owned());
     let response = match request.method() {
         Method::Get | Method::Head => file(root, request.url(), range.as_deref()),
@@ -112,12 +109,7 @@ fn file(root: &Path, url: &str, range: Option<&str>) -> ResponseBox {
 fn text(status: u16, message: &str) -> ResponseBox {
     let body = message.as_bytes().to_vec();
     let length = body.len() as u64;
-    respond(
-        status,
-        "text/plain; charset=utf-8",
-        Box::new(Cursor::new(body)),
-        length,
-    )
+    respond(status, "text/plain; charset=utf-8", Box::new(Cursor::new(body)), length)
 }
 
 fn respond(status: u16, mime: &str, body: Box<dyn Read + Send>, length: u64) -> ResponseBox {
@@ -129,8 +121,7 @@ fn respond(status: u16, mime: &str, body: Box<dyn Read + Send>, length: u64) -> 
     ];
     let length = usize::try_from(length).ok();
     // The length is always known: never chunked, so that the page can show progress.
-    Response::new(StatusCode(status), headers, body, length, None)
-        .with_chunked_threshold(usize::MAX)
+    Response::new(StatusCode(status), headers, body, length, None).with_chunked_threshold(usize::MAX)
 }
 
 /// A header of visible ASCII; other characters are dropped.
@@ -150,11 +141,7 @@ enum Part {
 impl Part {
     /// Several ranges at once, and what is no byte range, count as the whole file, as RFC 9110 allows.
     fn of(range: &str, length: u64) -> Self {
-        let Some((first, last)) = range
-            .trim()
-            .strip_prefix("bytes=")
-            .and_then(|r| r.split_once('-'))
-        else {
+        let Some((first, last)) = range.trim().strip_prefix("bytes=").and_then(|r| r.split_once('-')) else {
             return Self::Whole;
         };
         let (start, end) = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
@@ -166,11 +153,7 @@ impl Part {
             (Err(_), Ok(0)) if first.trim().is_empty() => return Self::None,
             _ => return Self::Whole,
         };
-        if start < length {
-            Self::Some(start, end)
-        } else {
-            Self::None
-        }
+        if start < length { Self::Some(start, end) } else { Self::None }
     }
 }
 
@@ -180,11 +163,7 @@ fn resolve(root: &Path, url: &str) -> Option<PathBuf> {
     let place = decode(url.split(['?', '#']).next()?)?;
     let mut path = fs::canonicalize(root).ok()?;
     let inside = path.clone();
-    for part in place
-        .strip_prefix('/')?
-        .split('/')
-        .filter(|part| !part.is_empty())
-    {
+    for part in place.strip_prefix('/')?.split('/').filter(|part| !part.is_empty()) {
         if part.starts_with('.') || part.contains(['\\', ':', '\0']) {
             return None;
         }
@@ -252,8 +231,7 @@ mod tests {
 
     impl Site {
         fn new(name: &str) -> Self {
-            let folder =
-                std::env::temp_dir().join(format!("sightline-{name}-{}", std::process::id()));
+            let folder = std::env::temp_dir().join(format!("sightline-{name}-{}", std::process::id()));
             let _ = fs::remove_dir_all(&folder);
             let dist = folder.join("dist");
             fs::create_dir_all(dist.join("pkg")).unwrap();
@@ -264,11 +242,7 @@ mod tests {
             fs::write(dist.join("pkg/big.safetensors"), vec![7; 100_000]).unwrap();
             let server = Arc::new(open(Some(0)).unwrap());
             let workers = start(&server, &dist);
-            Self {
-                folder,
-                server,
-                workers,
-            }
+            Self { folder, server, workers }
         }
 
         /// Status, headers (lower case) and body of one request.
@@ -276,19 +250,12 @@ mod tests {
             let address = self.server.server_addr().to_ip().unwrap();
             assert!(address.ip().is_loopback());
             let mut stream = TcpStream::connect(address).unwrap();
-            let request = format!(
-                "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{extra}\r\n"
-            );
+            let request = format!("{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{extra}\r\n");
             stream.write_all(request.as_bytes()).unwrap();
             let mut reply = Vec::new();
             stream.read_to_end(&mut reply).unwrap();
-            let end = reply
-                .windows(4)
-                .position(|four| four == b"\r\n\r\n")
-                .unwrap();
-            let head = String::from_utf8(reply[..end].to_vec())
-                .unwrap()
-                .to_lowercase();
+            let end = reply.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+            let head = String::from_utf8(reply[..end].to_vec()).unwrap().to_lowercase();
             let status = head.split(' ').nth(1).unwrap().parse().unwrap();
             (status, head, reply[end + 4..].to_vec())
         }
@@ -311,10 +278,7 @@ mod tests {
         let site = Site::new("files");
         let (status, head, body) = site.ask("GET", "/?model=x", "");
         assert_eq!((status, body.as_slice()), (200, b"<p>page".as_slice()));
-        assert!(
-            head.contains("content-type: text/html; charset=utf-8"),
-            "{head}"
-        );
+        assert!(head.contains("content-type: text/html; charset=utf-8"), "{head}");
         assert!(head.contains("access-control-allow-origin: *"));
         assert!(head.contains("cache-control: no-cache"));
 

@@ -18,29 +18,19 @@ pub fn run(native: bool, browser: bool) -> Result<()> {
     let start = Instant::now();
     build::prepare()?;
     if native {
-        step("formatting", || {
-            tools::run(&mut tools::cargo(&["fmt", "--all", "--check"]))
-        })?;
-        step("JavaScript lints", || {
-            tools::run(&mut tools::npm(&["run", "--silent", "lint"]))
-        })?;
+        step("formatting", || tools::run(&mut tools::cargo(&["fmt", "--all", "--check"])))?;
+        step("JavaScript lints", || tools::run(&mut tools::npm(&["run", "--silent", "lint"])))?;
         step("licences", licences::check)?;
         step("advisories", advisories)?;
         step("Rust lints", || clippy(&["--workspace", "--all-targets"]))?;
         for device in Device::ALL {
-            step(&format!("Rust lints, wasm, {}", device.name()), || {
-                wasm_clippy(device)
-            })?;
+            step(&format!("Rust lints, wasm, {}", device.name()), || wasm_clippy(device))?;
         }
-        step("Rust tests", || {
-            tools::run(&mut tools::cargo(&["test", "--workspace"]))
-        })?;
+        step("Rust tests", || tools::run(&mut tools::cargo(&["test", "--workspace"])))?;
     }
     if browser {
         step("wasm builds", || build::site(false, true))?;
-        step("types", || {
-            tools::run(&mut tools::npm(&["run", "--silent", "check"]))
-        })?;
+        step("types", || tools::run(&mut tools::npm(&["run", "--silent", "check"])))?;
         step("browser tests", browser_tests)?;
     }
     println!("\nall passed in {:.0} s", start.elapsed().as_secs_f64());
@@ -62,13 +52,7 @@ fn clippy(what: &[&str]) -> Result<()> {
 
 fn wasm_clippy(device: Device) -> Result<()> {
     let what = ["--package", "sightline", "--lib", "--target", WASM_TARGET];
-    clippy(
-        &[
-            &what[..],
-            &["--no-default-features", "--features", device.name()],
-        ]
-        .concat(),
-    )
+    clippy(&[&what[..], &["--no-default-features", "--features", device.name()]].concat())
 }
 
 /// Known vulnerabilities, where the tools are installed and their databases can be reached.
@@ -79,19 +63,14 @@ fn advisories() -> Result<()> {
         if !audit.status.success() && said.contains("fetch") {
             println!("crates skipped: advisory database not reachable");
         } else if !audit.status.success() {
-            bail!(
-                "cargo audit:\n{}{said}",
-                String::from_utf8_lossy(&audit.stdout)
-            );
+            bail!("cargo audit:\n{}{said}", String::from_utf8_lossy(&audit.stdout));
         } else {
             println!("crates: no known vulnerability");
         }
     } else {
         println!("crates skipped: cargo-audit is not installed");
     }
-    let audit = tools::npm(&["audit", "--json"])
-        .stderr(Stdio::null())
-        .output()?;
+    let audit = tools::npm(&["audit", "--json"]).stderr(Stdio::null()).output()?;
     let report: Value = serde_json::from_slice(&audit.stdout).unwrap_or_default();
     if report["auditReportVersion"].is_null() {
         println!("npm packages skipped: advisory database not reachable");
@@ -107,20 +86,14 @@ fn advisories() -> Result<()> {
 fn browser_tests() -> Result<()> {
     let chromium = chromium()?;
     let files = test_files(&root().join("tests/browser"))?;
-    let mut node = command(
-        "node",
-        &["--test", "--test-concurrency=1", "--test-reporter=spec"],
-    );
-    node.args(files)
-        .env("SIGHTLINE_DIST", build::dist())
-        .env("CHROMIUM_PATH", chromium);
+    let mut node = command("node", &["--test", "--test-concurrency=1", "--test-reporter=spec"]);
+    node.args(files).env("SIGHTLINE_DIST", build::dist()).env("CHROMIUM_PATH", chromium);
     tools::run(&mut node)
 }
 
 /// The test files, by name: Node 20 and 22 read a folder's name differently.
 fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries =
-        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();
@@ -149,19 +122,12 @@ fn chromium() -> Result<PathBuf> {
     if can_apt() {
         println!("installing chromium");
         tools::run(&mut apt(&["update"]))?;
-        tools::run(&mut apt(&[
-            "install",
-            "-y",
-            "--no-install-recommends",
-            "chromium",
-        ]))?;
+        tools::run(&mut apt(&["install", "-y", "--no-install-recommends", "chromium"]))?;
         if let Some(path) = find_chromium() {
             return Ok(path);
         }
     }
-    bail!(
-        "the browser tests need Chromium or Chrome: install one, or set CHROMIUM_PATH to its program"
-    )
+    bail!("the browser tests need Chromium or Chrome: install one, or set CHROMIUM_PATH to its program")
 }
 
 fn find_chromium() -> Option<PathBuf> {
@@ -176,12 +142,7 @@ fn find_chromium() -> Option<PathBuf> {
         places.push("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome".into());
     } else {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let names = [
-            "chromium",
-            "chromium-browser",
-            "google-chrome",
-            "google-chrome-stable",
-        ];
+        let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
         for folder in std::env::split_paths(&path).chain(["/usr/bin".into()]) {
             places.extend(names.iter().map(|name| folder.join(name)));
         }
@@ -191,9 +152,7 @@ fn find_chromium() -> Option<PathBuf> {
 
 /// Whether this is Debian or alike, with the right to install packages.
 fn can_apt() -> bool {
-    let root = command("id", &["-u"])
-        .output()
-        .is_ok_and(|id| id.stdout.trim_ascii() == b"0");
+    let root = command("id", &["-u"]).output().is_ok_and(|id| id.stdout.trim_ascii() == b"0");
     root && command("apt-get", &["--version"]).output().is_ok()
 }
 

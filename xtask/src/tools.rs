@@ -26,9 +26,7 @@ pub fn cargo(args: &[&str]) -> Command {
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = command(&program, args);
     // Flags in the environment would hide those of .cargo/config.toml.
-    command
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     command
 }
 
@@ -42,9 +40,7 @@ pub fn npm(args: &[&str]) -> Command {
 /// If it cannot be started, or fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let name = describe(command);
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start `{name}`"))?;
+    let status = command.status().with_context(|| format!("cannot start `{name}`"))?;
     if !status.success() {
         bail!("`{name}` failed ({status})");
     }
@@ -57,10 +53,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// If it cannot be started, fails, or prints something that is not UTF-8.
 pub fn output(command: &mut Command) -> Result<String> {
     let name = describe(command);
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("cannot start `{name}`"))?;
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start `{name}`"))?;
     if !output.status.success() {
         bail!("`{name}` failed ({})", output.status);
     }
@@ -99,10 +92,7 @@ pub fn ensure_node() -> Result<()> {
     let version = output(&mut command("node", &["--version"]))
         .with_context(|| format!("Node {OLDEST_NODE} or newer is needed"))?;
     if node_major(&version).is_none_or(|major| major < OLDEST_NODE) {
-        bail!(
-            "Node {OLDEST_NODE} or newer is needed, this is {}",
-            version.trim()
-        );
+        bail!("Node {OLDEST_NODE} or newer is needed, this is {}", version.trim());
     }
     let lock = root().join("package-lock.json");
     let installed = root().join("node_modules/.package-lock.json");
@@ -114,13 +104,7 @@ pub fn ensure_node() -> Result<()> {
 }
 
 fn node_major(version: &str) -> Option<u32> {
-    version
-        .trim()
-        .strip_prefix('v')?
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
 /// Whether `file` exists and was written after `than`.
@@ -143,12 +127,7 @@ mod tests {
     #[test]
     fn a_failing_command_is_named() {
         let error = run(command("rustc", &["--no-such-option"]).stderr(Stdio::null()));
-        assert!(
-            error
-                .unwrap_err()
-                .to_string()
-                .contains("rustc --no-such-option")
-        );
+        assert!(error.unwrap_err().to_string().contains("rustc --no-such-option"));
         assert!(run(&mut command("no-such-program-here", &[])).is_err());
     }
 }

@@ -7,7 +7,10 @@ export const COLORMAPS = {
   viridis: { diverging: false, anchors: ['440154', '472d7b', '3b528b', '2c728e', '21918c', '28ae80', '5ec962', 'addc30', 'fde725'] },
   inferno: { diverging: false, anchors: ['000004', '210c4a', '57106e', '8a226a', 'bc3754', 'e45a31', 'f98e09', 'f9cb35', 'fcffa4'] },
   cividis: { diverging: false, anchors: ['00224e', '123570', '3b496c', '575d6d', '707173', '8a8678', 'a59c74', 'c3b369', 'fee838'] },
-  'blue-white-red': { diverging: true, anchors: ['053061', '2166ac', '4393c3', '92c5de', 'f7f7f7', 'f4a582', 'd6604d', 'b2182b', '67001f'] },
+  'blue-white-red': {
+    diverging: true,
+    anchors: ['053061', '2166ac', '4393c3', '92c5de', 'f7f7f7', 'f4a582', 'd6604d', 'b2182b', '67001f'],
+  },
 };
 
 /** @type {Map<string, Uint8ClampedArray>} */

@@ -17,11 +17,13 @@ export async function chooseDevice(wanted, hasBuild) {
   const { adapter, missing } = await findAdapter();
   if (wanted === 'webgpu') {
     if (!adapter) throw new SightlineError('device-unavailable', `${missing}; use the CPU`);
-    if (!(await hasBuild())) throw new SightlineError('device-unavailable', 'the WebGPU build is not there (yet); use the CPU or try again later');
+    if (!(await hasBuild()))
+      throw new SightlineError('device-unavailable', 'the WebGPU build is not there (yet); use the CPU or try again later');
     return { kind: 'webgpu', reason: 'you asked for WebGPU' };
   }
   if (!adapter) return { kind: 'cpu', reason: missing };
-  if (isSoftware(adapter)) return { kind: 'cpu', reason: 'the WebGPU adapter here is emulated in software, which is slower than the CPU build' };
+  if (isSoftware(adapter))
+    return { kind: 'cpu', reason: 'the WebGPU adapter here is emulated in software, which is slower than the CPU build' };
   if (!(await hasBuild())) return { kind: 'cpu', reason: 'the WebGPU build is not served here' };
   return { kind: 'webgpu', reason: 'this browser has a hardware WebGPU adapter' };
 }

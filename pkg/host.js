@@ -1,7 +1,7 @@
 // @ts-check
 // The main thread's side of the one worker that all explainers of a page share. It owns the queues and the packages' sources, so that a worker
 // that died is replaced without losing anything but the call that killed it.
-import { SightlineError, aborted } from './errors.js';
+import { aborted, SightlineError } from './errors.js';
 import { request } from './fetch.js';
 
 /** @typedef {{ stage: string, loaded: number, total: number, passes?: { forward: number, backward: number } }} Progress */
@@ -40,7 +40,8 @@ class Host {
       });
       worker.addEventListener('error', (event) => {
         event.preventDefault();
-        if (generation === this.#generation) this.#died({ code: 'internal', message: `the worker failed: ${event.message ?? 'it did not start'}` });
+        if (generation === this.#generation)
+          this.#died({ code: 'internal', message: `the worker failed: ${event.message ?? 'it did not start'}` });
       });
       return worker;
     });
@@ -55,6 +56,8 @@ class Host {
     const call = this.#calls.get(id);
     if (!call) return;
     if (progress) return call.onProgress?.(progress);
+    // The core noticed the loss before the device told: the worker is as dead as if it had.
+    if (error?.code === 'device-lost') return this.#died(error);
     this.#calls.delete(id);
     if (error) call.reject(new SightlineError(error.code, error.message));
     else call.resolve(result);
@@ -180,7 +183,13 @@ class Host {
 function startWorker(url) {
   return new Promise((resolve, reject) => {
     const failed = (/** @type {unknown} */ cause) =>
-      reject(new SightlineError('internal', `the worker did not start: check that ${url} is served with Access-Control-Allow-Origin where the page is elsewhere`, { cause }));
+      reject(
+        new SightlineError(
+          'internal',
+          `the worker did not start: check that ${url} is served with Access-Control-Allow-Origin where the page is elsewhere`,
+          { cause },
+        ),
+      );
     /** @type {Worker} */
     let worker;
     try {

@@ -1,5 +1,5 @@
 // @ts-check
-import { SightlineError, check } from './errors.js';
+import { check, SightlineError } from './errors.js';
 import { requestBlob } from './fetch.js';
 
 /**
@@ -22,7 +22,8 @@ export async function toInput(image, signal) {
   if (image instanceof Blob) return encoded(image);
   if (image instanceof ArrayBuffer) return { kind: 'encoded', bytes: new Uint8Array(image) };
   if (image instanceof Uint8Array) return { kind: 'encoded', bytes: image };
-  if (image instanceof ImageData) return { kind: 'rgba', width: image.width, height: image.height, data: new Uint8ClampedArray(image.data) };
+  if (image instanceof ImageData)
+    return { kind: 'rgba', width: image.width, height: image.height, data: new Uint8ClampedArray(image.data) };
   if (typeof image === 'object' && image !== null && 'data' in image && 'shape' in image) {
     if (!(image.data instanceof Float32Array) || !Array.isArray(image.shape)) {
       throw new SightlineError('bad-option', 'image: a tensor is { data: Float32Array, shape: [3, H, W] }');
@@ -30,7 +31,10 @@ export async function toInput(image, signal) {
     return { kind: 'tensor', data: image.data, shape: [...image.shape] };
   }
   if (isDrawable(image)) return pixels(image);
-  throw new SightlineError('bad-option', 'image: give a File, Blob, ArrayBuffer, ImageData, ImageBitmap, image or canvas element, address or tensor');
+  throw new SightlineError(
+    'bad-option',
+    'image: give a File, Blob, ArrayBuffer, ImageData, ImageBitmap, image or canvas element, address or tensor',
+  );
 }
 
 /**
@@ -83,15 +87,23 @@ function pixels(image) {
   const { width, height } = sizeOf(image);
   if (!(width > 0 && height > 0)) throw new SightlineError('unsupported-image', 'the picture has no pixels: wait until it is loaded');
   if (width * height > MAX_PIXELS) {
-    throw new SightlineError('image-too-large', `the picture is ${width} x ${height} pixels; at most 100 megapixels are read: scale it down first`);
+    throw new SightlineError(
+      'image-too-large',
+      `the picture is ${width} x ${height} pixels; at most 100 megapixels are read: scale it down first`,
+    );
   }
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext('2d');
-  if (!context) throw new SightlineError('out-of-memory', `no canvas of ${width} x ${height} pixels could be made: scale the picture down first`);
+  if (!context)
+    throw new SightlineError('out-of-memory', `no canvas of ${width} x ${height} pixels could be made: scale the picture down first`);
   context.drawImage(image, 0, 0);
   try {
     return { kind: 'rgba', width, height, data: context.getImageData(0, 0, width, height).data };
   } catch (error) {
-    throw new SightlineError('unsupported-image', 'the picture comes from another site that does not allow its pixels to be read: use the file instead', { cause: error });
+    throw new SightlineError(
+      'unsupported-image',
+      'the picture comes from another site that does not allow its pixels to be read: use the file instead',
+      { cause: error },
+    );
   }
 }

@@ -1,10 +1,22 @@
 /** Sightline's public types. The method ids and options come from the core's registry. */
 import type { MethodId, MethodSpec } from './wasm/registry.js';
+
 export type { MethodId, MethodSpec };
 
 export type ErrorCode =
-  | 'unsupported-image' | 'image-too-large' | 'bad-model' | 'unsupported-architecture' | 'bad-option' | 'unsupported'
-  | 'device-unavailable' | 'device-lost' | 'out-of-memory' | 'aborted' | 'network' | 'quota' | 'internal';
+  | 'unsupported-image'
+  | 'image-too-large'
+  | 'bad-model'
+  | 'unsupported-architecture'
+  | 'bad-option'
+  | 'unsupported'
+  | 'device-unavailable'
+  | 'device-lost'
+  | 'out-of-memory'
+  | 'aborted'
+  | 'network'
+  | 'quota'
+  | 'internal';
 
 /** Any failure: match on `code`; `message` says what to do. */
 export class SightlineError extends Error {
@@ -13,14 +25,19 @@ export class SightlineError extends Error {
 }
 
 /** A built-in model's id, the address of a folder with config.json and model.safetensors, or those two themselves. */
-export type ModelSource =
-  | string
-  | { url: string }
-  | { config: string | object | Blob; weights: ArrayBuffer | ArrayBufferView | Blob };
+export type ModelSource = string | { url: string } | { config: string | object | Blob; weights: ArrayBuffer | ArrayBufferView | Blob };
 
 /** A photo in any form, the address of one, or an input tensor as the model takes it, row-major and normalised. */
 export type ImageSource =
-  | Blob | ArrayBuffer | Uint8Array | ImageData | ImageBitmap | HTMLImageElement | HTMLCanvasElement | OffscreenCanvas | string
+  | Blob
+  | ArrayBuffer
+  | Uint8Array
+  | ImageData
+  | ImageBitmap
+  | HTMLImageElement
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | string
   | { data: Float32Array; shape: number[] };
 
 export interface ExplainerOptions {
@@ -49,9 +66,19 @@ export interface Info {
 }
 
 /** The rectangle of the upright photo that the model saw, in the photo's pixels. */
-export interface Crop { x: number; y: number; width: number; height: number; photoWidth: number; photoHeight: number }
+export interface Crop {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  photoWidth: number;
+  photoHeight: number;
+}
 /** In units of one whole pass of one input. */
-export interface Passes { forward: number; backward: number }
+export interface Passes {
+  forward: number;
+  backward: number;
+}
 
 export interface Classification {
   predictions: { index: number; label: string; logit: number; probability: number }[];
@@ -103,7 +130,12 @@ export class Explainer {
 
 export function createExplainer(options: ExplainerOptions): Promise<Explainer>;
 export function listMethods(): MethodSpec[];
-export interface ListedModel { id: string; title: string; path: string; bytes: number }
+export interface ListedModel {
+  id: string;
+  title: string;
+  path: string;
+  bytes: number;
+}
 export function listModels(options?: { assetBaseUrl?: string | URL; signal?: AbortSignal }): Promise<ListedModel[]>;
 export function listColormaps(): { id: string; diverging: boolean }[];
 

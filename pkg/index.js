@@ -2,7 +2,7 @@
 // Sightline's public API. What is exported here, with index.d.ts, is the contract; everything else is private.
 import { COLORMAPS } from './colormaps.js';
 import { chooseDevice } from './device.js';
-import { SightlineError, aborted, check, wrap } from './errors.js';
+import { aborted, check, SightlineError, wrap } from './errors.js';
 import { requestJson } from './fetch.js';
 import { host } from './host.js';
 import { decodeByBrowser, toInput } from './image.js';
@@ -67,7 +67,8 @@ export async function createExplainer({ model, device = 'auto', signal, onProgre
     } catch (error) {
       host.close(engine);
       const { code, message } = wrap(error);
-      if (device !== 'auto' || choice.kind !== 'webgpu' || !['device-unavailable', 'device-lost', 'internal', 'network'].includes(code)) throw error;
+      if (device !== 'auto' || choice.kind !== 'webgpu' || !['device-unavailable', 'device-lost', 'internal', 'network'].includes(code))
+        throw error;
       choice.kind = 'cpu';
       choice.reason = `WebGPU did not start here (${message})`;
       engine = host.engine('cpu', base, source);
@@ -144,4 +145,3 @@ export class Explainer {
     }
   }
 }
-

@@ -45,11 +45,16 @@ export function toPlane({ values, shape }, channels = 'sum') {
 function limits(plane, scale, percentile) {
   if (Array.isArray(scale)) {
     const [lo, hi] = scale;
-    if (!(Number.isFinite(lo) && Number.isFinite(hi) && lo < hi)) throw new SightlineError('bad-option', 'scale: [low, high] must be two numbers, low below high');
+    if (!(Number.isFinite(lo) && Number.isFinite(hi) && lo < hi))
+      throw new SightlineError('bad-option', 'scale: [low, high] must be two numbers, low below high');
     return [lo, hi];
   }
-  if (scale !== 'positive' && scale !== 'symmetric') throw new SightlineError('bad-option', `scale: "${scale}" is none of positive, symmetric, [low, high]`);
-  const sizes = plane.map((v) => (scale === 'positive' ? Math.max(v, 0) : Math.abs(v))).filter((v) => v > 0).sort();
+  if (scale !== 'positive' && scale !== 'symmetric')
+    throw new SightlineError('bad-option', `scale: "${scale}" is none of positive, symmetric, [low, high]`);
+  const sizes = plane
+    .map((v) => (scale === 'positive' ? Math.max(v, 0) : Math.abs(v)))
+    .filter((v) => v > 0)
+    .sort();
   const top = sizes[Math.min(sizes.length - 1, Math.ceil((sizes.length * percentile) / 100) - 1)] ?? 0;
   return scale === 'positive' ? [0, top] : [-top, top];
 }
@@ -70,9 +75,11 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
   if (!rgb) throw new SightlineError('bad-option', `colormap: "${colormap}" is none of ${Object.keys(COLORMAPS).join(', ')}`);
   if (!(alpha >= 0 && alpha <= 1)) throw new SightlineError('bad-option', 'alpha: it must be from 0 to 1');
   if (!(percentile > 0 && percentile <= 100)) throw new SightlineError('bad-option', 'percentile: it must be above 0 and at most 100');
-  if (interpolation !== 'smooth' && interpolation !== 'cells') throw new SightlineError('bad-option', `interpolation: "${interpolation}" is neither smooth nor cells`);
+  if (interpolation !== 'smooth' && interpolation !== 'cells')
+    throw new SightlineError('bad-option', `interpolation: "${interpolation}" is neither smooth nor cells`);
   const picture = image instanceof ImageData ? toCanvas(image) : image;
-  if (picture !== null && !isDrawable(picture)) throw new SightlineError('bad-option', 'image: painting takes an ImageBitmap, an image or canvas element, ImageData or null');
+  if (picture !== null && !isDrawable(picture))
+    throw new SightlineError('bad-option', 'image: painting takes an ImageBitmap, an image or canvas element, ImageData or null');
 
   const { plane, h, w } = toPlane(attribution, channels);
   const [lo, hi] = limits(plane, scale, percentile);
@@ -90,7 +97,12 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
   if (picture) context.drawImage(picture, 0, 0, width, height);
 
   const place = crop
-    ? { x: (crop.x * width) / crop.photoWidth, y: (crop.y * height) / crop.photoHeight, width: (crop.width * width) / crop.photoWidth, height: (crop.height * height) / crop.photoHeight }
+    ? {
+        x: (crop.x * width) / crop.photoWidth,
+        y: (crop.y * height) / crop.photoHeight,
+        width: (crop.width * width) / crop.photoWidth,
+        height: (crop.height * height) / crop.photoHeight,
+      }
     : { x: 0, y: 0, width, height };
   // A map without anything to show is not stretched to full colour: the photo stays as it is.
   if (hi > lo) {

@@ -1,6 +1,15 @@
 // @ts-check
 // The page. It uses the public API of ./pkg/index.js and nothing else of it.
-import { SightlineError, createExplainer, listColormaps, listMethods, listModels, renderColorbar, renderHeatmap, version } from './pkg/index.js';
+import {
+  createExplainer,
+  listColormaps,
+  listMethods,
+  listModels,
+  renderColorbar,
+  renderHeatmap,
+  SightlineError,
+  version,
+} from './pkg/index.js';
 
 /** @typedef {import('./pkg/index.js').Explainer} Explainer */
 /** @typedef {import('./pkg/index.js').ModelSource} ModelSource */
@@ -69,7 +78,12 @@ async function task(what, work) {
   const timer = setTimeout(() => {
     if (running === controller) ui.working.hidden = false;
   }, PATIENCE);
-  const stages = /** @type {Record<string, string>} */ ({ download: 'Downloading the model', wasm: 'Loading the program', device: 'Starting the device', weights: 'Loading the weights' });
+  const stages = /** @type {Record<string, string>} */ ({
+    download: 'Downloading the model',
+    wasm: 'Loading the program',
+    device: 'Starting the device',
+    weights: 'Loading the weights',
+  });
   try {
     await work(controller.signal, ({ stage, loaded, total }) => {
       if (running !== controller) return;
@@ -132,7 +146,10 @@ function showModel() {
   const chosen = layers.some((l) => l.id === ui.layer.value) && shown.target !== undefined ? ui.layer.value : defaultLayer;
   const ordered = [...layers].reverse();
   ui.layer.replaceChildren(
-    ...ordered.map(({ id, shape }) => new Option(`${id} (${shape.join(' × ')})${id === defaultLayer ? ', default' : ''}`, id, id === defaultLayer, id === chosen)),
+    ...ordered.map(
+      ({ id, shape }) =>
+        new Option(`${id} (${shape.join(' × ')})${id === defaultLayer ? ', default' : ''}`, id, id === defaultLayer, id === chosen),
+    ),
   );
   const { kind, description, reason } = info.device;
   el('device-reason', HTMLElement).textContent = `Running on ${kind === 'cpu' ? 'the CPU' : 'WebGPU'} (${description}): ${reason}.`;
@@ -200,7 +217,8 @@ async function attribute(signal, onProgress) {
 // --- showing -------------------------------------------------------------------------------------------------------------------------
 
 const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
-const number = (/** @type {number} */ v) => (v === 0 ? '0' : Math.abs(v) >= 1e4 || Math.abs(v) < 1e-3 ? v.toExponential(1) : v.toPrecision(3));
+const number = (/** @type {number} */ v) =>
+  v === 0 ? '0' : Math.abs(v) >= 1e4 || Math.abs(v) < 1e-3 ? v.toExponential(1) : v.toPrecision(3);
 
 function showPredictions() {
   const { classification, target } = shown;
@@ -238,12 +256,21 @@ function showFacts() {
   el('facts', HTMLElement).textContent =
     `${method?.name} for “${label}”${a.layer ? ` at ${a.layer}` : ''}: ${a.elapsedMs < 1000 ? `${Math.round(a.elapsedMs)} ms` : `${(a.elapsedMs / 1000).toFixed(1)} s`}` +
     ` on ${a.device === 'cpu' ? 'the CPU' : 'WebGPU'}, ${number(a.passes.forward)} forward and ${number(a.passes.backward)} backward passes. Score (logit) ${a.score.toFixed(2)}.`;
-  el('warnings', HTMLElement).replaceChildren(...a.warnings.map(({ message }) => Object.assign(document.createElement('li'), { textContent: message })));
+  el('warnings', HTMLElement).replaceChildren(
+    ...a.warnings.map(({ message }) => Object.assign(document.createElement('li'), { textContent: message })),
+  );
   const table = el('completeness', HTMLTableElement);
   table.hidden = !a.completeness;
   const c = a.completeness;
   /** @type {[string, number][]} */
-  const rows = c ? [['Score of the photo', c.score], ['Score of the baseline', c.baselineScore], ['Sum of the map', c.sum], ['Left over', c.delta]] : [];
+  const rows = c
+    ? [
+        ['Score of the photo', c.score],
+        ['Score of the baseline', c.baselineScore],
+        ['Sum of the map', c.sum],
+        ['Left over', c.delta],
+      ]
+    : [];
   table.tBodies[0]?.replaceChildren(
     ...rows.map(([name, value]) => {
       const row = document.createElement('tr');
@@ -324,7 +351,9 @@ function showMethod() {
       let field;
       if (option.type === 'choice') {
         field = document.createElement('select');
-        field.append(...(option.choices ?? []).map((c) => new Option(c.replaceAll('_', ' '), c, c === option.default, c === option.default)));
+        field.append(
+          ...(option.choices ?? []).map((c) => new Option(c.replaceAll('_', ' '), c, c === option.default, c === option.default)),
+        );
       } else {
         field = Object.assign(document.createElement('input'), { type: 'number', value: option.default ?? '', placeholder: 'automatic' });
         if (option.min !== undefined) field.min = String(option.min);
@@ -358,7 +387,12 @@ function take(files) {
   const config = files.find((f) => f.name === 'config.json') ?? files.find((f) => f.name.endsWith('.json'));
   if (weights || config) {
     if (!weights || !config) {
-      complain(new SightlineError('bad-model', `a model is two files, config.json and model.safetensors; ${weights ? 'config.json' : 'the .safetensors file'} is missing: drop both together`));
+      complain(
+        new SightlineError(
+          'bad-model',
+          `a model is two files, config.json and model.safetensors; ${weights ? 'config.json' : 'the .safetensors file'} is missing: drop both together`,
+        ),
+      );
       return;
     }
     addModel(weights.name.replace('.safetensors', ''), { config, weights });
@@ -479,7 +513,9 @@ el('export', HTMLButtonElement).addEventListener('click', () => {
 async function start() {
   el('version', HTMLElement).textContent = version;
   ui.method.replaceChildren(...methods.map((m) => new Option(m.name, m.id)));
-  ui.colormap.replaceChildren(...listColormaps().map((m) => new Option(m.id.replaceAll('-', ', '), m.id, m.id === 'inferno', m.id === 'inferno')));
+  ui.colormap.replaceChildren(
+    ...listColormaps().map((m) => new Option(m.id.replaceAll('-', ', '), m.id, m.id === 'inferno', m.id === 'inferno')),
+  );
   showMethod();
   for (const { id, title } of await listModels()) models.set(id, { name: title, source: id });
   const samples = await (await fetch('./samples/samples.json')).json();

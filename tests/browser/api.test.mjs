@@ -43,7 +43,11 @@ describe('both families, both methods, both devices', () => {
           logits: t.relative(webgpu.seen.logits, cpu.seen.logits),
           cam: t.cosine(webgpu.cam.values, cpu.cam.values),
           ig: t.cosine(webgpu.ig.values, cpu.ig.values),
-          timm: [t.relative(cpu.seen.logits, golden.logits.data), t.cosine(cpu.cam.values, golden.grad_cam.data), t.cosine(cpu.ig.values, golden.integrated_gradients_8.data)],
+          timm: [
+            t.relative(cpu.seen.logits, golden.logits.data),
+            t.cosine(cpu.cam.values, golden.grad_cam.data),
+            t.cosine(cpu.ig.values, golden.integrated_gradients_8.data),
+          ],
           shapes: [cpu.cam.shape, cpu.ig.shape, cpu.cam.space, cpu.ig.space, cpu.cam.values.constructor.name],
           crop: cpu.cam.crop ?? null,
           labels: cpu.seen.predictions.map((p) => p.label),
@@ -58,14 +62,18 @@ describe('both families, both methods, both devices', () => {
       assert.deepEqual(result.shapes.slice(2, 4), ['layer', 'input']);
       assert.equal(result.crop, null);
       assert.equal(result.labels.length, 5);
-      console.log(`${name}: WebGPU against CPU: logits ${result.logits.toExponential(1)}, Grad-CAM ${result.cam.toFixed(7)}, IG ${result.ig.toFixed(7)}`);
+      console.log(
+        `${name}: WebGPU against CPU: logits ${result.logits.toExponential(1)}, Grad-CAM ${result.cam.toFixed(7)}, IG ${result.ig.toFixed(7)}`,
+      );
       await page.close();
     });
   }
 
   test('auto never picks a software adapter and says why', async () => {
     const page = await open();
-    const device = await page.evaluate(async () => (await api.createExplainer({ model: { url: '/golden/packages/tiny-vit' } })).info.device);
+    const device = await page.evaluate(
+      async () => (await api.createExplainer({ model: { url: '/golden/packages/tiny-vit' } })).info.device,
+    );
     assert.equal(device.kind, 'cpu');
     assert.match(device.reason, /software/);
     await page.close();
@@ -132,7 +140,8 @@ describe('calls', () => {
           nSteps: 1000,
           chunkSize: 1,
           signal: controller.signal,
-          onProgress: ({ loaded }) => (controller.signal.aborted ? afterwards++ : (last = loaded)) === 200 || (last >= 200 && controller.abort()),
+          onProgress: ({ loaded }) =>
+            (controller.signal.aborted ? afterwards++ : (last = loaded)) === 200 || (last >= 200 && controller.abort()),
         }),
       );
       await new Promise((done) => {
@@ -163,13 +172,21 @@ describe('calls', () => {
       const progress = [];
       const controller = new AbortController();
       const calls = [
-        explainer.attribute(image, { method: 'integrated_gradients', nSteps: 12, chunkSize: 4, onProgress: (p) => progress.push(p) }).then((a) => (order.push('ig'), a)),
+        explainer
+          .attribute(image, { method: 'integrated_gradients', nSteps: 12, chunkSize: 4, onProgress: (p) => progress.push(p) })
+          .then((a) => (order.push('ig'), a)),
         t.failure(explainer.classify(image, { signal: controller.signal })).then((f) => order.push(f.code)),
         explainer.attribute(image, { method: 'grad_cam', target: 3 }).then((a) => (order.push('cam'), a)),
       ];
       controller.abort();
       const [ig, , cam] = await Promise.all(calls);
-      return { order, passes: ig.passes, seen: progress.map((p) => [p.loaded, p.total, p.passes.forward, p.passes.backward]), cam: cam.passes, target: cam.target };
+      return {
+        order,
+        passes: ig.passes,
+        seen: progress.map((p) => [p.loaded, p.total, p.passes.forward, p.passes.backward]),
+        cam: cam.passes,
+        target: cam.target,
+      };
     });
     assert.deepEqual(result.order, ['aborted', 'ig', 'cam']);
     assert.deepEqual(result.passes, { forward: 14, backward: 12 });
@@ -196,7 +213,17 @@ describe('calls', () => {
       canvas.getContext('2d').drawImage(bitmap, 0, 0);
       const pixels = canvas.getContext('2d').getImageData(0, 0, 64, 48);
       const prepared = await explainer.preprocess(blob);
-      const images = { blob, file: new File([blob], 'x.png'), buffer: await blob.arrayBuffer(), path, element, bitmap, canvas, pixels, tensor: prepared };
+      const images = {
+        blob,
+        file: new File([blob], 'x.png'),
+        buffer: await blob.arrayBuffer(),
+        path,
+        element,
+        bitmap,
+        canvas,
+        pixels,
+        tensor: prepared,
+      };
       const seen = {};
       for (const [name, image] of Object.entries(images)) seen[name] = await explainer.classify(image, { topK: 1 });
       const worst = Object.fromEntries(Object.entries(seen).map(([name, s]) => [name, t.relative(s.logits, seen.blob.logits)]));
@@ -312,7 +339,8 @@ describe('what goes wrong has a code, and the next call works', () => {
       nothing: 'bad-option',
       device: 'bad-option',
     };
-    for (const [name, code] of Object.entries(expected)) assert.equal(result.failures[name].code, code, `${name}: ${result.failures[name].message}`);
+    for (const [name, code] of Object.entries(expected))
+      assert.equal(result.failures[name].code, code, `${name}: ${result.failures[name].message}`);
     assert.match(result.failures.others.message, /missing: blocks\.0\./);
     assert.equal(result.works, 'amber');
     await page.close();
@@ -338,7 +366,10 @@ describe('what goes wrong has a code, and the next call works', () => {
         await ask({ method: 'grad_cam' }),
       ];
     });
-    assert.deepEqual(result.map((r) => r.code), [...Array(10).fill('bad-option'), 'nothing']);
+    assert.deepEqual(
+      result.map((r) => r.code),
+      [...Array(10).fill('bad-option'), 'nothing'],
+    );
     await page.close();
   });
 
@@ -424,7 +455,12 @@ describe('the real models', { skip: existsSync(join(shared, 'models')) ? false :
         const photo = await explainer.classify(await t.bytes(`/shared/photos/cc_by/${name}.jpg`));
         let worst = 0;
         seen.logits.forEach((v, i) => (worst = Math.max(worst, Math.abs(v - golden.logits.data[i]))));
-        return { worst, cam: t.cosine(cam.values, golden.grad_cam.data), top: [seen, photo].map((s) => s.predictions[0].label), ms: [seen.elapsedMs, cam.elapsedMs] };
+        return {
+          worst,
+          cam: t.cosine(cam.values, golden.grad_cam.data),
+          top: [seen, photo].map((s) => s.predictions[0].label),
+          ms: [seen.elapsedMs, cam.elapsedMs],
+        };
       }, model);
       assert.ok(result.worst < 2e-3 && result.cam >= 0.9999, JSON.stringify(result));
       assert.equal(result.top[0], result.top[1]);

@@ -65,7 +65,14 @@ export async function serve({ cors = false } = {}) {
 
 /** @param {{ gpu?: boolean }} [options] */
 export function launch({ gpu = true } = {}) {
-  const args = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic'];
+  const args = [
+    '--no-sandbox',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--no-first-run',
+    '--disable-quic',
+  ];
   if (gpu) args.push('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
   return chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args });
 }
@@ -103,7 +110,11 @@ export async function openApi(browser, url, path = '/blank.html') {
         const length = Number(new DataView(buffer).getBigUint64(0, true));
         const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
         const read = ({ shape, data_offsets: [a, b] }) => ({ shape, data: new Float32Array(buffer.slice(8 + length + a, 8 + length + b)) });
-        return Object.fromEntries(Object.entries(header).filter(([k]) => k !== '__metadata__').map(([k, v]) => [k, read(v)]));
+        return Object.fromEntries(
+          Object.entries(header)
+            .filter(([k]) => k !== '__metadata__')
+            .map(([k, v]) => [k, read(v)]),
+        );
       },
       input: (tensor) => ({ data: tensor.data, shape: tensor.shape.slice(-3) }),
     };

@@ -134,7 +134,20 @@ fn on_white(rgba: &[u8]) -> Vec<u8> {
     rgba.as_chunks::<4>().0.iter().flat_map(|&[r, g, b, a]| [blend(r, a), blend(g, a), blend(b, a)]).collect()
 }
 
-/// Whether a JPEG has its end marker. Its decoder fills what is missing with grey; Pillow refuses such files, and so do we.
+/// Whether a JPEG has its end marker. Its decoder fills what is missing with grey; Pillow refuses such files, and so do we. Searched after the
+/// header, whose thumbnail has an end of its own; phones append whole films behind it.
 fn ends(bytes: &[u8]) -> bool {
-    bytes.windows(2).rev().take(1 << 16).any(|pair| pair == [0xff, 0xd9])
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    while let [0xff, marker, tail @ ..] = rest {
+        match (marker, tail) {
+            // Start of scan: from here on 0xff 0xd9 is nothing but the end.
+            (0xda, _) => return tail.windows(2).any(|pair| pair == [0xff, 0xd9]),
+            (0xff, _) => rest = rest.get(1..).unwrap_or_default(),
+            (_, [high, low, ..]) => {
+                rest = tail.get(usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default()
+            }
+            _ => return false,
+        }
+    }
+    false
 }

@@ -82,6 +82,17 @@ fn bad_files_are_refused_with_the_right_code() {
 }
 
 #[test]
+fn a_jpeg_with_a_film_behind_it_is_read_and_one_with_a_whole_thumbnail_but_half_a_picture_is_not() {
+    let jpeg = bytes("photo.jpg");
+    let film: Vec<u8> = (0..200_000u32).map(|i| (i % 251) as u8).collect();
+    assert_eq!(Photo::decode(&[&jpeg[..], &film].concat()).unwrap(), decode("photo.jpg"));
+    // An APP1 segment with a whole JPEG in it, then half of the real one.
+    let length = ((jpeg.len() + 2) as u16).to_be_bytes();
+    let half = [&jpeg[..2], &[0xff, 0xe1], &length, &jpeg, &jpeg[2..jpeg.len() / 2]].concat();
+    assert_eq!(Photo::decode(&half).unwrap_err().code(), "unsupported-image");
+}
+
+#[test]
 fn no_bytes_make_the_decoder_panic() {
     let mut seed = 42u64;
     let mut random = |below: usize| {

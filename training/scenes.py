@@ -18,7 +18,7 @@ CLASSES = ['circle', 'square', 'triangle', 'star', 'cross', 'ring', 'crescent', 
 DRAWN, SIZE = 128, 64
 ARCHITECTURES = {
     'cnn': ('mobilenetv2_035', 'avg', dict(output_stride=8)),
-    'vit': ('vit_tiny_patch16_224', 'avg', dict(img_size=64, patch_size=8, embed_dim=96, depth=6, num_heads=3, class_token=False)),
+    'vit': ('vit_tiny_patch16_224', 'avg', dict(img_size=64, patch_size=8, embed_dim=128, depth=4, num_heads=4, class_token=False)),
 }
 
 
@@ -61,7 +61,7 @@ def ground(rng, n):
     else:
         coarse = Image.fromarray((rng.uniform(0, 255, (int(f) + 2,) * 2)).astype(np.uint8))
         v = np.asarray(coarse.resize((n, n), Image.BICUBIC), np.float64) / 127.5 - 1
-    base, tint = rng.uniform(.15, .85, 3), rng.uniform(-.16, .16, 3)
+    base, tint = rng.uniform(.06, .42, 3), rng.uniform(-.1, .1, 3)
     return base + v[..., None] * tint + rng.normal(0, rng.uniform(0, .05), (n, n, 3))
 
 
@@ -75,13 +75,12 @@ def scene(rng, kind, n=DRAWN):
         if rng.random() < .5: draw.line([x, y, x + l * math.cos(a), y + l * math.sin(a)], 255, max(1, n // 96))
         else: draw.ellipse([x, y, x + l * .25, y + l * .25], 255)
     c = np.asarray(clutter, np.float64)[..., None] / 255
-    picture = picture * (1 - c) + rng.uniform(0, 1, 3) * c
-    r = rng.uniform(.15, .27) * n
+    picture = picture * (1 - c) + rng.uniform(0, .7, 3) * c
+    r = rng.uniform(.17, .27) * n
     cx, cy = rng.uniform(r * 1.15, n - r * 1.15, 2)
     mask = shape_mask(kind, n, cx, cy, r, rng.uniform(0, 2 * math.pi))
-    colour = rng.uniform(0, 1, 3)
-    mean = picture.mean((0, 1))
-    while np.abs(colour - mean).sum() < .75: colour = rng.uniform(0, 1, 3)
+    # The shape is lighter than any ground.
+    colour = rng.uniform(.55, 1, 3)
     fill = colour + rng.normal(0, .03, (n, n, 3))
     m = mask[..., None]
     return (np.clip(picture * (1 - m) + fill * m, 0, 1) * 255).round().astype(np.uint8), (mask * 255).round().astype(np.uint8)
@@ -148,7 +147,7 @@ def train(kind, epochs, count, rate, batch=32):
     decay = .05 if kind == 'vit' else .02
     opt = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
     steps = count // batch * epochs
-    sched = torch.optim.lr_scheduler.OneCycleLR(opt, rate, total_steps=steps, pct_start=.15)
+    sched = torch.optim.lr_scheduler.OneCycleLR(opt, rate, total_steps=steps, pct_start=.1)
     checkpoint, first = os.path.join(ROOT, f'training/checkpoints/{kind}.pt'), 0
     os.makedirs(os.path.dirname(checkpoint), exist_ok=True)
     if os.path.exists(checkpoint):
@@ -166,7 +165,7 @@ def train(kind, epochs, count, rate, batch=32):
             xb = tensor(turned(x))
             xb = xb * float(rng.uniform(.8, 1.2)) + float(rng.uniform(-.15, .15))
             loss = losses(kind, model, xb, torch.from_numpy(y[pick]), torch.from_numpy(turned(masks)).float() / 255)
-            opt.zero_grad(); loss.backward(); opt.step(); sched.step(); total += loss.item()
+            opt.zero_grad(); loss.backward(); torch.nn.utils.clip_grad_norm_(model.parameters(), 1.); opt.step(); sched.step(); total += loss.item()
         model.eval()
         with torch.no_grad(): right = np.mean([(model(tensor(vx[i:i + 200])).argmax(1).numpy() == vy[i:i + 200]).mean() for i in range(0, 800, 200)])
         torch.save(dict(model=model.state_dict(), opt=opt.state_dict(), sched=sched.state_dict(), epoch=epoch + 1), checkpoint + '.part'); os.replace(checkpoint + '.part', checkpoint)
@@ -245,7 +244,7 @@ def samples():
 
 if __name__ == '__main__':
     task, *rest = sys.argv[1:] or ['help']
-    if task == 'train': train(rest[0], **dict(cnn=dict(epochs=12, count=8000, rate=2e-3), vit=dict(epochs=20, count=10000, rate=1e-3))[rest[0]])
+    if task == 'train': train(rest[0], **dict(cnn=dict(epochs=10, count=8000, rate=2e-3), vit=dict(epochs=24, count=8000, rate=1e-3))[rest[0]])
     elif task == 'evaluate':
         for kind in rest or ARCHITECTURES: evaluate(kind)
     elif task == 'samples': samples()

@@ -127,38 +127,44 @@ describe('calls', () => {
   test('an abort in the middle of integrated gradients rejects at once, stops the passes and frees the queue', async () => {
     const page = await open();
     const result = await page.evaluate(async () => {
+      // What the worker really says, also after the caller has stopped listening.
+      const said = [];
+      const original = Worker;
+      globalThis.Worker = class extends original {
+        constructor(...args) {
+          super(...args);
+          this.addEventListener('message', ({ data }) => said.push(data));
+        }
+      };
       const golden = await t.tensors('/golden/packages/tiny-vit/golden.safetensors');
       const image = t.input(golden.input);
       const explainer = await api.createExplainer({ model: { url: '/golden/packages/tiny-vit' }, device: 'cpu' });
       await explainer.classify(image);
       const controller = new AbortController();
-      let last = 0;
-      let afterwards = 0;
-      const failed = t.failure(
-        explainer.attribute(image, {
-          method: 'integrated_gradients',
-          nSteps: 1000,
-          chunkSize: 1,
-          signal: controller.signal,
-          onProgress: ({ loaded }) =>
-            (controller.signal.aborted ? afterwards++ : (last = loaded)) === 200 || (last >= 200 && controller.abort()),
-        }),
+      let aborted;
+      const onProgress = ({ loaded }) => {
+        if (loaded < 200 || aborted) return;
+        aborted = { at: performance.now(), loaded };
+        controller.abort();
+      };
+      const failure = await t.failure(
+        explainer.attribute(image, { method: 'integrated_gradients', nSteps: 1000, chunkSize: 1, signal: controller.signal, onProgress }),
       );
-      await new Promise((done) => {
-        const poll = setInterval(() => controller.signal.aborted && (clearInterval(poll), done()), 1);
-      });
-      const start = performance.now();
-      const failure = await failed;
-      const rejected = performance.now() - start;
+      const rejected = performance.now() - aborted.at;
       const cam = await explainer.attribute(image, { method: 'grad_cam' });
-      return { failure, rejected, last, afterwards, next: performance.now() - start, passes: cam.passes };
+      const passes = said.filter((m) => m.progress?.stage === 'compute').at(-1).progress;
+      return { failure, rejected, aborted, next: performance.now() - aborted.at, cam: cam.passes, passes };
     });
     assert.equal(result.failure.code, 'aborted');
     assert.equal(result.failure.name, 'SightlineError');
     assert.ok(result.rejected < 300, `rejected after ${result.rejected} ms`);
-    assert.ok(result.last >= 200 && result.last < 1000);
-    assert.equal(result.afterwards, 0);
+    // The core lets messages in every 25 ms: a few of these tiny chunks may pass before it hears of the abort, far from the 1000.
+    assert.ok(result.passes.loaded < 500, `${result.passes.loaded} chunks ran`);
+    assert.ok(result.passes.passes.forward <= result.passes.loaded + 2);
     assert.ok(result.next < 1000, `the next call waited ${result.next} ms`);
+    console.log(
+      `abort: rejected after ${result.rejected.toFixed(1)} ms, next call done after ${result.next.toFixed(0)} ms, ${result.passes.loaded - result.aborted.loaded} tiny chunks later`,
+    );
     await page.close();
   });
 

@@ -1,5 +1,6 @@
 //! Every dependency's licence has to be one that the project may ship under.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result, bail};
@@ -31,12 +32,14 @@ const ALLOWED: [&str; 14] = [
 /// # Errors
 /// Names each dependency whose licence is not allowed or not given.
 pub fn check() -> Result<()> {
-    let crates = ["metadata", "--format-version=1", "--all-features", "--locked"];
-    let crates: Value = serde_json::from_str(&tools::output(&mut tools::cargo(&crates))?)?;
+    // `cargo metadata` would also list what no feature ever turns on.
+    let mut tree = tools::cargo(&["tree", "--workspace", "--all-features", "--locked"]);
+    tree.args(["--target", "all", "--prefix", "none", "--format", "{p}|{l}"]);
+    let tree = tools::output(&mut tree)?;
     let lock = fs::read_to_string(root().join("package-lock.json")).context("no package-lock.json")?;
     let lock: Value = serde_json::from_str(&lock)?;
 
-    let mut dependencies = crate_licences(&crates);
+    let mut dependencies = crate_licences(&tree);
     let count = dependencies.len();
     dependencies.extend(npm_licences(&lock));
     let problems: Vec<_> = dependencies.iter().filter_map(problem).collect();
@@ -51,15 +54,15 @@ pub fn check() -> Result<()> {
 /// A dependency and its licence expression.
 type Dependency = (String, Option<String>);
 
-fn crate_licences(metadata: &Value) -> Vec<Dependency> {
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    packages
-        .filter(|package| !package["source"].is_null())
-        .map(|package| {
-            let name = format!("{} {}", word(&package["name"]), word(&package["version"]));
+/// Reads lines of `name version (where)|licence`; a crate's later lines end in ` (*)`.
+fn crate_licences(tree: &str) -> Vec<Dependency> {
+    let lines: BTreeSet<_> = tree.lines().filter_map(|line| line.trim_end_matches(" (*)").rsplit_once('|')).collect();
+    lines
+        .into_iter()
+        .map(|(name, licence)| {
             // Before SPDX expressions, crates listed alternatives with a slash.
-            let licence = package["license"].as_str().map(|text| text.replace('/', " OR "));
-            (name, licence)
+            let licence = (!licence.is_empty()).then(|| licence.replace('/', " OR "));
+            (name.to_owned(), licence)
         })
         .collect()
 }
@@ -120,15 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn dependencies_are_read_and_the_own_crates_left_out() {
-        let metadata = json!({ "packages": [
-            { "name": "own", "version": "0.1.0", "source": null, "license": null },
-            { "name": "old", "version": "1.0.0", "source": "registry", "license": "MIT/Apache-2.0" },
-            { "name": "bad", "version": "2.0.0", "source": "registry", "license": null },
-        ] });
-        let found = crate_licences(&metadata);
-        assert_eq!(found[0], ("old 1.0.0".to_owned(), Some("MIT OR Apache-2.0".to_owned())));
-        assert_eq!(found[1], ("bad 2.0.0".to_owned(), None));
+    fn dependencies_are_read() {
+        let tree = "old v1.0.0|MIT/Apache-2.0\nbad v2.0.0 (proc-macro)|\n\nold v1.0.0|MIT/Apache-2.0 (*)\n";
+        let found = crate_licences(tree);
+        let old = Some("MIT OR Apache-2.0".to_owned());
+        assert_eq!(found[0], ("bad v2.0.0 (proc-macro)".to_owned(), None));
+        assert_eq!(found[1], ("old v1.0.0".to_owned(), old));
         assert_eq!(found.len(), 2);
 
         let lock = json!({ "packages": {

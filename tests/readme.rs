@@ -1,0 +1,46 @@
+//! The README's tables are made from the registries. `UPDATE=1 cargo test --test readme` writes them.
+
+use sightline::methods::{Kind, METHODS};
+use sightline::models::FAMILIES;
+
+fn tables() -> String {
+    let mut out = String::from("| method | what it asks | result | options | source |\n|---|---|---|---|---|\n");
+    for m in METHODS.iter().map(|m| m.spec) {
+        let option = |o: &sightline::methods::OptionSpec| match o.kind {
+            Kind::Integer { default: Some(d), .. } => format!("`{}` ({d})", o.id),
+            Kind::Integer { .. } => format!("`{}` (by device)", o.id),
+            Kind::Number { default, .. } => format!("`{}` ({default})", o.id),
+            Kind::Choice { default, .. } => format!("`{}` ({default})", o.id),
+        };
+        let options: Vec<String> = m.options.iter().map(option).collect();
+        let options = if options.is_empty() { "none".into() } else { options.join(", ") };
+        out += &format!(
+            "| `{}` | {} | `{}`, {} space | {options} | {}, arXiv {} |\n",
+            m.id,
+            m.summary,
+            m.shape,
+            if m.space == sightline::methods::Space::Layer { "layer" } else { "input" },
+            m.citation,
+            m.arxiv
+        );
+    }
+    out += "\n| family | architectures | default layer | checked against |\n|---|---|---|---|\n";
+    for f in FAMILIES {
+        out += &format!("| {} | `{}` | {} | {} |\n", f.title, f.names.join("`, `"), f.default_layer, f.checked_against);
+    }
+    out
+}
+
+#[test]
+fn the_tables_are_those_of_the_registries() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    let (begin, end) = ("<!-- tables: begin -->\n", "<!-- tables: end -->");
+    let (head, rest) = readme.split_once(begin).unwrap();
+    let (old, tail) = rest.split_once(end).unwrap();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, format!("{head}{begin}{}{end}{tail}", tables())).unwrap();
+    } else {
+        assert_eq!(old, tables(), "run UPDATE=1 cargo test --test readme");
+    }
+}

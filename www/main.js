@@ -318,7 +318,9 @@ function paint() {
     note.textContent = '';
     canvas.setAttribute('aria-label', shown.photoName);
   }
-  if (crop && context && ui.outline.checked) {
+  // Where the model saw all of it, an outline would say nothing.
+  const whole = crop && crop.width > 0.995 * crop.photoWidth && crop.height > 0.995 * crop.photoHeight;
+  if (crop && !whole && context && ui.outline.checked) {
     const [sx, sy] = [canvas.width / crop.photoWidth, canvas.height / crop.photoHeight];
     const line = Math.max(2, canvas.width / 300);
     const [x, y, w, h] = [crop.x * sx, crop.y * sy, crop.width * sx, crop.height * sy];

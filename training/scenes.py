@@ -18,7 +18,7 @@ CLASSES = ['circle', 'square', 'triangle', 'star', 'cross', 'ring', 'crescent', 
 DRAWN, SIZE = 128, 64
 ARCHITECTURES = {
     'cnn': ('mobilenetv2_035', 'avg', dict(output_stride=8)),
-    'vit': ('vit_tiny_patch16_224', 'avg', dict(img_size=64, patch_size=8, embed_dim=128, depth=4, num_heads=4, class_token=False)),
+    'vit': ('vit_tiny_patch16_224', 'token', dict(img_size=64, patch_size=8, embed_dim=128, depth=4, num_heads=4)),
 }
 
 
@@ -100,7 +100,7 @@ def scenes(seed, count):
 
 def config(kind):
     architecture, pool, args = ARCHITECTURES[kind]
-    return dict(architecture=architecture, num_classes=len(CLASSES), global_pool=pool, model_args=args, label_names=CLASSES, pretrained_cfg=dict(
+    return dict(architecture=architecture, num_classes=len(CLASSES), global_pool=pool, model_args=dict(args, global_pool=pool), label_names=CLASSES, pretrained_cfg=dict(
         num_classes=len(CLASSES), input_size=[3, SIZE, SIZE], fixed_input_size=kind == 'vit', crop_pct=1.0, interpolation='bilinear', mean=[.5] * 3, std=[.5] * 3))
 
 
@@ -119,20 +119,33 @@ def tensor(x):
     return torch.from_numpy(x).float() / 127.5 - 1
 
 
-def losses(kind, model, x, y, masks):
-    """Cross-entropy of the pooled prediction; beside it the classifier is applied to every cell of the last grid: cells on the shape are to name
-    it, cells off it are to favour no class.  The masks speed training up and keep the evidence where the shape is."""
+def forward(kind, model, x, fresh):
+    """(logits, logits of the classifier applied to every cell of the last grid).  With `fresh`, a transformer's class token enters the last block as if
+    it had read nothing before: what it then knows it has read there, from the patches, which is where Grad-CAM looks."""
+    if kind == 'cnn':
+        maps = model.forward_features(x)
+        return model.forward_head(maps), model.classifier(maps.permute(0, 2, 3, 1)).flatten(1, 2)
+    import torch
+    tokens = model._pos_embed(model.patch_embed(x))
+    first = tokens[:, :1]
+    for block in model.blocks[:-1]: tokens = block(tokens)
+    if fresh: tokens = torch.cat([first, tokens[:, 1:]], 1)
+    tokens = model.norm(model.blocks[-1](tokens))
+    return model.head(tokens[:, 0]), model.head(tokens[:, 1:])
+
+
+def losses(kind, model, x, y, masks, fresh):
+    """Cross-entropy of the prediction; beside it, cells on the shape are to name it and cells off it to favour no class.  The masks speed training up
+    and keep the evidence where the shape is."""
     import torch.nn.functional as F
-    maps = model.forward_features(x)
-    pooled = model.forward_head(maps)
-    if kind == 'cnn': cells = model.classifier(maps.permute(0, 2, 3, 1)).flatten(1, 2)
-    else: cells = model.head(model.fc_norm(maps))
+    logits, cells = forward(kind, model, x, fresh)
     side = int(cells.shape[1] ** .5)
     share = F.adaptive_avg_pool2d(masks[:, None], side).flatten(1)
     log = F.log_softmax(cells, -1)
     named, uniform = -log[range(len(y)), :, y], -log.mean(-1)
     on, off = (share > .4).float(), (share < .05).float()
-    return F.cross_entropy(pooled, y, label_smoothing=.05) + .5 * (named * on).sum() / on.sum().clamp(min=1) + .25 * (uniform * off).sum() / off.sum().clamp(min=1)
+    smoothing, a, b = (.05, .5, .25) if kind == 'cnn' else (0., .3, .15)
+    return F.cross_entropy(logits, y, label_smoothing=smoothing) + a * (named * on).sum() / on.sum().clamp(min=1) + b * (uniform * off).sum() / off.sum().clamp(min=1)
 
 
 def train(kind, epochs, count, rate, batch=32):
@@ -164,7 +177,7 @@ def train(kind, epochs, count, rate, batch=32):
             turned = lambda a: np.rot90(a[pick], turns, (-2, -1))[..., ::mirror].copy()
             xb = tensor(turned(x))
             xb = xb * float(rng.uniform(.8, 1.2)) + float(rng.uniform(-.15, .15))
-            loss = losses(kind, model, xb, torch.from_numpy(y[pick]), torch.from_numpy(turned(masks)).float() / 255)
+            loss = losses(kind, model, xb, torch.from_numpy(y[pick]), torch.from_numpy(turned(masks)).float() / 255, i // batch % 2)
             opt.zero_grad(); loss.backward(); torch.nn.utils.clip_grad_norm_(model.parameters(), 1.); opt.step(); sched.step(); total += loss.item()
         model.eval()
         with torch.no_grad(): right = np.mean([(model(tensor(vx[i:i + 200])).argmax(1).numpy() == vy[i:i + 200]).mean() for i in range(0, 800, 200)])
@@ -193,6 +206,7 @@ def grad_cam(kind, model, x):
     logits = model(x); logits.max(1).values.sum().backward(); hook.remove()
     a, g = keep['a'], keep['a'].grad
     if a.dim() == 3:
+        a, g = a[:, 1:], g[:, 1:]
         side = int(a.shape[1] ** .5)
         a, g = (v.transpose(1, 2).reshape(len(x), -1, side, side) for v in (a, g))
     return logits.detach(), (g.mean((2, 3), keepdim=True) * a).sum(1).detach()
@@ -244,7 +258,7 @@ def samples():
 
 if __name__ == '__main__':
     task, *rest = sys.argv[1:] or ['help']
-    if task == 'train': train(rest[0], **dict(cnn=dict(epochs=10, count=8000, rate=2e-3), vit=dict(epochs=24, count=8000, rate=1e-3))[rest[0]])
+    if task == 'train': train(rest[0], **dict(cnn=dict(epochs=10, count=8000, rate=2e-3), vit=dict(epochs=16, count=8000, rate=1e-3))[rest[0]])
     elif task == 'evaluate':
         for kind in rest or ARCHITECTURES: evaluate(kind)
     elif task == 'samples': samples()

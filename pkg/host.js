@@ -11,7 +11,7 @@ import { request } from './fetch.js';
  * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL, source: import('./source.js').Source, generation: number,
  *   opening?: Promise<any>, queue: Promise<unknown>, closed: boolean }} Engine
  */
-/** @typedef {{ request: Request, engine: Engine, retried: boolean, resolve: (v: any) => void, reject: (e: Error) => void, onProgress?: (p: Progress) => void }} Call */
+/** @typedef {{ request: Request, engine: Engine, retried: boolean, settled?: Promise<unknown>, resolve?: (v: any) => void, reject?: (e: Error) => void, onProgress?: (p: Progress) => void }} Call */
 
 class Host {
   #generation = 0;
@@ -22,6 +22,8 @@ class Host {
   #live;
   /** @type {Map<number, Call>} */
   #calls = new Map();
+  /** The calls of a dead worker that run again. @type {Promise<unknown>} */
+  #retries = Promise.resolve();
   /** Compiled builds by address: a replaced worker compiles nothing again. @type {Map<string, Promise<WebAssembly.Module>>} */
   #modules = new Map();
 
@@ -59,8 +61,8 @@ class Host {
     // The core noticed the loss before the device told: the worker is as dead as if it had.
     if (error?.code === 'device-lost') return this.#died(error);
     this.#calls.delete(id);
-    if (error) call.reject(new SightlineError(error.code, error.message));
-    else call.resolve(result);
+    if (error) call.reject?.(new SightlineError(error.code, error.message));
+    else call.resolve?.(result);
   }
 
   /** The worker is gone: its culprit is told, everybody else's calls run again. @param {{ code: any, message: string }} reason */
@@ -72,34 +74,46 @@ class Host {
     const calls = [...this.#calls.values()];
     this.#calls.clear();
     const onGpu = code === 'device-lost';
-    for (const call of calls) {
-      const guilty = onGpu ? call.engine.kind === 'webgpu' : calls.length === 1 || call.retried;
-      if (guilty) call.reject(new SightlineError(code, message));
-      else this.#again(call);
-    }
+    const guilty = (/** @type {Call} */ call) => (onGpu ? call.engine.kind === 'webgpu' : calls.length === 1 || call.retried);
+    for (const call of calls.filter(guilty)) call.reject?.(new SightlineError(code, message));
+    // One after the other: if the worker dies again, it is known by whose fault.
+    const innocent = calls.filter((call) => !guilty(call));
+    this.#retries = innocent.reduce((before, call) => before.then(() => this.#again(call)), this.#retries);
   }
 
-  /** @param {Call} call */
-  #again(call) {
-    call.retried = true;
-    const run = call.request.op === 'open' ? this.#send(call) : this.open(call.engine).then(() => this.#send(call));
-    run.catch(call.reject);
+  /** Runs a call again; resolves when it has settled, however. @param {Call} call */
+  async #again(call) {
+    try {
+      if (call.request.op === 'open') call.engine.generation = this.#generation;
+      else await this.open(call.engine);
+      call.retried = true;
+      await this.#send(call);
+    } catch (error) {
+      call.reject?.(/** @type {Error} */ (error));
+    }
+    await call.settled;
   }
 
   /** @param {Call} call */
   async #send(call) {
     const worker = await this.#start(call.engine.base);
     this.#calls.set(call.request.call, call);
-    worker.postMessage(call.request);
+    try {
+      worker.postMessage(call.request);
+    } catch (cause) {
+      this.#calls.delete(call.request.call);
+      throw new SightlineError('out-of-memory', 'the picture could not be handed to the worker: use a smaller one', { cause });
+    }
   }
 
   /** @param {Engine} engine @param {Record<string, unknown> & { op: string }} message @param {(p: Progress) => void} [onProgress] @returns {{ id: number, result: Promise<any> }} */
   #call(engine, message, onProgress) {
     const id = this.#next++;
-    const result = new Promise((resolve, reject) => {
-      const request = { ...message, call: id, engine: engine.id };
-      this.#send({ request, engine, retried: false, resolve, reject, onProgress }).catch(reject);
-    });
+    /** @type {Call} */
+    const call = { request: { ...message, call: id, engine: engine.id }, engine, retried: false, onProgress };
+    const result = new Promise((resolve, reject) => Object.assign(call, { resolve, reject }));
+    call.settled = result.catch(() => undefined);
+    this.#send(call).catch((error) => call.reject?.(error));
     return { id, result };
   }
 

@@ -115,6 +115,14 @@ fn configs_that_lie_are_refused_by_name() {
             "bad-model",
             "limit",
         ),
+        (
+            edited(&config, |c| {
+                c["model_args"] = json!({ "embed_dim": 24, "num_heads": 3, "img_size": 512, "patch_size": 1 });
+                c["pretrained_cfg"]["input_size"] = json!([3, 512, 512]);
+            }),
+            "out-of-memory",
+            "attention",
+        ),
     ] {
         let text = message(&text, &weights, code);
         assert!(text.contains(part), "{text} does not name {part}");

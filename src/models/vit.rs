@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use burn::tensor::{Tensor, activation};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layers::{Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, bad_model};
 use crate::models::{Family, Fold, Layer, Model, ModelSpec, Plan, Stage};
 use crate::package::{Config, Weights};
@@ -24,6 +24,9 @@ pub const FAMILY: Family = Family {
     owns,
     plan,
 };
+
+/// Elements of one block's attention matrices from which on they cannot fit the 4 GiB of a wasm memory.
+const MAX_ATTENTION: usize = 1 << 30;
 
 const SIZES: [(&str, usize, usize, usize); 4] =
     [("tiny", 192, 12, 3), ("small", 384, 12, 6), ("base", 768, 12, 12), ("large", 1024, 24, 16)];
@@ -122,6 +125,13 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let [h, w] = grid;
     let prefix = usize::from(class_token) + registers;
     let tokens = h * w + prefix;
+    let attention = heads.saturating_mul(tokens.saturating_mul(tokens));
+    if attention >= MAX_ATTENTION {
+        return Err(Error::OutOfMemory(format!(
+            "attention between {tokens} tokens in {heads} heads takes {} GB for one photo; a wasm memory holds 4",
+            attention.saturating_mul(4) >> 30
+        )));
+    }
     // OpenAI's and similar variants norm before the blocks and then have no bias here.
     let patches = Conv2dSpec {
         name: "patch_embed.proj".into(),

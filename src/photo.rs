@@ -99,13 +99,17 @@ impl Photo {
         let (width, height) = decoder.dimensions();
         check_size(width, height)?;
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+        let picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+        // Reduced to 8 bits before it is turned, which needs a copy.
+        let mut picture = match picture.color().has_alpha() {
+            true => DynamicImage::ImageRgba8(picture.into_rgba8()),
+            false => DynamicImage::ImageRgb8(picture.into_rgb8()),
+        };
         picture.apply_orientation(orientation);
         let (width, height) = (picture.width(), picture.height());
-        let rgb = if picture.color().has_alpha() {
-            on_white(&picture.into_rgba8().into_raw())
-        } else {
-            picture.into_rgb8().into_raw()
+        let rgb = match picture {
+            DynamicImage::ImageRgba8(rgba) => on_white(rgba.as_raw()),
+            other => other.into_rgb8().into_raw(),
         };
         Ok(Self { width, height, rgb })
     }

@@ -56,7 +56,7 @@ pub enum CropMode {
 }
 
 /// How photos become inputs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PreprocessConfig {
     /// `[C, H, W]`; C is 3.
     pub input_size: [usize; 3],
@@ -84,7 +84,7 @@ impl PreprocessConfig {
             None => Ok(default),
             Some(value) => {
                 let list: Option<Vec<f32>> =
-                    value.as_array().map(|a| a.iter().filter_map(|v| v.as_f64().map(|v| v as f32)).collect());
+                    value.as_array().and_then(|a| a.iter().map(|v| v.as_f64().map(|v| v as f32)).collect());
                 let triple = list.and_then(|l| <[f32; 3]>::try_from(l).ok()).filter(|t| t.iter().all(|&v| fits(v)));
                 triple.ok_or_else(|| bad(key, "must be three sensible numbers"))
             }
@@ -92,7 +92,7 @@ impl PreprocessConfig {
         let input_size = match get("input_size") {
             None => [3, 224, 224],
             Some(value) => {
-                let list: Option<Vec<u64>> = value.as_array().map(|a| a.iter().filter_map(Value::as_u64).collect());
+                let list: Option<Vec<u64>> = value.as_array().and_then(|a| a.iter().map(Value::as_u64).collect());
                 match list.as_deref() {
                     Some(&[3, h, w]) if (1..=1024).contains(&h) && (1..=1024).contains(&w) => {
                         [3, h as usize, w as usize]

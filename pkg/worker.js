@@ -44,7 +44,11 @@ async function build(kind, url, module) {
       await glue.default({ module_or_path: module });
       glue.onPanic((/** @type {string} */ message) => {
         panicked = message;
-        die(message, `Sightline failed: ${message.split('\n')[0]}. The computation was restarted; please report this.`);
+        // "panicked at <place>:" and the reason on the next line.
+        const reason = message.split('\n')[1] ?? message;
+        if (/capacity overflow|memory allocation/.test(reason))
+          die(undefined, 'the computation ran out of memory: use a smaller model or picture');
+        else die(message, `Sightline failed: ${reason}. The computation was restarted; please report this.`);
       });
       return glue;
     });

@@ -20,7 +20,6 @@ type JsResult<T> = Result<T, JsValue>;
 
 thread_local! {
     static ON_PANIC: RefCell<Option<Function>> = const { RefCell::new(None) };
-    static CHANNEL: RefCell<Option<web_sys::MessageChannel>> = const { RefCell::new(None) };
     #[cfg(feature = "webgpu")]
     static GPU: RefCell<Option<(Device, String)>> = const { RefCell::new(None) };
 }
@@ -237,20 +236,16 @@ impl Control for JobState {
     }
 }
 
-/// Calls `resolve` from a macrotask. A message channel, because timers are held back to 4 ms.
+/// Calls `resolve` from a macrotask. A message channel, because timers are held back to 4 ms; one of its own for each call, because several
+/// engines may wait at the same time.
 fn macrotask(resolve: &Function) {
-    CHANNEL.with_borrow_mut(|slot| {
-        if slot.is_none() {
-            *slot = web_sys::MessageChannel::new().ok();
-        }
-        let sent = slot.as_ref().is_some_and(|channel| {
-            channel.port1().set_onmessage(Some(resolve));
-            channel.port2().post_message(&JsValue::NULL).is_ok()
-        });
-        if !sent {
-            let _ = resolve.call0(&JsValue::NULL);
-        }
+    let sent = web_sys::MessageChannel::new().is_ok_and(|channel| {
+        channel.port1().set_onmessage(Some(resolve));
+        channel.port2().post_message(&JsValue::NULL).is_ok()
     });
+    if !sent {
+        let _ = resolve.call0(&JsValue::NULL);
+    }
 }
 
 fn now() -> f64 {

@@ -44,9 +44,10 @@ export async function requestBlob(url, { signal, onBytes } = {}) {
     await response.body?.cancel();
     throw new SightlineError('network', `${url} is a web page, not a file of a model or a picture: check the address`);
   }
-  // A compressed body is longer than its Content-Length says.
+  // A compressed body is longer than its Content-Length says, and another origin does not show us that it compressed.
   const length = response.headers.has('content-encoding') ? NaN : Number(response.headers.get('content-length') ?? NaN);
   const total = Number.isFinite(length) ? length : undefined;
+  const exact = response.type === 'basic' ? total : undefined;
   const reader = response.body?.getReader();
   /** @type {BlobPart[]} */
   const parts = [];
@@ -57,14 +58,14 @@ export async function requestBlob(url, { signal, onBytes } = {}) {
       if (done || !value) break;
       parts.push(value);
       loaded += value.byteLength;
-      onBytes?.(loaded, total);
+      onBytes?.(loaded, total !== undefined && loaded <= total ? total : undefined);
     }
   } catch (error) {
     if (signal?.aborted) throw aborted();
     throw new SightlineError('network', `the download of ${url} broke off: try again`, { cause: error });
   }
-  if (total !== undefined && loaded !== total) {
-    throw new SightlineError('network', `the download of ${url} broke off after ${loaded} of ${total} bytes: try again`);
+  if (exact !== undefined && loaded !== exact) {
+    throw new SightlineError('network', `the download of ${url} broke off after ${loaded} of ${exact} bytes: try again`);
   }
   return new Blob(parts, { type });
 }

@@ -9,7 +9,7 @@ import { request } from './fetch.js';
 /**
  * A model on a device: where it comes from, and the worker generation that holds it.
  * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL, source: import('./source.js').Source, generation: number,
- *   opening?: Promise<any>, queue: Promise<unknown>, closed: boolean }} Engine
+ *   opening?: Promise<any>, loading?: number, queue: Promise<unknown>, closed: boolean }} Engine
  */
 /** @typedef {{ request: Request, engine: Engine, retried: boolean, settled?: Promise<unknown>, resolve?: (v: any) => void, reject?: (e: Error) => void, onProgress?: (p: Progress) => void }} Call */
 
@@ -44,6 +44,10 @@ class Host {
         event.preventDefault();
         if (generation === this.#generation)
           this.#died({ code: 'internal', message: `the worker failed: ${event.message ?? 'it did not start'}` });
+      });
+      worker.addEventListener('messageerror', () => {
+        if (generation === this.#generation)
+          this.#died({ code: 'out-of-memory', message: 'a result could not be taken over: use a smaller picture' });
       });
       return worker;
     });
@@ -125,7 +129,9 @@ class Host {
       const folder = new URL(`wasm/${engine.kind}/`, engine.base);
       const module = await this.#module(new URL('sightline_bg.wasm', folder), onProgress);
       const url = new URL('sightline.js', folder).href;
-      return this.#call(engine, { op: 'open', kind: engine.kind, url, module, source: engine.source }, onProgress).result;
+      const { id, result } = this.#call(engine, { op: 'open', kind: engine.kind, url, module, source: engine.source }, onProgress);
+      engine.loading = id;
+      return result;
     })();
     engine.opening.catch(() => (engine.opening = undefined));
     return engine.opening;
@@ -137,11 +143,17 @@ class Host {
     if (!module) {
       onProgress?.({ stage: 'wasm', loaded: 0, total: 1 });
       module = request(url).then(async (response) => {
+        const type = response.headers.get('content-type') ?? '';
+        if (type.startsWith('text/html')) throw new SightlineError('network', `${url} is a web page, not the program: check assetBaseUrl`);
         try {
-          return await WebAssembly.compileStreaming(response.clone());
-        } catch {
-          // A server with the wrong MIME type.
-          return WebAssembly.compile(await response.arrayBuffer());
+          // Anything but the right type is refused when streamed.
+          return await (type.startsWith('application/wasm')
+            ? WebAssembly.compileStreaming(response)
+            : WebAssembly.compile(await response.arrayBuffer()));
+        } catch (cause) {
+          if (!(cause instanceof WebAssembly.CompileError))
+            throw new SightlineError('network', `the download of ${url} broke off: try again`, { cause });
+          throw new SightlineError('device-unavailable', 'this browser cannot run WebAssembly with SIMD: use a newer one', { cause });
         }
       });
       this.#modules.set(url.href, module);
@@ -183,13 +195,22 @@ class Host {
     });
   }
 
-  /** @param {Engine} engine */
+  /** Frees the engine after the calls that are under way. @param {Engine} engine */
   close(engine) {
     if (engine.closed) return;
     engine.closed = true;
-    engine.queue.then(() => {
-      if (this.#live && engine.generation === this.#generation) this.#call(engine, { op: 'close' }).result.catch(() => undefined);
-    });
+    engine.queue
+      .then(() => engine.opening)
+      .then(() => {
+        if (this.#live && engine.generation === this.#generation) return this.#call(engine, { op: 'close' }).result;
+      })
+      .catch(() => undefined);
+  }
+
+  /** Closes an engine that nobody has got yet; its weights are not loaded any further. @param {Engine} engine */
+  abandon(engine) {
+    if (engine.loading !== undefined) this.#live?.postMessage({ op: 'cancel', call: engine.loading, engine: engine.id });
+    this.close(engine);
   }
 }
 

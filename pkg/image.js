@@ -20,15 +20,16 @@ export async function toInput(image, signal) {
   check(signal);
   if (typeof image === 'string') return encoded(await requestBlob(new URL(image, globalThis.location?.href), { signal }));
   if (image instanceof Blob) return encoded(image);
-  if (image instanceof ArrayBuffer) return { kind: 'encoded', bytes: new Uint8Array(image) };
-  if (image instanceof Uint8Array) return { kind: 'encoded', bytes: image };
+  // Copies: a call may wait in its queue while the caller goes on with what is theirs.
+  if (image instanceof ArrayBuffer) return { kind: 'encoded', bytes: copy(new Uint8Array(image)) };
+  if (image instanceof Uint8Array) return { kind: 'encoded', bytes: copy(image) };
   if (image instanceof ImageData)
     return { kind: 'rgba', width: image.width, height: image.height, data: new Uint8ClampedArray(image.data) };
   if (typeof image === 'object' && image !== null && 'data' in image && 'shape' in image) {
     if (!(image.data instanceof Float32Array) || !Array.isArray(image.shape)) {
       throw new SightlineError('bad-option', 'image: a tensor is { data: Float32Array, shape: [3, H, W] }');
     }
-    return { kind: 'tensor', data: image.data, shape: [...image.shape] };
+    return { kind: 'tensor', data: copy(image.data), shape: [...image.shape] };
   }
   if (isDrawable(image)) return pixels(image);
   throw new SightlineError(
@@ -52,6 +53,15 @@ export async function decodeByBrowser(input) {
     return result;
   } catch {
     return undefined;
+  }
+}
+
+/** @template {Uint8Array | Float32Array} T @param {T} values @returns {T} */
+function copy(values) {
+  try {
+    return /** @type {T} */ (values.slice());
+  } catch (cause) {
+    throw new SightlineError('bad-option', 'image: its buffer has been transferred to somebody else', { cause });
   }
 }
 

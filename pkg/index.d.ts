@@ -141,10 +141,11 @@ export function listColormaps(): { id: string; diverging: boolean }[];
 
 export type Scale = 'positive' | 'symmetric' | [low: number, high: number];
 export interface RenderOptions {
+  /** One of `listColormaps()`. */
   colormap?: string;
   /** Opacity of the heatmap, 0 to 1. */
   alpha?: number;
-  /** `positive`: 0 to the largest value; `symmetric`: zero in the middle; or the two ends. */
+  /** `positive`: 0 to the largest value; `symmetric`: zero in the middle, the default of colour maps that have one; or the two ends. */
   scale?: Scale;
   /** The scale ends where this share (%) of the magnitudes ends; 100 for layers, 99 for pixels. */
   percentile?: number;

@@ -30,6 +30,12 @@ function baseOf(assetBaseUrl) {
   return url;
 }
 
+/** Refuses what nobody takes. @param {object} rest @param {string} name */
+function only(rest, name) {
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw new SightlineError('bad-option', `${unknown}: ${name} has no such option`);
+}
+
 /** @template T @param {Promise<T>} promise @param {AbortSignal | undefined} signal @returns {Promise<T>} */
 function abortable(promise, signal) {
   if (!signal) return promise;
@@ -45,8 +51,10 @@ function abortable(promise, signal) {
  * @param {import('./index.js').ExplainerOptions} options
  * @returns {Promise<Explainer>}
  */
-export async function createExplainer({ model, device = 'auto', signal, onProgress, assetBaseUrl }) {
+export async function createExplainer(options) {
   try {
+    const { model, device = 'auto', signal, onProgress, assetBaseUrl, ...rest } = options ?? {};
+    only(rest, 'createExplainer');
     check(signal);
     const base = baseOf(assetBaseUrl);
     const hasBuild = async () => {
@@ -65,7 +73,7 @@ export async function createExplainer({ model, device = 'auto', signal, onProgre
     try {
       opened = await abortable(host.open(engine, progress), signal);
     } catch (error) {
-      host.close(engine);
+      host.abandon(engine);
       const { code, message } = wrap(error);
       if (device !== 'auto' || choice.kind !== 'webgpu' || !['device-unavailable', 'device-lost', 'internal', 'network'].includes(code))
         throw error;
@@ -100,7 +108,8 @@ export class Explainer {
    * @param {import('./index.js').ImageSource} image
    * @param {{ topK?: number, signal?: AbortSignal }} [options]
    */
-  classify(image, { topK, signal } = {}) {
+  async classify(image, { topK, signal, ...rest } = {}) {
+    only(rest, 'classify');
     return this.#run(image, { op: 'classify', topK }, { signal });
   }
 
@@ -109,13 +118,19 @@ export class Explainer {
    * @param {import('./index.js').AttributeOptions} options
    */
   async attribute(image, { signal, onProgress, ...request } = /** @type {any} */ ({})) {
+    // The core checks the options against the registry; this is what cannot even be sent to it.
+    for (const [name, value] of Object.entries(request)) {
+      if (typeof value === 'function' || typeof value === 'symbol' || (typeof value === 'number' && !Number.isFinite(value)))
+        throw new SightlineError('bad-option', `${name}: ${String(value).slice(0, 40)} is no value for an option`);
+    }
     const result = await this.#run(image, { op: 'attribute', request }, { signal, onProgress });
     result.device = this.info.device.kind;
     return result;
   }
 
   /** The tensor that the model is fed. @param {import('./index.js').ImageSource} image @param {{ signal?: AbortSignal }} [options] */
-  preprocess(image, { signal } = {}) {
+  async preprocess(image, { signal, ...rest } = {}) {
+    only(rest, 'preprocess');
     return this.#run(image, { op: 'prepare' }, { signal });
   }
 

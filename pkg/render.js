@@ -7,10 +7,14 @@ import { isDrawable, sizeOf } from './image.js';
 /** @typedef {import('./index.js').Attribution} Attribution */
 
 const MAX_SIDE = 1280;
+/** A smooth heatmap is interpolated and coloured at up to this size and enlarged by the browser from there: it has to fit one frame. */
+const MAX_PAINTED = 896;
 /** What was painted last for an attribution, so that a change of opacity only draws. @type {WeakMap<Float32Array, { key: string, layer: OffscreenCanvas }>} */
 const painted = new WeakMap();
 /** @type {WeakMap<Float32Array, Float32Array>} */
 const planes = new WeakMap();
+/** The largest value on a scale, by scale and percentile. @type {WeakMap<Float32Array, Map<string, number>>} */
+const tops = new WeakMap();
 
 /**
  * The attribution as one plane [h, w]: channels are summed, or their largest magnitude is taken where the method's registry entry says so.
@@ -51,11 +55,16 @@ function limits(plane, scale, percentile) {
   }
   if (scale !== 'positive' && scale !== 'symmetric')
     throw new SightlineError('bad-option', `scale: "${scale}" is none of positive, symmetric, [low, high]`);
-  const sizes = plane
-    .map((v) => (scale === 'positive' ? Math.max(v, 0) : Math.abs(v)))
-    .filter((v) => v > 0)
-    .sort();
-  const top = sizes[Math.min(sizes.length - 1, Math.ceil((sizes.length * percentile) / 100) - 1)] ?? 0;
+  let known = tops.get(plane);
+  if (!known) tops.set(plane, (known = new Map()));
+  const key = `${scale} ${percentile}`;
+  let top = known.get(key);
+  if (top === undefined) {
+    const sizes = plane.map((v) => (scale === 'positive' ? Math.max(v, 0) : Math.abs(v))).filter((v) => v > 0);
+    if (percentile < 100) top = sizes.sort()[Math.min(sizes.length - 1, Math.ceil((sizes.length * percentile) / 100) - 1)] ?? 0;
+    else top = sizes.reduce((a, b) => Math.max(a, b), 0);
+    known.set(key, top);
+  }
   return scale === 'positive' ? [0, top] : [-top, top];
 }
 
@@ -68,7 +77,9 @@ function limits(plane, scale, percentile) {
  * @returns {import('./index.js').Rendered}
  */
 export function renderHeatmap(canvas, image, attribution, options = {}) {
-  const { alpha = 0.6, interpolation = 'smooth', channels = 'sum', scale = 'positive' } = options;
+  const { alpha = 0.6, interpolation = 'smooth', channels = 'sum' } = options;
+  // A map with a middle has it at zero unless told otherwise.
+  const scale = options.scale ?? (COLORMAPS[options.colormap ?? '']?.diverging ? 'symmetric' : 'positive');
   const colormap = options.colormap ?? (scale === 'symmetric' ? 'blue-white-red' : 'inferno');
   const percentile = options.percentile ?? (attribution.space === 'input' ? 99 : 100);
   const rgb = table(colormap);
@@ -106,15 +117,20 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
     : { x: 0, y: 0, width, height };
   // A map without anything to show is not stretched to full colour: the photo stays as it is.
   if (hi > lo) {
-    const size = [Math.max(1, Math.round(place.width)), Math.max(1, Math.round(place.height))];
+    const smooth = interpolation === 'smooth';
+    // Cells are painted one pixel each and enlarged without smoothing.
+    const part = Math.min(1, MAX_PAINTED / Math.max(place.width, place.height));
+    const size = smooth ? [Math.max(1, Math.round(place.width * part)), Math.max(1, Math.round(place.height * part))] : [w, h];
     const key = JSON.stringify([size, colormap, lo, hi, interpolation, channels]);
     let entry = painted.get(attribution.values);
     if (entry?.key !== key) {
-      entry = { key, layer: paint(plane, h, w, size[0] ?? 1, size[1] ?? 1, rgb, lo, hi, interpolation === 'smooth') };
+      entry = { key, layer: paint(plane, h, w, size[0] ?? 1, size[1] ?? 1, rgb, lo, hi, smooth) };
       painted.set(attribution.values, entry);
     }
     context.globalAlpha = alpha;
+    context.imageSmoothingEnabled = smooth;
     context.drawImage(entry.layer, place.x, place.y, place.width, place.height);
+    context.imageSmoothingEnabled = true;
     context.globalAlpha = 1;
   }
   return { lo, hi, colormap, percentile, empty: !(hi > lo), place };
@@ -127,30 +143,46 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
  */
 function paint(plane, h, w, width, height, rgb, lo, hi, smooth) {
   const pixels = new ImageData(width, height);
-  const axis = (/** @type {number} */ length, /** @type {number} */ cells) =>
-    Array.from({ length }, (_, i) => {
-      const at = ((i + 0.5) * cells) / length - (smooth ? 0.5 : 0);
-      const left = Math.min(cells - 1, Math.max(0, Math.floor(at)));
-      return { left, right: Math.min(cells - 1, left + 1), t: smooth ? Math.min(1, Math.max(0, at - left)) : 0 };
-    });
-  const columns = axis(width, w);
-  const data = pixels.data;
-  let out = 0;
-  for (const row of axis(height, h)) {
-    const [above, below] = [row.left * w, row.right * w];
-    for (const { left, right, t } of columns) {
-      const [a = 0, b = 0, c = 0, d = 0] = [plane[above + left], plane[above + right], plane[below + left], plane[below + right]];
-      const top = a + (b - a) * t;
-      const value = top + (c + (d - c) * t - top) * row.t;
-      const index = Math.min(255, Math.max(0, Math.round(((value - lo) / (hi - lo)) * 255))) * 3;
-      data[out] = rgb[index] ?? 0;
-      data[out + 1] = rgb[index + 1] ?? 0;
-      data[out + 2] = rgb[index + 2] ?? 0;
-      data[out + 3] = 255;
-      out += 4;
+  // One 32-bit store a pixel; the bytes of a word lie in the machine's order, as those of the table do.
+  const colours = new Uint32Array(256);
+  const bytes = new Uint8Array(colours.buffer);
+  for (let i = 0; i < 256; i++) bytes.set([rgb[i * 3] ?? 0, rgb[i * 3 + 1] ?? 0, rgb[i * 3 + 2] ?? 0, 255], i * 4);
+  const out = new Uint32Array(pixels.data.buffer);
+  const columns = axis(width, w, smooth);
+  const rows = axis(height, h, smooth);
+  const gain = 255 / (hi - lo);
+  for (let y = 0, at = 0; y < height; y++) {
+    const above = /** @type {number} */ (rows.low[y]) * w;
+    const below = /** @type {number} */ (rows.high[y]) * w;
+    const down = /** @type {number} */ (rows.part[y]);
+    for (let x = 0; x < width; x++, at++) {
+      const left = /** @type {number} */ (columns.low[x]);
+      const right = /** @type {number} */ (columns.high[x]);
+      const across = /** @type {number} */ (columns.part[x]);
+      const a = /** @type {number} */ (plane[above + left]);
+      const c = /** @type {number} */ (plane[below + left]);
+      const b = /** @type {number} */ (plane[above + right]);
+      const d = /** @type {number} */ (plane[below + right]);
+      const top = a + (b - a) * across;
+      const bottom = c + (d - c) * across;
+      const index = Math.round((top + (bottom - top) * down - lo) * gain);
+      out[at] = colours[index < 0 ? 0 : index > 255 ? 255 : index] ?? 0;
     }
   }
   return toCanvas(pixels);
+}
+
+/** For each of `length` pixels the two cells that it lies between, and how far. @param {number} length @param {number} cells @param {boolean} smooth */
+function axis(length, cells, smooth) {
+  const [low, high, part] = [new Uint32Array(length), new Uint32Array(length), new Float64Array(length)];
+  for (let i = 0; i < length; i++) {
+    const at = ((i + 0.5) * cells) / length - (smooth ? 0.5 : 0);
+    const cell = Math.min(cells - 1, Math.max(0, Math.floor(at)));
+    low[i] = cell;
+    high[i] = Math.min(cells - 1, cell + 1);
+    part[i] = smooth ? Math.min(1, Math.max(0, at - cell)) : 0;
+  }
+  return { low, high, part };
 }
 
 /** @param {ImageData} pixels */

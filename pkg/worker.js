@@ -66,9 +66,20 @@ const operations = {
     const device = await glue.openDevice(kind, (/** @type {string} */ message) => post({ lost: message }));
     const loader = new glue.Loader(source.config, source.labels, source.id, kind);
     const total = source.weights.size;
-    for (let loaded = 0; loaded < total; loaded += PIECE) {
-      loader.feed(new Uint8Array(await source.weights.slice(loaded, loaded + PIECE).arrayBuffer()));
-      post({ call, progress: { stage: 'weights', loaded: Math.min(loaded + PIECE, total), total } });
+    let withdrawn = false;
+    jobs.set(call, { cancel: () => (withdrawn = true) });
+    try {
+      for (let loaded = 0; loaded < total; loaded += PIECE) {
+        const piece = new Uint8Array(await source.weights.slice(loaded, loaded + PIECE).arrayBuffer());
+        if (withdrawn) throw Object.assign(new Error('the request was aborted'), { code: 'aborted' });
+        loader.feed(piece);
+        post({ call, progress: { stage: 'weights', loaded: Math.min(loaded + PIECE, total), total } });
+      }
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError)) loader.free();
+      throw error;
+    } finally {
+      jobs.delete(call);
     }
     const made = loader.finish();
     engines.set(engine, { made, glue });
@@ -119,4 +130,5 @@ scope.addEventListener('message', async (/** @type {MessageEvent<Request>} */ { 
     post({ call, error: { code: typeof code === 'string' ? code : 'internal', message } });
   }
 });
+scope.addEventListener('messageerror', () => die(undefined, 'a picture or model could not be taken over: use a smaller one'));
 post({ ready: true });

@@ -51,6 +51,7 @@ const models = new Map();
 const shown = {
   /** @type {Explainer | undefined} */ explainer: undefined,
   modelId: '',
+  device: 'auto',
   /** @type {Blob | undefined} */ photo: undefined,
   photoName: '',
   /** @type {ImageBitmap | undefined} */ bitmap: undefined,
@@ -118,30 +119,46 @@ function complain(error) {
 
 // --- model, photo, explanation -----------------------------------------------------------------------------------------------------
 
+/** Set while the page starts or a model opens. @type {AbortSignal | 'start' | undefined} */
+let opening = 'start';
+/** A photo that came meanwhile. @type {{ photo: Blob, name: string } | undefined} */
+let waiting;
+
 /** @param {string} id */
-function openModel(id) {
+async function openModel(id) {
   const model = models.get(id);
   if (!model) return;
-  return task('Opening the model', async (signal, onProgress) => {
+  await task('Opening the model', async (signal, onProgress) => {
+    opening = signal;
     try {
       const device = /** @type {'auto'} */ (ui.device.value);
       const explainer = await createExplainer({ model: model.source, device, signal, onProgress });
+      if (signal.aborted) return explainer.dispose();
       shown.explainer?.dispose();
-      shown.explainer = explainer;
-      shown.modelId = id;
-      shown.target = undefined;
+      Object.assign(shown, { explainer, modelId: id, device, target: undefined });
     } finally {
-      // Also after a failure: the controls say what is really there.
-      showModel();
+      if (opening === signal) {
+        opening = undefined;
+        // Also after a failure: the controls say what is really there.
+        showModel();
+      }
     }
-    if (shown.photo) await explainPhoto(shown.photo, shown.photoName, signal, onProgress);
+    const { photo, name } = waiting ?? { photo: shown.photo, name: shown.photoName };
+    waiting = undefined;
+    if (photo) await explainPhoto(photo, name, signal, onProgress);
   });
+  if (waiting && !opening && shown.explainer) {
+    const { photo, name } = waiting;
+    waiting = undefined;
+    await openPhoto(photo, name);
+  }
 }
 
 function showModel() {
   ui.model.replaceChildren(...[...models].map(([id, { name }]) => new Option(name, id, id === shown.modelId, id === shown.modelId)));
   const info = shown.explainer?.info;
   if (!info) return;
+  ui.device.value = shown.device;
   const { layers, defaultLayer } = info.model;
   const chosen = layers.some((l) => l.id === ui.layer.value) && shown.target !== undefined ? ui.layer.value : defaultLayer;
   const ordered = [...layers].reverse();
@@ -156,7 +173,11 @@ function showModel() {
 }
 
 /** @param {Blob} photo @param {string} name */
-function openPhoto(photo, name) {
+async function openPhoto(photo, name) {
+  if (opening) {
+    waiting = { photo, name };
+    return;
+  }
   return task('Looking at the photo', (signal, onProgress) => explainPhoto(photo, name, signal, onProgress));
 }
 
@@ -179,10 +200,15 @@ async function explainPhoto(photo, name, signal, onProgress) {
   } catch {
     throw new SightlineError('unsupported-image', 'this browser cannot show the picture; save it as JPEG or PNG');
   }
-  if (signal.aborted) return;
+  if (signal.aborted) {
+    if (bitmap !== shown.bitmap) bitmap.close();
+    return;
+  }
+  if (shown.bitmap !== bitmap) shown.bitmap?.close();
   const target = shown.photo === photo ? shown.target : undefined;
   Object.assign(shown, { photo, photoName: name, bitmap, classification, target, attribution: undefined });
   showPredictions();
+  showFacts();
   paint();
   await attribute(signal, onProgress);
 }
@@ -250,7 +276,13 @@ function showPredictions() {
 
 function showFacts() {
   const { attribution: a, explainer } = shown;
-  if (!a || !explainer) return;
+  if (!a || !explainer) {
+    // The numbers of another photo or model are not left beside this one.
+    el('facts', HTMLElement).textContent = '';
+    el('warnings', HTMLElement).replaceChildren();
+    el('completeness', HTMLTableElement).hidden = true;
+    return;
+  }
   const method = methods.find((m) => m.id === a.method);
   const label = explainer.info.model.labels[a.target] ?? '';
   el('facts', HTMLElement).textContent =
@@ -404,11 +436,12 @@ function take(files) {
   if (photo) openPhoto(photo, photo.name);
 }
 
+let added = 0;
 /** @param {string} name @param {ModelSource} source */
 function addModel(name, source) {
-  const id = `opened-${models.size}`;
+  const id = `opened-${(added += 1)}`;
   models.set(id, { name, source });
-  return openModel(id)?.then(() => {
+  return openModel(id).then(() => {
     if (shown.modelId !== id) models.delete(id);
     showModel();
   });
@@ -487,9 +520,14 @@ for (const control of [ui.alpha, ui.colormap, ui.scale, ui.interpolation, ui.out
     });
   });
 }
+// A colour map with a middle belongs to a scale with one.
+const diverging = () => listColormaps().find((m) => m.id === ui.colormap.value)?.diverging ?? false;
 ui.scale.addEventListener('change', () => {
-  const diverging = listColormaps().find((m) => m.id === ui.colormap.value)?.diverging;
-  if (diverging !== (ui.scale.value === 'symmetric')) ui.colormap.value = ui.scale.value === 'symmetric' ? 'blue-white-red' : 'inferno';
+  if (diverging() !== (ui.scale.value === 'symmetric')) ui.colormap.value = ui.scale.value === 'symmetric' ? 'blue-white-red' : 'inferno';
+  paint();
+});
+ui.colormap.addEventListener('change', () => {
+  ui.scale.value = diverging() ? 'symmetric' : 'positive';
   paint();
 });
 ui.method.addEventListener('change', () => {
@@ -498,7 +536,7 @@ ui.method.addEventListener('change', () => {
 });
 ui.layer.addEventListener('change', explain);
 ui.model.addEventListener('change', () => openModel(ui.model.value));
-ui.device.addEventListener('change', () => openModel(shown.modelId));
+ui.device.addEventListener('change', () => openModel(ui.model.value || shown.modelId));
 el('cancel', HTMLButtonElement).addEventListener('click', () => running?.abort());
 el('alert-close', HTMLButtonElement).addEventListener('click', () => (el('alert', HTMLElement).hidden = true));
 el('export', HTMLButtonElement).addEventListener('click', () => {
@@ -536,6 +574,7 @@ async function start() {
     shown.photo = await (await fetch(`./samples/${photo.file}`)).blob();
     shown.photoName = photo.alt;
   }
+  showModel();
   if (first) await openModel(first);
 }
 
@@ -548,4 +587,8 @@ async function sample(file, alt) {
   }
 }
 
-start().catch(complain);
+start()
+  .catch(complain)
+  .finally(() => {
+    if (opening === 'start') opening = undefined;
+  });

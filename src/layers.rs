@@ -2,7 +2,8 @@
 //!
 //! A `*Spec` says what a layer needs before anything is read; `load` takes it from the [`Weights`] and lays it out for the device.
 
-use burn::tensor::{Device, Tensor, activation, module, ops::ConvOptions};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::{Device, Tensor, activation, module};
 
 use crate::error::{Error, Result};
 use crate::package::Weights;
@@ -33,7 +34,7 @@ pub enum Padding {
     Same,
 }
 
-/// A square convolution, optionally followed by a batch norm that is folded into it at load.
+/// A convolution, optionally followed by a batch norm that is folded into it at load.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conv2dSpec {
     /// The convolution's name.
@@ -44,8 +45,8 @@ pub struct Conv2dSpec {
     pub inputs: usize,
     /// Output channels.
     pub outputs: usize,
-    /// Kernel side.
-    pub kernel: usize,
+    /// Kernel height and width.
+    pub kernel: [usize; 2],
     /// Stride.
     pub stride: usize,
     /// Dilation.
@@ -59,24 +60,84 @@ pub struct Conv2dSpec {
 }
 
 impl Conv2dSpec {
+    /// A `kernel` x `kernel` convolution of stride 1 with symmetric padding, without bias and norm.
+    pub fn new(name: impl Into<String>, inputs: usize, outputs: usize, kernel: usize) -> Self {
+        Self {
+            name: name.into(),
+            batch_norm: None,
+            inputs,
+            outputs,
+            kernel: [kernel; 2],
+            stride: 1,
+            dilation: 1,
+            groups: 1,
+            padding: Some(Padding::Symmetric),
+            bias: false,
+        }
+    }
+
+    /// With a batch norm behind it.
+    #[must_use]
+    pub fn norm(mut self, name: impl Into<String>, epsilon: f64) -> Self {
+        self.batch_norm = Some((name.into(), epsilon));
+        self
+    }
+    /// With a stride.
+    #[must_use]
+    pub fn stride(mut self, stride: usize) -> Self {
+        self.stride = stride;
+        self
+    }
+    /// With a dilation.
+    #[must_use]
+    pub fn dilation(mut self, dilation: usize) -> Self {
+        self.dilation = dilation;
+        self
+    }
+    /// In groups.
+    #[must_use]
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.groups = groups;
+        self
+    }
+    /// With another padding rule.
+    #[must_use]
+    pub fn padding(mut self, padding: Option<Padding>) -> Self {
+        self.padding = padding;
+        self
+    }
+    /// With a bias of its own.
+    #[must_use]
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.bias = bias;
+        self
+    }
+    /// With a kernel that is not square.
+    #[must_use]
+    pub fn kernel(mut self, kernel: [usize; 2]) -> Self {
+        self.kernel = kernel;
+        self
+    }
+
+    fn weight_shape(&self) -> [usize; 4] {
+        [self.outputs, self.inputs / self.groups, self.kernel[0], self.kernel[1]]
+    }
+
     /// The tensors that it needs.
     pub fn params(&self) -> Vec<Param> {
-        let weight = [self.outputs, self.inputs / self.groups, self.kernel, self.kernel];
-        let mut params = vec![Param::new(&self.name, "weight", &weight)];
+        let mut params = vec![Param::new(&self.name, "weight", &self.weight_shape())];
         if self.bias {
             params.push(Param::new(&self.name, "bias", &[self.outputs]));
         }
         if let Some((name, _)) = &self.batch_norm {
-            for leaf in ["weight", "bias", "running_mean", "running_var"] {
-                params.push(Param::new(name, leaf, &[self.outputs]));
-            }
+            params.extend(batch_norm_params(name, self.outputs));
         }
         params
     }
 
-    /// Padding (begin, end) of an axis of length `n`.
-    pub fn pads(&self, n: usize) -> (usize, usize) {
-        let reach = self.dilation * (self.kernel - 1);
+    /// Padding (begin, end) of `axis` (0 for rows) of length `n`.
+    pub fn pads(&self, axis: usize, n: usize) -> (usize, usize) {
+        let reach = self.dilation * (self.kernel[axis] - 1);
         match self.padding {
             None => (0, 0),
             Some(Padding::Symmetric) => {
@@ -90,16 +151,18 @@ impl Conv2dSpec {
         }
     }
 
-    /// Output length of an axis of length `n`; 0 where the kernel does not fit.
-    pub fn output(&self, n: usize) -> usize {
-        let (begin, end) = self.pads(n);
-        let reach = self.dilation * (self.kernel - 1) + 1;
-        (n + begin + end).checked_sub(reach).map_or(0, |rest| rest / self.stride + 1)
+    /// Output height and width for an input of `h` x `w`; 0 where the kernel does not fit.
+    pub fn output(&self, size: [usize; 2]) -> [usize; 2] {
+        [0, 1].map(|axis| {
+            let (begin, end) = self.pads(axis, size[axis]);
+            let reach = self.dilation * (self.kernel[axis] - 1) + 1;
+            (size[axis] + begin + end).checked_sub(reach).map_or(0, |rest| rest / self.stride + 1)
+        })
     }
 
     /// Multiply-accumulates for an output of `h` x `w`.
     pub fn macs(&self, h: usize, w: usize) -> f64 {
-        (self.outputs * (self.inputs / self.groups) * self.kernel * self.kernel) as f64 * (h * w) as f64
+        self.weight_shape().iter().product::<usize>() as f64 * (h * w) as f64
     }
 
     /// Takes its tensors out of `weights`.
@@ -107,17 +170,13 @@ impl Conv2dSpec {
     /// # Errors
     /// [`Error::BadModel`] for a missing or misshaped tensor.
     pub fn load(&self, weights: &mut Weights) -> Result<Conv2d> {
-        let shape = [self.outputs, self.inputs / self.groups, self.kernel, self.kernel];
-        let mut weight = weights.take::<4>(&format!("{}.weight", self.name), shape)?;
+        let mut weight = weights.take::<4>(&format!("{}.weight", self.name), self.weight_shape())?;
         let mut bias = match self.bias {
             true => Some(weights.take::<1>(&format!("{}.bias", self.name), [self.outputs])?),
             false => None,
         };
         if let Some((name, epsilon)) = &self.batch_norm {
-            let mut take = |leaf: &str| weights.take::<1>(&format!("{name}.{leaf}"), [self.outputs]);
-            let (gamma, beta, mean, var) =
-                (take("weight")?, take("bias")?, take("running_mean")?, take("running_var")?);
-            let scale = gamma / (var + *epsilon).sqrt();
+            let (scale, mean, beta) = take_batch_norm(name, self.outputs, *epsilon, weights)?;
             weight = weight * scale.clone().reshape([self.outputs, 1, 1, 1]);
             let shifted = match bias {
                 Some(bias) => bias - mean,
@@ -127,6 +186,23 @@ impl Conv2dSpec {
         }
         Ok(Conv2d { spec: self.clone(), weight, bias })
     }
+}
+
+/// The tensors of a batch norm.
+pub(crate) fn batch_norm_params(name: &str, channels: usize) -> [Param; 4] {
+    ["weight", "bias", "running_mean", "running_var"].map(|leaf| Param::new(name, leaf, &[channels]))
+}
+
+/// A batch norm's (gamma / sqrt(var + epsilon), mean, beta), each `[channels]`.
+pub(crate) fn take_batch_norm(
+    name: &str,
+    channels: usize,
+    epsilon: f64,
+    weights: &mut Weights,
+) -> Result<(Tensor<1>, Tensor<1>, Tensor<1>)> {
+    let mut take = |leaf: &str| weights.take::<1>(&format!("{name}.{leaf}"), [channels]);
+    let (gamma, beta, mean, var) = (take("weight")?, take("bias")?, take("running_mean")?, take("running_var")?);
+    Ok((gamma / (var + epsilon).sqrt(), mean, beta))
 }
 
 /// A convolution with its batch norm folded in.
@@ -147,11 +223,86 @@ impl Conv2d {
         let spec = &self.spec;
         let options = ConvOptions {
             stride: [spec.stride; 2],
-            padding: [spec.pads(h), spec.pads(w)],
+            padding: [spec.pads(0, h), spec.pads(1, w)],
             dilation: [spec.dilation; 2],
             groups: spec.groups,
         };
         module::conv2d(x, self.weight.clone(), self.bias.clone(), options)
+    }
+}
+
+/// A square pooling window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// Side.
+    pub kernel: usize,
+    /// Stride.
+    pub stride: usize,
+    /// Padding rule; zeros for averages, minus infinity for maxima.
+    pub padding: PoolPadding,
+    /// Whether a last window that reaches beyond the padded input counts.
+    pub ceil: bool,
+    /// Whether averages count padded zeros.
+    pub count_padding: bool,
+}
+
+/// How a pooling window pads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolPadding {
+    /// So many on every side.
+    Fixed(usize),
+    /// As [`Padding::Same`].
+    Same,
+}
+
+impl Pool {
+    /// A window that counts padded zeros and drops what is left over.
+    pub const fn new(kernel: usize, stride: usize, padding: usize) -> Self {
+        Self { kernel, stride, padding: PoolPadding::Fixed(padding), ceil: false, count_padding: true }
+    }
+
+    /// Padding (begin, end) of an axis of length `n`.
+    fn pads(&self, n: usize) -> (usize, usize) {
+        match self.padding {
+            PoolPadding::Fixed(p) => (p, p),
+            PoolPadding::Same => {
+                let total = ((n.div_ceil(self.stride).max(1) - 1) * self.stride + self.kernel).saturating_sub(n);
+                (total / 2, total - total / 2)
+            }
+        }
+    }
+
+    /// Output length of an axis of length `n`; 0 where the window does not fit.
+    pub fn output(&self, n: usize) -> usize {
+        let (begin, end) = self.pads(n);
+        let Some(rest) = (n + begin + end).checked_sub(self.kernel) else { return usize::from(self.ceil && n > 0) };
+        if !self.ceil {
+            return rest / self.stride + 1;
+        }
+        let windows = rest.div_ceil(self.stride) + 1;
+        // PyTorch drops a last window that would start in the padding.
+        if (windows - 1) * self.stride >= n + begin { windows - 1 } else { windows }
+    }
+
+    /// Maximum in each window, `[N, C, H, W] -> [N, C, h, w]`; the gradient of a tie goes to the first.
+    pub fn max(&self, x: Tensor<4>) -> Tensor<4> {
+        let [_, _, h, w] = x.dims();
+        let options = MaxPoolOptions::new([self.kernel; 2])
+            .with_stride([self.stride; 2])
+            .with_padding_pairs([self.pads(h), self.pads(w)])
+            .with_ceil_mode(self.ceil);
+        module::max_pool2d(x, options)
+    }
+
+    /// Mean of each window, `[N, C, H, W] -> [N, C, h, w]`.
+    pub fn avg(&self, x: Tensor<4>) -> Tensor<4> {
+        let [_, _, h, w] = x.dims();
+        let options = AvgPoolOptions::new([self.kernel; 2])
+            .with_stride([self.stride; 2])
+            .with_padding_pairs([self.pads(h), self.pads(w)])
+            .with_count_include_pad(self.count_padding)
+            .with_ceil_mode(self.ceil);
+        module::avg_pool2d(x, options)
     }
 }
 
@@ -269,6 +420,40 @@ pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     }
     let gate = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0;
     x * gate * 0.5
+}
+
+/// An activation function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// max(x, 0)
+    Relu,
+    /// min(max(x, 0), 6)
+    Relu6,
+    /// x sigmoid(x)
+    Silu,
+    /// 1 / (1 + exp(-x))
+    Sigmoid,
+    /// relu6(x + 3) / 6
+    HardSigmoid,
+    /// x relu6(x + 3) / 6
+    HardSwish,
+    /// [`gelu`]
+    Gelu,
+}
+
+impl Act {
+    /// Same shape.
+    pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Relu => activation::relu(x),
+            Self::Relu6 => x.clamp(0.0, 6.0),
+            Self::Silu => x.clone() * activation::sigmoid(x),
+            Self::Sigmoid => activation::sigmoid(x),
+            Self::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
+            Self::HardSwish => x.clone() * ((x + 3.0).clamp(0.0, 6.0) / 6.0),
+            Self::Gelu => gelu(x),
+        }
+    }
 }
 
 /// Turns a shape problem inside a plan into an error that names the model.

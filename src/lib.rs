@@ -23,7 +23,8 @@
 //! README tables and contract tests come from the registry.
 //!
 //! ## Adding a model family
-//! One file in `src/models/` with a `FAMILY` and a plan, one line in [`models`].
+//! One file in `src/models/` with a `FAMILY` and a plan, one line in [`models`]. A convolutional net is written as data ([`net::Op`]): its
+//! shapes, costs, tensors, loading and running follow. Goldens from the reference library: `tests/reference/make_model_goldens.py`.
 //!
 //! ## Vocabulary
 //! | use | meaning |
@@ -43,6 +44,7 @@ pub mod explainer;
 pub mod layers;
 pub mod methods;
 pub mod models;
+pub mod net;
 pub mod package;
 pub mod pass;
 pub mod photo;

@@ -159,18 +159,30 @@ pub struct Family {
     pub id: &'static str,
     /// As people write it.
     pub title: &'static str,
-    /// Patterns of the architecture names, for people.
+    /// The architectures' names, alternatives in braces as in a shell.
     pub names: &'static [&'static str],
     /// The default layer of CAM methods, in words.
     pub default_layer: &'static str,
     /// What its results are compared with.
     pub checked_against: &'static str,
-    /// Whether an architecture's name belongs to this family.
-    #[serde(skip)]
-    pub owns: fn(&str) -> bool,
     /// Describes the model that a package's config asks for.
     #[serde(skip)]
     pub plan: fn(&Config) -> Result<Box<dyn Plan>>,
+}
+
+impl Family {
+    /// Every architecture's name.
+    pub fn architectures(&self) -> Vec<String> {
+        self.names.iter().flat_map(|pattern| expand(pattern)).collect()
+    }
+}
+
+/// `a{b,c}d` as `abd`, `acd`.
+fn expand(pattern: &str) -> Vec<String> {
+    let parts = pattern.split_once('{').and_then(|(head, rest)| Some((head, rest.split_once('}')?)));
+    let Some((head, (choices, tail))) = parts else { return vec![pattern.to_owned()] };
+    let tails = expand(tail);
+    choices.split(',').flat_map(|choice| tails.iter().map(move |tail| format!("{head}{choice}{tail}"))).collect()
 }
 
 macro_rules! models {
@@ -184,21 +196,37 @@ macro_rules! models {
 // One line per family.
 models! {
     mobilenet_v2,
+    resnet,
     vit,
 }
+
+mod inverted_residual;
 
 /// The plan for a package.
 ///
 /// # Errors
-/// [`Error::UnsupportedArchitecture`] where no family owns the name; [`Error::BadModel`] where the config contradicts itself.
+/// [`Error::UnsupportedArchitecture`] naming the nearest names where no family has this one; [`Error::BadModel`] where the config
+/// contradicts itself.
 pub fn plan(config: &Config) -> Result<Box<dyn Plan>> {
-    let Some(family) = FAMILIES.iter().find(|f| (f.owns)(&config.architecture)) else {
-        let known: Vec<&str> = FAMILIES.iter().flat_map(|f| f.names).copied().collect();
-        return Err(Error::UnsupportedArchitecture(format!(
-            "architecture {:?} is not supported; supported are {}",
-            config.architecture,
-            known.join(", ")
-        )));
-    };
-    (family.plan)(config)
+    let asked = config.architecture.as_str();
+    match FAMILIES.iter().find(|f| f.architectures().iter().any(|name| name == asked)) {
+        Some(family) => (family.plan)(config),
+        None => Err(Error::UnsupportedArchitecture(format!(
+            "architecture {asked:?} is not supported; the nearest that are: {}",
+            nearest(asked).join(", ")
+        ))),
+    }
+}
+
+/// The five supported names that are most like `asked`.
+fn nearest(asked: &str) -> Vec<String> {
+    // Longer names cannot be like one of ours, and comparing them takes time.
+    let asked: String = asked.chars().take(64).collect();
+    let mut names: Vec<(f64, String)> = FAMILIES
+        .iter()
+        .flat_map(Family::architectures)
+        .map(|name| (strsim::jaro_winkler(&asked, &name), name))
+        .collect();
+    names.sort_by(|a, b| b.0.total_cmp(&a.0));
+    names.into_iter().take(5).map(|(_, name)| name).collect()
 }

@@ -102,6 +102,21 @@ impl Config {
         Ok(Self { architecture, num_classes, global_pool, args, preprocess, label_names })
     }
 
+    /// Refuses any pooling but `pool`, which is the architecture's only one.
+    ///
+    /// # Errors
+    /// [`Error::BadModel`] naming the other.
+    pub fn only_pooled_by(&self, pool: &str) -> Result<()> {
+        match self.global_pool.as_deref() {
+            None => Ok(()),
+            Some(asked) if asked == pool => Ok(()),
+            Some(other) => bad_model(format!(
+                "config.json: global_pool {other:?} is not supported for {}; only {pool:?} is",
+                self.architecture
+            )),
+        }
+    }
+
     /// The K class names: the package's own, else `fallback` where it has K names, else "class 17".
     pub fn labels(&self, fallback: Option<Vec<String>>) -> Vec<String> {
         let named = self.label_names.clone().or(fallback.filter(|names| names.len() == self.num_classes));
@@ -144,6 +159,29 @@ impl Args {
                 _ => bad_model(format!("config.json: model_args.{name} must be a number or a pair")),
             },
             Some(value) => self.checked(name, value.as_u64(), range).map(|v| [v; 2]),
+        }
+    }
+
+    /// Takes a list of `N` whole numbers within `range`.
+    ///
+    /// # Errors
+    /// [`Error::BadModel`] naming the argument.
+    pub fn list<const N: usize>(
+        &mut self,
+        name: &str,
+        default: [usize; N],
+        range: std::ops::RangeInclusive<usize>,
+    ) -> Result<[usize; N]> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(default),
+            Some(Value::Array(values)) if values.len() == N => {
+                let mut list = default;
+                for (to, value) in list.iter_mut().zip(&values) {
+                    *to = self.checked(name, value.as_u64(), range.clone())?;
+                }
+                Ok(list)
+            }
+            Some(_) => bad_model(format!("config.json: model_args.{name} must be a list of {N} numbers")),
         }
     }
 

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Gradients, Tensor, activation};
+use burn::tensor::{Gradients, Tensor};
 
 use crate::error::{Error, Result};
-use crate::layers::{Conv2d, LayerNorm, Linear};
+use crate::layers::{Act, Conv2d, LayerNorm, Linear, Pool};
 
 /// A tensor of any rank that a pass hands over: a stage's state, a tapped activation.
 #[derive(Debug, Clone)]
@@ -105,17 +105,17 @@ pub trait Rules {
     fn layer_norm(&self, layer: &LayerNorm, x: Tensor<3>) -> Tensor<3> {
         layer.forward(x)
     }
-    /// ReLU.
-    fn relu(&self, x: Tensor<4>) -> Tensor<4> {
-        activation::relu(x)
+    /// Activation function, elementwise.
+    fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
+        act.forward(x)
     }
-    /// ReLU6: min(max(x, 0), 6).
-    fn relu6(&self, x: Tensor<4>) -> Tensor<4> {
-        x.clamp(0.0, 6.0)
+    /// Max pooling, `[N, C, H, W] -> [N, C, h, w]`.
+    fn max_pool(&self, pool: &Pool, x: Tensor<4>) -> Tensor<4> {
+        pool.max(x)
     }
-    /// Exact GELU.
-    fn gelu(&self, x: Tensor<3>) -> Tensor<3> {
-        crate::layers::gelu(x)
+    /// Average pooling, `[N, C, H, W] -> [N, C, h, w]`.
+    fn avg_pool(&self, pool: &Pool, x: Tensor<4>) -> Tensor<4> {
+        pool.avg(x)
     }
     /// Mean over space, `[N, C, h, w] -> [N, C]`.
     fn global_avg_pool(&self, x: Tensor<4>) -> Tensor<2> {
@@ -236,17 +236,22 @@ impl<'a> Pass<'a> {
     pub fn layer_norm(&self, layer: &LayerNorm, x: Tensor<3>) -> Tensor<3> {
         self.rules.layer_norm(layer, x)
     }
-    /// ReLU by the pass' rules.
-    pub fn relu(&self, x: Tensor<4>) -> Tensor<4> {
-        self.rules.relu(x)
+    /// Activation function by the pass' rules.
+    pub fn act<const D: usize>(&self, act: Act, x: Tensor<D>) -> Tensor<D> {
+        let shape = x.dims();
+        let mut flat = [1; 4];
+        for (to, from) in flat.iter_mut().rev().zip(shape.iter().rev()) {
+            *to = *from;
+        }
+        self.rules.act(act, x.reshape(flat)).reshape(shape)
     }
-    /// ReLU6 by the pass' rules.
-    pub fn relu6(&self, x: Tensor<4>) -> Tensor<4> {
-        self.rules.relu6(x)
+    /// Max pooling by the pass' rules.
+    pub fn max_pool(&self, pool: &Pool, x: Tensor<4>) -> Tensor<4> {
+        self.rules.max_pool(pool, x)
     }
-    /// GELU by the pass' rules.
-    pub fn gelu(&self, x: Tensor<3>) -> Tensor<3> {
-        self.rules.gelu(x)
+    /// Average pooling by the pass' rules.
+    pub fn avg_pool(&self, pool: &Pool, x: Tensor<4>) -> Tensor<4> {
+        self.rules.avg_pool(pool, x)
     }
     /// Mean over space by the pass' rules.
     pub fn global_avg_pool(&self, x: Tensor<4>) -> Tensor<2> {

@@ -9,7 +9,7 @@ use common::*;
 use serde_json::json;
 use sightline::Result;
 use sightline::explainer::Image;
-use sightline::layers::{Conv2d, Conv2dSpec, Linear};
+use sightline::layers::{Act, Conv2d, Conv2dSpec, Linear};
 use sightline::models::{Fold, Layer, Model, ModelSpec, Stage};
 use sightline::package::Package;
 use sightline::pass::{Activation, Pass, Rules, Tappable};
@@ -65,28 +65,17 @@ fn t<const D: usize>(data: &[f32], shape: [usize; D]) -> Tensor<D> {
 
 fn one_conv(x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<2>> {
     let conv = Conv2d {
-        spec: Conv2dSpec {
-            name: "conv".into(),
-            batch_norm: None,
-            inputs: 1,
-            outputs: 2,
-            kernel: 3,
-            stride: 1,
-            dilation: 1,
-            groups: 1,
-            padding: None,
-            bias: true,
-        },
+        spec: Conv2dSpec::new("conv", 1, 2, 3).padding(None).bias(true),
         weight: t(&[1.0; 18], [2, 1, 3, 3]),
         bias: Some(t(&[-50.0, -75.0], [2])),
     };
     let a = pass.tap("conv", pass.conv2d(&conv, x))?;
-    let a = pass.tap("relu", pass.relu(a))?;
+    let a = pass.tap("relu", pass.act(Act::Relu, a))?;
     let [n, ..] = a.dims();
     let weight: Vec<f32> = [1.0; 5].into_iter().chain([-1.0; 3]).collect();
     let linear = Linear { weight: t(&weight, [8, 1]), bias: None };
     let y = pass.linear(&linear, a.reshape([n, 1, 8]));
-    let y = pass.relu(y.reshape([n, 1, 1, 1])).reshape([n, 1]);
+    let y = pass.act(Act::Relu, y.reshape([n, 1, 1, 1])).reshape([n, 1]);
     // A second class, so that there is something to choose.
     Ok(Tensor::cat(vec![y.clone(), y * -1.0], 1))
 }
@@ -110,8 +99,8 @@ fn f1_relu_rule_changes_the_gradient_and_not_the_score() {
     /// Passes every gradient through a ReLU unchanged.
     struct Straight;
     impl Rules for Straight {
-        fn relu(&self, x: Tensor<4>) -> Tensor<4> {
-            let y = sightline::pass::Plain.relu(x.clone());
+        fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
+            let y = sightline::pass::Plain.act(act, x.clone());
             x.clone() + (y - x).detach()
         }
     }
@@ -171,15 +160,15 @@ fn logits(y: Tensor<4>) -> Result<Tensor<2>> {
 /// ReLU(ReLU(x1) - 1 - ReLU(x2))
 fn f2_direct(x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<2>> {
     let (a, b) = two_features(x);
-    let z = pass.relu(a) - 1.0 - pass.relu(b);
-    logits(pass.relu(z))
+    let z = pass.act(Act::Relu, a) - 1.0 - pass.act(Act::Relu, b);
+    logits(pass.act(Act::Relu, z))
 }
 
 /// The same function by another net: ReLU(ReLU(x1 - 1) - ReLU(x2)).
 fn f2_equivalent(x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<2>> {
     let (a, b) = two_features(x);
-    let z = pass.relu(a - 1.0) - pass.relu(b);
-    logits(pass.relu(z))
+    let z = pass.act(Act::Relu, a - 1.0) - pass.act(Act::Relu, b);
+    logits(pass.act(Act::Relu, z))
 }
 
 #[test]
@@ -233,7 +222,7 @@ fn f5_every_quadrature_is_exact_on_a_linear_model_at_every_n() {
 fn dead(x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<2>> {
     let a = pass.tap("a", x)?;
     let [n, ..] = a.dims();
-    let z = pass.relu(a.reshape([n, 1, 4, 1]).sum_dim(2) - 100.0);
+    let z = pass.act(Act::Relu, a.reshape([n, 1, 4, 1]).sum_dim(2) - 100.0);
     logits(z)
 }
 

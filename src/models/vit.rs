@@ -9,7 +9,7 @@ use std::ops::Range;
 use burn::tensor::{Tensor, activation};
 
 use crate::error::{Error, Result};
-use crate::layers::{Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, bad_model};
+use crate::layers::{Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, bad_model};
 use crate::models::{Family, Fold, Layer, Model, ModelSpec, Plan, Stage};
 use crate::package::{Config, Weights};
 use crate::pass::{Activation, Pass, Tappable};
@@ -18,10 +18,9 @@ use crate::pass::{Activation, Pass, Tappable};
 pub const FAMILY: Family = Family {
     id: "vit",
     title: "ViT / DeiT",
-    names: &["vit_{tiny,small,base,large}_patch{8,14,16,32}_*", "deit_{tiny,small,base}_patch16_*"],
+    names: &["vit_{tiny,small,base,large}_patch{8,14,16,32}_{224,256,384,512}", "deit_{tiny,small,base}_patch16_{224,384}"],
     default_layer: "norm1 of the last block, tokens folded to the patch grid",
     checked_against: "timm 1.0.31",
-    owns,
     plan,
 };
 
@@ -40,10 +39,6 @@ fn dimensions(architecture: &str) -> Option<[usize; 5]> {
     let image: usize = image.parse().ok()?;
     let fits = [8, 14, 16, 32].contains(&patch) && (*family == "vit" || (size != "large" && patch == 16));
     (fits && (32..=1024).contains(&image)).then_some([width, depth, heads, patch, image])
-}
-
-fn owns(architecture: &str) -> bool {
-    dimensions(architecture).is_some()
 }
 
 /// A learned addition to the tokens: name and shape.
@@ -133,18 +128,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         )));
     }
     // OpenAI's and similar variants norm before the blocks and then have no bias here.
-    let patches = Conv2dSpec {
-        name: "patch_embed.proj".into(),
-        batch_norm: None,
-        inputs: channels,
-        outputs: width,
-        kernel: patch,
-        stride: patch,
-        dilation: 1,
-        groups: 1,
-        padding: None,
-        bias: !pre_norm,
-    };
+    let patches = Conv2dSpec::new("patch_embed.proj", channels, width, patch).stride(patch).padding(None).bias(!pre_norm);
     let layer_norm = |name: &str, width: usize| LayerNormSpec { name: name.into(), width, epsilon: 1e-6 };
     let linear = |name: &str, inputs: usize, outputs: usize, bias: bool| LinearSpec { name: name.into(), inputs, outputs, bias };
     let blocks: Vec<BlockSpec> = (0..depth)
@@ -323,7 +307,7 @@ impl Block {
         let attended = pass.tap(&at("attn"), attended)?;
         let x = x + self.scaled("ls1", attended, &self.scale1, pass)?;
         let normed = pass.tap(&at("norm2"), pass.layer_norm(&self.norm2, x.clone()))?;
-        let hidden = pass.gelu(pass.linear(&self.fc1, normed));
+        let hidden = pass.act(Act::Gelu, pass.linear(&self.fc1, normed));
         let mlp = pass.tap(&at("mlp"), pass.linear(&self.fc2, hidden))?;
         let x = x + self.scaled("ls2", mlp, &self.scale2, pass)?;
         pass.tap(&self.name, x)

@@ -1,0 +1,425 @@
+//! Convolutional nets as data.
+//!
+//! A family's file says what its nets are made of: a list of stages, each a list of [`Op`]s under timm's or torchvision's names. What
+//! follows from that is here, once: shapes, costs, tensors needed, loading, and running through the [`Pass`].
+
+use std::ops::Range;
+
+use burn::tensor::{Tensor, module};
+
+use crate::error::Result;
+use crate::layers::{
+    Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, Pool, bad_model, batch_norm_params,
+    take_batch_norm,
+};
+use crate::models::{Fold, Layer, Model, ModelSpec, Plan, Stage};
+use crate::package::{Config, Weights};
+use crate::pass::{Activation, Pass, Tappable};
+
+/// An operation on maps `[N, C, H, W]`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// Convolution, with its batch norm folded in.
+    Conv(Conv2dSpec),
+    /// A batch norm that no convolution precedes.
+    BatchNorm {
+        /// Name.
+        name: String,
+        /// C
+        channels: usize,
+        /// Epsilon under the root.
+        epsilon: f64,
+    },
+    /// Elementwise.
+    Act(Act),
+    /// Maximum in windows.
+    MaxPool(Pool),
+    /// Mean in windows.
+    AvgPool(Pool),
+    /// Mean over space, to `[N, C, 1, 1]`.
+    GlobalAvgPool,
+    /// Means over a grid of so many rows and columns, as PyTorch's `AdaptiveAvgPool2d`.
+    AdaptiveAvgPool(usize),
+    /// To `[N, C H W, 1, 1]`, channels slowest.
+    Flatten,
+    /// Operations on the vector of channels at each place.
+    Places(Vec<PlaceOp>),
+    /// Times what these make of it, `[N, C, 1, 1]` or of the same shape: squeeze and excitation.
+    Gate(Vec<Op>),
+    /// The sum of what these make of it; an empty list is the identity.
+    Sum(Vec<Vec<Op>>),
+    /// What these make of it, one after the other along C; an empty list is the identity.
+    Concat(Vec<Vec<Op>>),
+    /// A point with a name that methods can read.
+    Tap(String),
+}
+
+/// An operation on the vectors `[N, H W, C]` at all places.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PlaceOp {
+    /// Layer norm.
+    LayerNorm(LayerNormSpec),
+    /// Linear layer.
+    Linear(LinearSpec),
+    /// Elementwise.
+    Act(Act),
+    /// Global response normalisation (Woo et al. 2023, arXiv 2301.00808, section 3.2): name and width.
+    ResponseNorm(String, usize),
+    /// Times a vector `[C]`: layer scale.
+    Scale(Param),
+}
+
+/// `x + residual(x)`, or with a shortcut that is not the identity.
+pub fn residual(main: Vec<Op>, shortcut: Vec<Op>) -> Op {
+    Op::Sum(vec![main, shortcut])
+}
+
+/// A convolution and an activation.
+pub fn conv_act(conv: Conv2dSpec, act: Act) -> [Op; 2] {
+    [Op::Conv(conv), Op::Act(act)]
+}
+
+/// Mean over space and a linear layer.
+pub fn classifier(name: &str, inputs: usize, num_classes: usize) -> Vec<Op> {
+    vec![Op::GlobalAvgPool, linear(name, inputs, num_classes)]
+}
+
+/// A linear layer with a bias, on the channels.
+pub fn linear(name: &str, inputs: usize, outputs: usize) -> Op {
+    Op::Places(vec![PlaceOp::Linear(LinearSpec { name: name.into(), inputs, outputs, bias: true })])
+}
+
+/// What a shape goes through.
+#[derive(Default)]
+struct Trace {
+    macs: f64,
+    taps: Vec<(String, [usize; 3])>,
+}
+
+fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]> {
+    for op in ops {
+        let [c, h, w] = shape;
+        shape = match op {
+            Op::Conv(spec) => {
+                let [h, w] = spec.output([h, w]);
+                to.macs += spec.macs(h, w);
+                expect(c, spec.inputs, &spec.name)?;
+                [spec.outputs, h, w]
+            }
+            Op::BatchNorm { name, channels, .. } => {
+                expect(c, *channels, name)?;
+                shape
+            }
+            Op::Act(_) => shape,
+            Op::MaxPool(pool) | Op::AvgPool(pool) => [c, pool.output(h), pool.output(w)],
+            Op::GlobalAvgPool => [c, 1, 1],
+            Op::AdaptiveAvgPool(side) => [c, *side, *side],
+            Op::Flatten => [c * h * w, 1, 1],
+            Op::Places(ops) => {
+                let mut width = c;
+                for op in ops {
+                    if let PlaceOp::Linear(spec) = op {
+                        expect(width, spec.inputs, &spec.name)?;
+                        to.macs += spec.macs() * (h * w) as f64;
+                        width = spec.outputs;
+                    }
+                }
+                [width, h, w]
+            }
+            Op::Gate(ops) => {
+                trace(ops, shape, to)?;
+                shape
+            }
+            Op::Sum(branches) => {
+                let mut out = None;
+                for branch in branches {
+                    let made = trace(branch, shape, to)?;
+                    if *out.get_or_insert(made) != made {
+                        return bad_model("config.json: branches of this architecture do not fit each other");
+                    }
+                }
+                out.unwrap_or(shape)
+            }
+            Op::Concat(branches) => {
+                let mut out: Option<[usize; 3]> = None;
+                for branch in branches {
+                    let [more, h, w] = trace(branch, shape, to)?;
+                    match &mut out {
+                        Some([channels, height, width]) if [*height, *width] == [h, w] => *channels += more,
+                        Some(_) => {
+                            return bad_model("config.json: branches of this architecture do not fit each other");
+                        }
+                        None => out = Some([more, h, w]),
+                    }
+                }
+                out.unwrap_or(shape)
+            }
+            Op::Tap(id) => {
+                to.taps.push((id.clone(), shape));
+                shape
+            }
+        };
+        if shape.contains(&0) {
+            return bad_model("config.json: input_size is too small for this architecture");
+        }
+    }
+    Ok(shape)
+}
+
+fn expect(has: usize, wants: usize, name: &str) -> Result<()> {
+    if has == wants { Ok(()) } else { bad_model(format!("config.json: {name} takes {wants} channels, but gets {has}")) }
+}
+
+fn params(ops: &[Op], to: &mut Vec<Param>) {
+    for op in ops {
+        match op {
+            Op::Conv(spec) => to.extend(spec.params()),
+            Op::BatchNorm { name, channels, .. } => to.extend(batch_norm_params(name, *channels)),
+            Op::Places(ops) => {
+                for op in ops {
+                    match op {
+                        PlaceOp::LayerNorm(spec) => to.extend(spec.params()),
+                        PlaceOp::Linear(spec) => to.extend(spec.params()),
+                        PlaceOp::ResponseNorm(name, width) => {
+                            to.extend(["weight", "bias"].map(|leaf| Param::new(name, leaf, &[*width])));
+                        }
+                        PlaceOp::Scale(param) => to.push(param.clone()),
+                        PlaceOp::Act(_) => (),
+                    }
+                }
+            }
+            Op::Gate(ops) => params(ops, to),
+            Op::Sum(branches) | Op::Concat(branches) => branches.iter().for_each(|branch| params(branch, to)),
+            Op::Act(_)
+            | Op::MaxPool(_)
+            | Op::AvgPool(_)
+            | Op::GlobalAvgPool
+            | Op::AdaptiveAvgPool(_)
+            | Op::Flatten
+            | Op::Tap(_) => (),
+        }
+    }
+}
+
+/// The name of the input channels' argument and their number, which both the config and the input size give.
+///
+/// # Errors
+/// [`Error::BadModel`](crate::Error::BadModel) where they differ.
+pub fn input_channels(config: &Config, args: &mut crate::package::Args) -> Result<usize> {
+    let [channels, ..] = config.preprocess.input_size;
+    let asked = args.integer("in_chans", channels, 1..=3)?;
+    if asked == channels {
+        return Ok(channels);
+    }
+    bad_model(format!("config.json: in_chans is {asked}, but input_size has {channels} channels"))
+}
+
+/// A planned net.
+#[derive(Debug, Clone)]
+pub struct NetPlan {
+    spec: ModelSpec,
+    stages: Vec<Vec<Op>>,
+}
+
+/// Plans the net whose stages are named lists of operations, the last of which ends in `[N, K, 1, 1]`. Every tap on a grid of more than one
+/// place becomes a layer.
+///
+/// # Errors
+/// [`Error::BadModel`](crate::Error::BadModel) where the input is too small or widths contradict each other.
+pub fn plan(
+    config: &Config,
+    default_layer: impl Into<String>,
+    stages: Vec<(String, Vec<Op>)>,
+) -> Result<Box<dyn Plan>> {
+    let mut shape = config.preprocess.input_size;
+    let mut spec = ModelSpec {
+        architecture: config.architecture.clone(),
+        input_size: shape,
+        num_classes: config.num_classes,
+        stages: Vec::new(),
+        layers: Vec::new(),
+        default_layer: default_layer.into(),
+    };
+    let mut ops = Vec::new();
+    for (index, (name, stage)) in stages.into_iter().enumerate() {
+        let mut seen = Trace::default();
+        shape = trace(&stage, shape, &mut seen)?;
+        spec.stages.push(Stage { name, macs: seen.macs });
+        for (id, [channels, h, w]) in seen.taps {
+            spec.layers.push(Layer { id, stage: index, fold: Fold::Map { channels, h, w } });
+        }
+        ops.push(stage);
+    }
+    if shape != [config.num_classes, 1, 1] {
+        return bad_model(format!(
+            "config.json: this architecture ends in {shape:?} for {} classes",
+            config.num_classes
+        ));
+    }
+    Ok(Box::new(NetPlan { spec, stages: ops }))
+}
+
+impl Plan for NetPlan {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn params(&self) -> Vec<Param> {
+        let mut all = Vec::new();
+        self.stages.iter().for_each(|stage| params(stage, &mut all));
+        all
+    }
+
+    fn build(&self, weights: &mut Weights) -> Result<Box<dyn Model>> {
+        let stages = self.stages.iter().map(|stage| load(stage, weights)).collect::<Result<_>>()?;
+        Ok(Box::new(Net { spec: self.spec.clone(), stages }))
+    }
+}
+
+/// An [`Op`] with its weights.
+enum Node {
+    Conv(Conv2d),
+    Affine { scale: Tensor<4>, shift: Tensor<4> },
+    Places(Vec<PlaceNode>),
+    Gate(Vec<Node>),
+    Sum(Vec<Vec<Node>>),
+    Concat(Vec<Vec<Node>>),
+    Plain(Op),
+}
+
+enum PlaceNode {
+    LayerNorm(LayerNorm),
+    Linear(Linear),
+    Act(Act),
+    ResponseNorm { weight: Tensor<3>, bias: Tensor<3> },
+    Scale(Tensor<3>),
+}
+
+fn load(ops: &[Op], weights: &mut Weights) -> Result<Vec<Node>> {
+    ops.iter()
+        .map(|op| {
+            Ok(match op {
+                Op::Conv(spec) => Node::Conv(spec.load(weights)?),
+                Op::BatchNorm { name, channels, epsilon } => {
+                    let (scale, mean, beta) = take_batch_norm(name, *channels, *epsilon, weights)?;
+                    let shift = beta - mean * scale.clone();
+                    let shape = [1, *channels, 1, 1];
+                    Node::Affine { scale: scale.reshape(shape), shift: shift.reshape(shape) }
+                }
+                Op::Places(ops) => Node::Places(ops.iter().map(|op| load_place(op, weights)).collect::<Result<_>>()?),
+                Op::Gate(ops) => Node::Gate(load(ops, weights)?),
+                Op::Sum(branches) => Node::Sum(branches.iter().map(|b| load(b, weights)).collect::<Result<_>>()?),
+                Op::Concat(branches) => Node::Concat(branches.iter().map(|b| load(b, weights)).collect::<Result<_>>()?),
+                plain => Node::Plain(plain.clone()),
+            })
+        })
+        .collect()
+}
+
+fn load_place(op: &PlaceOp, weights: &mut Weights) -> Result<PlaceNode> {
+    let mut vector = |name: &str, width: usize| weights.take::<1>(name, [width]).map(|v| v.reshape([1, 1, width]));
+    Ok(match op {
+        PlaceOp::LayerNorm(spec) => PlaceNode::LayerNorm(spec.load(weights)?),
+        PlaceOp::Linear(spec) => PlaceNode::Linear(spec.load(weights)?),
+        PlaceOp::Act(act) => PlaceNode::Act(*act),
+        PlaceOp::ResponseNorm(name, width) => PlaceNode::ResponseNorm {
+            weight: vector(&format!("{name}.weight"), *width)?,
+            bias: vector(&format!("{name}.bias"), *width)?,
+        },
+        PlaceOp::Scale(param) => PlaceNode::Scale(vector(&param.name, param.shape.iter().product())?),
+    })
+}
+
+struct Net {
+    spec: ModelSpec,
+    stages: Vec<Vec<Node>>,
+}
+
+fn run(nodes: &[Node], mut x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<4>> {
+    for node in nodes {
+        x = match node {
+            Node::Conv(conv) => pass.conv2d(conv, x),
+            Node::Affine { scale, shift } => x * scale.clone() + shift.clone(),
+            Node::Places(ops) => {
+                let [n, c, h, w] = x.dims();
+                let mut places = x.reshape([n, c, h * w]).swap_dims(1, 2);
+                for op in ops {
+                    places = run_place(op, places, pass);
+                }
+                let [_, _, c] = places.dims();
+                places.swap_dims(1, 2).reshape([n, c, h, w])
+            }
+            Node::Gate(ops) => {
+                let gate = run(ops, x.clone(), pass)?;
+                x * gate
+            }
+            Node::Sum(branches) => {
+                let mut sum: Option<Tensor<4>> = None;
+                for branch in branches {
+                    let made = run(branch, x.clone(), pass)?;
+                    sum = Some(match sum {
+                        Some(sum) => sum + made,
+                        None => made,
+                    });
+                }
+                sum.unwrap_or(x)
+            }
+            Node::Concat(branches) => {
+                let parts = branches.iter().map(|b| run(b, x.clone(), pass)).collect::<Result<Vec<_>>>()?;
+                Tensor::cat(parts, 1)
+            }
+            Node::Plain(op) => run_plain(op, x, pass)?,
+        };
+    }
+    Ok(x)
+}
+
+fn run_plain(op: &Op, x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<4>> {
+    let [n, c, h, w] = x.dims();
+    Ok(match op {
+        Op::Act(act) => pass.act(*act, x),
+        Op::MaxPool(pool) => pass.max_pool(pool, x),
+        Op::AvgPool(pool) => pass.avg_pool(pool, x),
+        Op::GlobalAvgPool => pass.global_avg_pool(x).reshape([n, c, 1, 1]),
+        Op::AdaptiveAvgPool(side) if [h, w] == [*side; 2] => x,
+        Op::AdaptiveAvgPool(side) => module::adaptive_avg_pool2d(x, [*side; 2]),
+        Op::Flatten => x.reshape([n, c * h * w, 1, 1]),
+        Op::Tap(id) => pass.tap(id, x)?,
+        // Everything with weights has a node of its own.
+        _ => x,
+    })
+}
+
+fn run_place(op: &PlaceNode, x: Tensor<3>, pass: &mut Pass) -> Tensor<3> {
+    match op {
+        PlaceNode::LayerNorm(norm) => pass.layer_norm(norm, x),
+        PlaceNode::Linear(linear) => pass.linear(linear, x),
+        PlaceNode::Act(act) => pass.act(*act, x),
+        PlaceNode::ResponseNorm { weight, bias } => {
+            let length = x.clone().square().sum_dim(1).sqrt();
+            let relative = length.clone() / (length.mean_dim(2) + 1e-6);
+            x.clone() + x * relative * weight.clone() + bias.clone()
+        }
+        PlaceNode::Scale(scale) => x * scale.clone(),
+    }
+}
+
+impl Model for Net {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn run(&self, stages: Range<usize>, mut state: Activation, pass: &mut Pass) -> Result<Activation> {
+        for stage in stages {
+            let Some(nodes) = self.stages.get(stage) else { break };
+            let x = run(nodes, Tappable::unwrap(state)?, pass)?;
+            state = if stage + 1 == self.stages.len() {
+                let [n, k, _, _] = x.dims();
+                x.reshape([n, k]).wrap()
+            } else {
+                x.wrap()
+            };
+        }
+        Ok(state)
+    }
+}

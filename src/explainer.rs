@@ -99,7 +99,7 @@ pub struct Prediction {
     pub label: String,
     /// Logit.
     pub logit: f32,
-    /// Softmax over all classes.
+    /// Softmax over all classes, at the package's temperature.
     pub probability: f32,
 }
 
@@ -263,7 +263,7 @@ impl Explainer {
         let predicted = self.predict(image, &run).await?;
         let (logits, crop) = (predicted.logits.clone(), predicted.crop);
         run.check()?;
-        let probabilities = softmax(&logits);
+        let probabilities = softmax(&logits, self.package.temperature);
         let labels = &self.package.labels;
         let predictions = top(&logits, top_k)
             .into_iter()

@@ -41,6 +41,7 @@
 pub mod baseline;
 pub mod error;
 pub mod explainer;
+pub mod guess;
 pub mod layers;
 pub mod methods;
 pub mod models;

@@ -38,6 +38,8 @@ pub struct Config {
     pub preprocess: PreprocessConfig,
     /// K names, where the package has them.
     pub label_names: Option<Vec<String>>,
+    /// What logits are divided by before the softmax that gives probabilities (`temperature`, 1 where absent).
+    pub temperature: f64,
 }
 
 impl Config {
@@ -98,8 +100,13 @@ impl Config {
             }
             Some(_) => return bad_model("config.json: \"label_names\" is not a list"),
         };
+        let temperature = match top.get("temperature").map(Value::as_f64) {
+            None => 1.0,
+            Some(Some(t)) if (0.01..=100.0).contains(&t) => t,
+            Some(_) => return bad_model("config.json: \"temperature\" is not a number from 0.01 to 100"),
+        };
         let preprocess = PreprocessConfig::from_pretrained_cfg(pretrained)?;
-        Ok(Self { architecture, num_classes, global_pool, args, preprocess, label_names })
+        Ok(Self { architecture, num_classes, global_pool, args, preprocess, label_names, temperature })
     }
 
     /// Refuses any pooling but `pool`, which is the architecture's only one.
@@ -295,6 +302,8 @@ pub struct Package {
     pub preprocess: PreprocessConfig,
     /// K class names.
     pub labels: Vec<String>,
+    /// What logits are divided by before the softmax that gives probabilities.
+    pub temperature: f64,
     /// Number of parameters.
     pub parameters: usize,
 }
@@ -468,7 +477,7 @@ impl Loader {
         }
         let model = self.plan.build(&mut self.weights)?;
         let Self { config, labels, parameters, .. } = self;
-        Ok(Package { model, preprocess: config.preprocess, labels, parameters })
+        Ok(Package { model, preprocess: config.preprocess, labels, temperature: config.temperature, parameters })
     }
 }
 

@@ -61,10 +61,10 @@ pub fn top(values: &[f32], count: usize) -> Vec<usize> {
     order.into_iter().take(count).map(|(k, _)| k).collect()
 }
 
-/// Softmax of one row, in f64.
-pub fn softmax(logits: &[f32]) -> Vec<f32> {
+/// Softmax of one row divided by `temperature` (Guo et al. 2017, arXiv 1706.04599), in f64.
+pub fn softmax(logits: &[f32], temperature: f64) -> Vec<f32> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exp: Vec<f64> = logits.iter().map(|&l| f64::from(l - max).exp()).collect();
+    let exp: Vec<f64> = logits.iter().map(|&l| (f64::from(l - max) / temperature).exp()).collect();
     let sum: f64 = exp.iter().sum();
     exp.into_iter().map(|e| (e / sum) as f32).collect()
 }

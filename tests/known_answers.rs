@@ -52,7 +52,13 @@ fn net(
         default_layer: layers.last().map(|l| l.0.into()).unwrap_or_default(),
     };
     let preprocess = PreprocessConfig::from_pretrained_cfg(&json!({})).unwrap();
-    explainer(Package { model: Box::new(Net { spec, forward }), preprocess, labels: vec![], parameters: 0 })
+    explainer(Package {
+        model: Box::new(Net { spec, forward }),
+        preprocess,
+        labels: vec![],
+        temperature: 1.0,
+        parameters: 0,
+    })
 }
 
 fn image(data: &[f32], shape: [usize; 3]) -> Image {

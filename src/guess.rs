@@ -1,0 +1,151 @@
+//! Which architecture a weights file belongs to that comes without `config.json`: the one whose tensors are exactly those of the file.
+//!
+//! Only architectures as their names build them are tried, with the number of classes that the classifier's weight has and, for vision
+//! transformers, the picture size that the position embedding has. What tensors cannot tell (mean and standard deviation of the training pictures, padding rules)
+//! is assumed as usual for the name, and said.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use safetensors::tensor::Metadata;
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::models::{self, FAMILIES, Family};
+use crate::package::Config;
+
+/// A config for a file that has none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guess {
+    /// The text of a `config.json`.
+    pub config: String,
+    /// The architecture's name.
+    pub architecture: String,
+    /// What was assumed, in words.
+    pub note: String,
+}
+
+/// No architecture has so many classes; whatever has this length is the classifier's.
+const MARK: usize = 7919;
+
+type Shapes = BTreeMap<String, Vec<usize>>;
+
+/// Guesses from a safetensors header (JSON, without the length in front).
+///
+/// # Errors
+/// [`Error::BadModel`] where the header is damaged or no architecture fits, naming the one that comes nearest.
+pub fn guess(header: &[u8]) -> Result<Guess> {
+    let metadata: Metadata = serde_json::from_slice(header)
+        .map_err(|e| Error::BadModel(format!("the weights' safetensors header is damaged: {e}")))?;
+    let shapes: Shapes = metadata
+        .tensors()
+        .into_iter()
+        .filter(|(name, _)| !name.ends_with("num_batches_tracked"))
+        .map(|(name, info)| (name, info.shape.clone()))
+        .collect();
+    let mut fits: Vec<(Value, String)> = Vec::new();
+    let mut nearest = (0usize, String::new());
+    for (side, name) in candidates(&shapes) {
+        let config = |classes: usize| config(&name, classes, side);
+        let Some(classes) = classes(&config(MARK), &shapes) else { continue };
+        let Some(params) = params(&config(classes)) else { continue };
+        let matching = params.iter().filter(|(name, shape)| shapes.get(*name) == Some(shape)).count();
+        if matching == params.len() && matching == shapes.len() {
+            fits.push((config(classes), name));
+        } else if matching > nearest.0 {
+            nearest = (matching, name);
+        }
+    }
+    let mut fits = fits.into_iter();
+    let Some((config, architecture)) = fits.next() else {
+        let like = match nearest {
+            (0, _) => String::new(),
+            (matching, name) => format!("; {matching} of its {} tensors are as in {name}", shapes.len()),
+        };
+        return Err(Error::BadModel(format!(
+            "the weights fit no supported architecture as its name builds it{like}; add the model's config.json"
+        )));
+    };
+    let others: BTreeSet<String> = fits.map(|(_, name)| name).filter(|name| *name != architecture).collect();
+    let same = match others.len() {
+        0 => String::new(),
+        _ => format!(" The same tensors also fit {}.", others.into_iter().collect::<Vec<_>>().join(", ")),
+    };
+    let pretrained = &config["pretrained_cfg"];
+    let note = format!(
+        "There is no config.json; by its tensors this is {architecture}.{same} Assumed: pictures of {} pixels with mean {} and standard deviation {}.",
+        pretrained["input_size"][1], pretrained["mean"], pretrained["std"]
+    );
+    Ok(Guess { config: config.to_string(), architecture, note })
+}
+
+/// (side of the picture, architecture), likely ones first.
+fn candidates(shapes: &Shapes) -> Vec<(usize, String)> {
+    let sides = token_sides(shapes);
+    let mut all: Vec<(usize, String)> = FAMILIES
+        .iter()
+        .flat_map(Family::architectures)
+        .flat_map(|name| match sides.as_slice() {
+            [] => vec![(usual_side(&name), name)],
+            sides => sides.iter().map(|&side| (side, name.clone())).collect(),
+        })
+        .collect();
+    // Of names that differ in the picture's size alone, the one that says it.
+    all.sort_by_key(|(side, name)| !name.ends_with(&format!("_{side}")));
+    all
+}
+
+/// The sides that a vision transformer's position embedding may stand for.
+fn token_sides(shapes: &Shapes) -> Vec<usize> {
+    let (Some([1, tokens, _]), Some([_, _, patch, _])) =
+        (shapes.get("pos_embed").map(Vec::as_slice), shapes.get("patch_embed.proj.weight").map(Vec::as_slice))
+    else {
+        return Vec::new();
+    };
+    // Class, distillation and up to four register tokens may have positions of their own.
+    (0..=5)
+        .filter_map(|prefix| tokens.checked_sub(prefix))
+        .filter_map(|places| {
+            let side = places.isqrt();
+            (side > 0 && side * side == places).then(|| side.checked_mul(*patch))?
+        })
+        .filter(|side| *side <= 1024)
+        .collect()
+}
+
+/// What timm and torchvision trained most weights of the name on.
+fn usual_side(name: &str) -> usize {
+    match name {
+        _ if name.starts_with("inception") => 299,
+        _ if name.ends_with("_b1") || name.ends_with("_lite1") => 240,
+        _ if name.ends_with("_b2") || name.ends_with("_lite2") => 260,
+        _ if name.ends_with("_b3") || name.ends_with("_lite3") => 300,
+        _ => 224,
+    }
+}
+
+fn config(name: &str, classes: usize, side: usize) -> Value {
+    let half = name.starts_with("inception") || name.starts_with("vit_");
+    let (mean, std) = match half {
+        true => ([0.5; 3], [0.5; 3]),
+        false => ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    };
+    json!({
+        "architecture": name,
+        "num_classes": classes,
+        "pretrained_cfg": {
+            "input_size": [3, side, side], "crop_pct": 0.875, "interpolation": if half { "bicubic" } else { "bilinear" }, "mean": mean, "std": std,
+        },
+    })
+}
+
+fn params(config: &Value) -> Option<BTreeMap<String, Vec<usize>>> {
+    let plan = models::plan(&Config::parse(&config.to_string()).ok()?).ok()?;
+    Some(plan.params().into_iter().map(|p| (p.name, p.shape)).collect())
+}
+
+/// The number of classes of the file, where this is its architecture.
+fn classes(marked: &Value, shapes: &Shapes) -> Option<usize> {
+    let params = params(marked)?;
+    let (name, _) = params.iter().find(|(_, shape)| shape.len() > 1 && shape.first() == Some(&MARK))?;
+    shapes.get(name)?.first().copied()
+}

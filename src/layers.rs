@@ -32,6 +32,24 @@ pub enum Padding {
     Symmetric,
     /// TensorFlow's SAME: output ceil(n / stride), the odd pixel at the end.
     Same,
+    /// So many on every side.
+    Fixed(usize),
+}
+
+/// Padding (begin, end) of an axis of length `n` for a window whose last element lies `reach` after its first.
+fn pads(padding: Option<Padding>, n: usize, stride: usize, reach: usize) -> (usize, usize) {
+    match padding {
+        None => (0, 0),
+        Some(Padding::Fixed(p)) => (p, p),
+        Some(Padding::Symmetric) => {
+            let p = (stride - 1 + reach) / 2;
+            (p, p)
+        }
+        Some(Padding::Same) => {
+            let total = ((n.div_ceil(stride).max(1) - 1) * stride + reach + 1).saturating_sub(n);
+            (total / 2, total - total / 2)
+        }
+    }
 }
 
 /// A convolution, optionally followed by a batch norm that is folded into it at load.
@@ -137,18 +155,7 @@ impl Conv2dSpec {
 
     /// Padding (begin, end) of `axis` (0 for rows) of length `n`.
     pub fn pads(&self, axis: usize, n: usize) -> (usize, usize) {
-        let reach = self.dilation * (self.kernel[axis] - 1);
-        match self.padding {
-            None => (0, 0),
-            Some(Padding::Symmetric) => {
-                let p = (self.stride - 1 + reach) / 2;
-                (p, p)
-            }
-            Some(Padding::Same) => {
-                let total = ((n.div_ceil(self.stride) - 1) * self.stride + reach + 1).saturating_sub(n);
-                (total / 2, total - total / 2)
-            }
-        }
+        pads(self.padding, n, self.stride, self.dilation * (self.kernel[axis] - 1))
     }
 
     /// Output height and width for an input of `h` x `w`; 0 where the kernel does not fit.
@@ -239,37 +246,22 @@ pub struct Pool {
     /// Stride.
     pub stride: usize,
     /// Padding rule; zeros for averages, minus infinity for maxima.
-    pub padding: PoolPadding,
+    pub padding: Padding,
     /// Whether a last window that reaches beyond the padded input counts.
     pub ceil: bool,
     /// Whether averages count padded zeros.
     pub count_padding: bool,
 }
 
-/// How a pooling window pads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PoolPadding {
-    /// So many on every side.
-    Fixed(usize),
-    /// As [`Padding::Same`].
-    Same,
-}
-
 impl Pool {
     /// A window that counts padded zeros and drops what is left over.
     pub const fn new(kernel: usize, stride: usize, padding: usize) -> Self {
-        Self { kernel, stride, padding: PoolPadding::Fixed(padding), ceil: false, count_padding: true }
+        Self { kernel, stride, padding: Padding::Fixed(padding), ceil: false, count_padding: true }
     }
 
     /// Padding (begin, end) of an axis of length `n`.
     fn pads(&self, n: usize) -> (usize, usize) {
-        match self.padding {
-            PoolPadding::Fixed(p) => (p, p),
-            PoolPadding::Same => {
-                let total = ((n.div_ceil(self.stride).max(1) - 1) * self.stride + self.kernel).saturating_sub(n);
-                (total / 2, total - total / 2)
-            }
-        }
+        pads(Some(self.padding), n, self.stride, self.kernel - 1)
     }
 
     /// Output length of an axis of length `n`; 0 where the window does not fit.

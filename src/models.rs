@@ -195,8 +195,15 @@ macro_rules! models {
 
 // One line per family.
 models! {
+    alexnet,
+    convnext,
+    densenet,
+    efficientnet,
     mobilenet_v2,
+    mobilenet_v3,
     resnet,
+    squeezenet,
+    vgg,
     vit,
 }
 

@@ -39,7 +39,9 @@ pub enum Op {
     /// Mean over space, to `[N, C, 1, 1]`.
     GlobalAvgPool,
     /// Means over a grid of so many rows and columns, as PyTorch's `AdaptiveAvgPool2d`.
-    AdaptiveAvgPool(usize),
+    AdaptiveAvgPool([usize; 2]),
+    /// Times a number.
+    Times(f64),
     /// To `[N, C H W, 1, 1]`, channels slowest.
     Flatten,
     /// Operations on the vector of channels at each place.
@@ -89,6 +91,39 @@ pub fn linear(name: &str, inputs: usize, outputs: usize) -> Op {
     Op::Places(vec![PlaceOp::Linear(LinearSpec { name: name.into(), inputs, outputs, bias: true })])
 }
 
+/// Gives tensors other names, and taps; a tap without a new name goes.
+pub fn rename(ops: Vec<Op>, tensors: &dyn Fn(&str) -> String, taps: &dyn Fn(&str) -> Option<String>) -> Vec<Op> {
+    let all = |branches: Vec<Vec<Op>>| branches.into_iter().map(|ops| rename(ops, tensors, taps)).collect();
+    ops.into_iter()
+        .filter_map(|op| {
+            Some(match op {
+                Op::Conv(mut spec) => {
+                    spec.name = tensors(&spec.name);
+                    spec.batch_norm = spec.batch_norm.map(|(name, epsilon)| (tensors(&name), epsilon));
+                    Op::Conv(spec)
+                }
+                Op::BatchNorm { name, channels, epsilon } => Op::BatchNorm { name: tensors(&name), channels, epsilon },
+                Op::Places(ops) => Op::Places(ops.into_iter().map(|op| rename_place(op, tensors)).collect()),
+                Op::Gate(ops) => Op::Gate(rename(ops, tensors, taps)),
+                Op::Sum(branches) => Op::Sum(all(branches)),
+                Op::Concat(branches) => Op::Concat(all(branches)),
+                Op::Tap(id) => Op::Tap(taps(&id)?),
+                other => other,
+            })
+        })
+        .collect()
+}
+
+fn rename_place(op: PlaceOp, tensors: &dyn Fn(&str) -> String) -> PlaceOp {
+    match op {
+        PlaceOp::LayerNorm(spec) => PlaceOp::LayerNorm(LayerNormSpec { name: tensors(&spec.name), ..spec }),
+        PlaceOp::Linear(spec) => PlaceOp::Linear(LinearSpec { name: tensors(&spec.name), ..spec }),
+        PlaceOp::ResponseNorm(name, width) => PlaceOp::ResponseNorm(tensors(&name), width),
+        PlaceOp::Scale(param) => PlaceOp::Scale(Param { name: tensors(&param.name), ..param }),
+        PlaceOp::Act(act) => PlaceOp::Act(act),
+    }
+}
+
 /// What a shape goes through.
 #[derive(Default)]
 struct Trace {
@@ -110,10 +145,10 @@ fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]
                 expect(c, *channels, name)?;
                 shape
             }
-            Op::Act(_) => shape,
+            Op::Act(_) | Op::Times(_) => shape,
             Op::MaxPool(pool) | Op::AvgPool(pool) => [c, pool.output(h), pool.output(w)],
             Op::GlobalAvgPool => [c, 1, 1],
-            Op::AdaptiveAvgPool(side) => [c, *side, *side],
+            Op::AdaptiveAvgPool([h, w]) => [c, *h, *w],
             Op::Flatten => [c * h * w, 1, 1],
             Op::Places(ops) => {
                 let mut width = c;
@@ -191,6 +226,7 @@ fn params(ops: &[Op], to: &mut Vec<Param>) {
             Op::Gate(ops) => params(ops, to),
             Op::Sum(branches) | Op::Concat(branches) => branches.iter().for_each(|branch| params(branch, to)),
             Op::Act(_)
+            | Op::Times(_)
             | Op::MaxPool(_)
             | Op::AvgPool(_)
             | Op::GlobalAvgPool
@@ -381,8 +417,9 @@ fn run_plain(op: &Op, x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<4>> {
         Op::MaxPool(pool) => pass.max_pool(pool, x),
         Op::AvgPool(pool) => pass.avg_pool(pool, x),
         Op::GlobalAvgPool => pass.global_avg_pool(x).reshape([n, c, 1, 1]),
-        Op::AdaptiveAvgPool(side) if [h, w] == [*side; 2] => x,
-        Op::AdaptiveAvgPool(side) => module::adaptive_avg_pool2d(x, [*side; 2]),
+        Op::AdaptiveAvgPool(size) if [h, w] == *size => x,
+        Op::AdaptiveAvgPool(size) => module::adaptive_avg_pool2d(x, *size),
+        Op::Times(factor) => x * *factor,
         Op::Flatten => x.reshape([n, c * h * w, 1, 1]),
         Op::Tap(id) => pass.tap(id, x)?,
         // Everything with weights has a node of its own.

@@ -23,6 +23,15 @@ pub const MAX_HEADER_BYTES: u64 = 16 << 20;
 /// Models with more parameters than this are refused: as f32 they would not fit the 4 GiB of a wasm memory beside their activations.
 pub const MAX_PARAMETERS: usize = 500_000_000;
 
+/// Whose names a package's tensors have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// timm's, the default.
+    Timm,
+    /// torchvision's.
+    Torchvision,
+}
+
 /// What a package's `config.json` says.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -40,6 +49,8 @@ pub struct Config {
     pub label_names: Option<Vec<String>>,
     /// What logits are divided by before the softmax that gives probabilities (`temperature`, 1 where absent).
     pub temperature: f64,
+    /// Whose names the tensors have (`keys`). The loader takes the other ones where they alone fit.
+    pub keys: Keys,
 }
 
 impl Config {
@@ -105,8 +116,13 @@ impl Config {
             Some(Some(t)) if (0.01..=100.0).contains(&t) => t,
             Some(_) => return bad_model("config.json: \"temperature\" is not a number from 0.01 to 100"),
         };
+        let keys = match top.get("keys").map(|v| v.as_str()) {
+            None | Some(Some("timm")) => Keys::Timm,
+            Some(Some("torchvision")) => Keys::Torchvision,
+            Some(_) => return bad_model("config.json: \"keys\" is neither \"timm\" nor \"torchvision\""),
+        };
         let preprocess = PreprocessConfig::from_pretrained_cfg(pretrained)?;
-        Ok(Self { architecture, num_classes, global_pool, args, preprocess, label_names, temperature })
+        Ok(Self { architecture, num_classes, global_pool, args, preprocess, label_names, temperature, keys })
     }
 
     /// Refuses any pooling but `pool`, which is the architecture's only one.
@@ -192,6 +208,22 @@ impl Args {
         }
     }
 
+    /// Takes a list of `N` whole numbers within `range`, or one number that stands for all.
+    ///
+    /// # Errors
+    /// [`Error::BadModel`] naming the argument.
+    pub fn list_or_one<const N: usize>(
+        &mut self,
+        name: &str,
+        default: [usize; N],
+        range: std::ops::RangeInclusive<usize>,
+    ) -> Result<[usize; N]> {
+        if self.0.get(name).is_some_and(Value::is_number) {
+            return self.integer(name, 0, range).map(|one| [one; N]);
+        }
+        self.list(name, default, range)
+    }
+
     fn checked(&self, name: &str, value: Option<u64>, range: std::ops::RangeInclusive<usize>) -> Result<usize> {
         match value.and_then(|v| usize::try_from(v).ok()) {
             Some(v) if range.contains(&v) => Ok(v),
@@ -248,6 +280,11 @@ impl Args {
     /// Whether an argument is given and not null.
     pub fn has(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|v| !v.is_null())
+    }
+
+    /// Whether an argument is given as null, which is not everywhere the same as not given.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(Value::is_null)
     }
 
     /// Ends the reading.
@@ -377,7 +414,21 @@ impl Loader {
             }
             let end = 8 + length as usize;
             let Some(header) = self.buffer.get(8..end) else { return Ok(()) };
-            self.header = Some(self.read_header(header)?);
+            let entries = match read_header(&self.config, &*self.plan, header) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    let keys = match self.config.keys {
+                        Keys::Timm => Keys::Torchvision,
+                        Keys::Torchvision => Keys::Timm,
+                    };
+                    let config = Config { keys, ..self.config.clone() };
+                    let Ok(plan) = models::plan(&config) else { return Err(error) };
+                    let Ok(entries) = read_header(&config, &*plan, header) else { return Err(error) };
+                    (self.config, self.plan) = (config, plan);
+                    entries
+                }
+            };
+            self.header = Some(entries);
             let rest = self.buffer.split_off(end);
             self.buffer = Vec::new();
             return self.feed(&rest);
@@ -416,56 +467,6 @@ impl Loader {
         }
     }
 
-    /// Checks the header against the plan; the entries in file order.
-    fn read_header(&self, header: &[u8]) -> Result<VecDeque<Entry>> {
-        // `Metadata` checks on reading that the tensors follow each other without gaps and that sizes and shapes agree.
-        let metadata: Metadata = serde_json::from_slice(header)
-            .map_err(|e| Error::BadModel(format!("the weights' safetensors header is damaged: {e}")))?;
-        let mut wanted: BTreeMap<String, Vec<usize>> =
-            self.plan.params().into_iter().map(|Param { name, shape }| (name, shape)).collect();
-        let mut entries: Vec<(usize, Entry)> = Vec::new();
-        let (mut extra, mut wrong) = (Vec::new(), Vec::new());
-        for (name, info) in metadata.tensors() {
-            let (begin, end) = info.data_offsets;
-            let skipped = name.ends_with("num_batches_tracked");
-            match wanted.remove(&name) {
-                _ if skipped => (),
-                None => extra.push(name.clone()),
-                Some(shape) if shape != info.shape => {
-                    wrong.push(format!("{name} has shape {:?}, expected {shape:?}", info.shape));
-                }
-                Some(_) if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) => {
-                    wrong.push(format!("{name} has type {:?}, expected F32, F16 or BF16", info.dtype));
-                }
-                Some(_) => (),
-            }
-            let shape = info.shape.clone();
-            entries.push((begin, Entry { name, shape, dtype: info.dtype, bytes: end - begin, skipped }));
-        }
-        let missing: Vec<String> = wanted.into_keys().collect();
-        extra.sort();
-        wrong.sort();
-        let problems: Vec<String> = [("missing", missing), ("unexpected", extra), ("misshaped", wrong)]
-            .into_iter()
-            .filter(|(_, names)| !names.is_empty())
-            .map(|(what, names)| {
-                let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-                let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
-                format!("{} {what}: {shown}{more}", names.len())
-            })
-            .collect();
-        if !problems.is_empty() {
-            return bad_model(format!(
-                "the weights do not belong to {} as config.json describes it; {}",
-                self.config.architecture,
-                problems.join("; ")
-            ));
-        }
-        // Empty tensors share their offset with the next one.
-        entries.sort_by_key(|(begin, entry)| (*begin, entry.bytes));
-        Ok(entries.into_iter().map(|(_, entry)| entry).collect())
-    }
-
     /// Builds the model.
     ///
     /// # Errors
@@ -479,6 +480,56 @@ impl Loader {
         let Self { config, labels, parameters, .. } = self;
         Ok(Package { model, preprocess: config.preprocess, labels, temperature: config.temperature, parameters })
     }
+}
+
+/// Checks the header against the plan; the entries in file order.
+fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeque<Entry>> {
+    // `Metadata` checks on reading that the tensors follow each other without gaps and that sizes and shapes agree.
+    let metadata: Metadata = serde_json::from_slice(header)
+        .map_err(|e| Error::BadModel(format!("the weights' safetensors header is damaged: {e}")))?;
+    let mut wanted: BTreeMap<String, Vec<usize>> =
+        plan.params().into_iter().map(|Param { name, shape }| (name, shape)).collect();
+    let mut entries: Vec<(usize, Entry)> = Vec::new();
+    let (mut extra, mut wrong) = (Vec::new(), Vec::new());
+    for (name, info) in metadata.tensors() {
+        let (begin, end) = info.data_offsets;
+        let skipped = name.ends_with("num_batches_tracked");
+        match wanted.remove(&name) {
+            _ if skipped => (),
+            None => extra.push(name.clone()),
+            Some(shape) if shape != info.shape => {
+                wrong.push(format!("{name} has shape {:?}, expected {shape:?}", info.shape));
+            }
+            Some(_) if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) => {
+                wrong.push(format!("{name} has type {:?}, expected F32, F16 or BF16", info.dtype));
+            }
+            Some(_) => (),
+        }
+        let shape = info.shape.clone();
+        entries.push((begin, Entry { name, shape, dtype: info.dtype, bytes: end - begin, skipped }));
+    }
+    let missing: Vec<String> = wanted.into_keys().collect();
+    extra.sort();
+    wrong.sort();
+    let problems: Vec<String> = [("missing", missing), ("unexpected", extra), ("misshaped", wrong)]
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| {
+            let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+            let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
+            format!("{} {what}: {shown}{more}", names.len())
+        })
+        .collect();
+    if !problems.is_empty() {
+        return bad_model(format!(
+            "the weights do not belong to {} as config.json describes it; {}",
+            config.architecture,
+            problems.join("; ")
+        ));
+    }
+    // Empty tensors share their offset with the next one.
+    entries.sort_by_key(|(begin, entry)| (*begin, entry.bytes));
+    Ok(entries.into_iter().map(|(_, entry)| entry).collect())
 }
 
 fn to_f32(bytes: &[u8], dtype: Dtype) -> Vec<f32> {

@@ -5,9 +5,9 @@ use crate::layers::{Act, Conv2dSpec, Padding, bad_model};
 use crate::net::{Op, residual};
 use crate::package::Args;
 
-/// A stack of equal blocks; the first may stride.
+/// A run of equal blocks; the first may stride.
 #[derive(Debug, Clone, Copy)]
-pub struct Stack {
+pub struct Run {
     /// Number of blocks.
     pub repeats: usize,
     /// Side of the depthwise kernel.
@@ -20,6 +20,17 @@ pub struct Stack {
     pub channels: usize,
     /// Activation.
     pub act: Act,
+    /// Squeeze and excitation (Hu et al. 2017, arXiv 1709.01507).
+    pub squeeze: Option<Squeeze>,
+}
+
+/// How a block weighs its channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Squeeze {
+    /// EfficientNet: to a quarter of the block's input; the block's activation, sigmoid.
+    OfInput,
+    /// MobileNetV3: to a quarter of the expanded width, rounded; ReLU, hard sigmoid.
+    OfMiddle,
 }
 
 /// What the convolutions of a net have in common.
@@ -59,62 +70,73 @@ impl Common {
 
 /// Channels scaled and rounded to a multiple of 8, never below 90 % (timm's `round_channels`).
 pub fn rounded(channels: usize, multiplier: f64) -> usize {
-    let scaled = channels as f64 * multiplier;
-    let nearest = ((scaled + 4.0) as usize / 8 * 8).max(8);
-    if (nearest as f64) < 0.9 * scaled { nearest + 8 } else { nearest }
+    divisible(channels as f64 * multiplier)
+}
+
+/// The nearest multiple of 8 that is not below 90 %.
+fn divisible(channels: f64) -> usize {
+    let nearest = ((channels + 4.0) as usize / 8 * 8).max(8);
+    if (nearest as f64) < 0.9 * channels { nearest + 8 } else { nearest }
 }
 
 /// The stages `blocks.<stack>.<block>`, one per block, after a stem of stride 2 with `inputs` channels; and the channels that come out. The last block of a stack is also
 /// tapped as `blocks.<stack>`.
-pub fn stages(stacks: &[Stack], mut inputs: usize, common: &Common) -> (Vec<(String, Vec<Op>)>, usize) {
+pub fn stages(stacks: &[Vec<Run>], mut inputs: usize, common: &Common) -> (Vec<(String, Vec<Op>)>, usize) {
     let mut stages = Vec::new();
     let (mut current_stride, mut dilation) = (2, 1);
     for (i, stack) in stacks.iter().enumerate() {
-        for repeat in 0..stack.repeats {
-            let mut stride = if repeat == 0 { stack.stride } else { 1 };
-            let mut next_dilation = dilation;
-            if stride > 1 {
-                if current_stride * stride > common.output_stride {
-                    next_dilation = dilation * stride;
-                    stride = 1;
-                } else {
-                    current_stride *= stride;
+        let mut block = 0;
+        for run in stack {
+            for repeat in 0..run.repeats {
+                let mut stride = if repeat == 0 { run.stride } else { 1 };
+                let mut next_dilation = dilation;
+                if stride > 1 {
+                    if current_stride * stride > common.output_stride {
+                        next_dilation = dilation * stride;
+                        stride = 1;
+                    } else {
+                        current_stride *= stride;
+                    }
                 }
+                let name = format!("blocks.{i}.{block}");
+                stages.push((name.clone(), block_ops(&name, run, inputs, stride, dilation, common)));
+                inputs = run.channels;
+                dilation = next_dilation;
+                block += 1;
             }
-            let name = format!("blocks.{i}.{repeat}");
-            let mut ops = block(&name, stack, inputs, stride, dilation, common);
-            if repeat + 1 == stack.repeats {
-                ops.push(Op::Tap(format!("blocks.{i}")));
-            }
-            stages.push((name, ops));
-            inputs = stack.channels;
-            dilation = next_dilation;
+        }
+        if let Some((_, last)) = stages.last_mut() {
+            last.push(Op::Tap(format!("blocks.{i}")));
         }
     }
     (stages, inputs)
 }
 
-fn block(name: &str, stack: &Stack, inputs: usize, stride: usize, dilation: usize, common: &Common) -> Vec<Op> {
+fn block_ops(name: &str, run: &Run, inputs: usize, stride: usize, dilation: usize, common: &Common) -> Vec<Op> {
     let at = |leaf: &str| format!("{name}.{leaf}");
-    let middle = rounded_middle(inputs, stack.expansion);
-    let expands = stack.expansion != 1.0;
+    let expands = run.expansion != 1.0;
+    let middle = if expands { divisible(inputs as f64 * run.expansion) } else { inputs };
     // Without expansion the norms are numbered from the depthwise convolution on.
     let [dw_norm, project, project_norm] = if expands { ["bn2", "conv_pwl", "bn3"] } else { ["bn1", "conv_pw", "bn2"] };
     let mut ops = Vec::new();
     if expands {
-        ops.extend([Op::Conv(common.conv(at("conv_pw"), at("bn1"), inputs, middle, 1)), Op::Act(stack.act)]);
+        ops.extend([Op::Conv(common.conv(at("conv_pw"), at("bn1"), inputs, middle, 1)), Op::Act(run.act)]);
     }
-    let depthwise = common.conv(at("conv_dw"), at(dw_norm), middle, middle, stack.kernel);
-    ops.extend([Op::Conv(depthwise.stride(stride).dilation(dilation).groups(middle)), Op::Act(stack.act)]);
-    ops.push(Op::Conv(common.conv(at(project), at(project_norm), middle, stack.channels, 1)));
-    if stride == 1 && inputs == stack.channels {
+    let depthwise = common.conv(at("conv_dw"), at(dw_norm), middle, middle, run.kernel);
+    ops.extend([Op::Conv(depthwise.stride(stride).dilation(dilation).groups(middle)), Op::Act(run.act)]);
+    if let Some(squeeze) = run.squeeze {
+        let (reduced, act, gate) = match squeeze {
+            Squeeze::OfInput => ((inputs as f64 * 0.25).round_ties_even() as usize, run.act, Act::Sigmoid),
+            Squeeze::OfMiddle => (divisible(middle as f64 * 0.25), Act::Relu, Act::HardSigmoid),
+        };
+        let conv = |leaf: &str, inputs, outputs| Op::Conv(Conv2dSpec::new(at(leaf), inputs, outputs, 1).bias(true));
+        let [reduce, expand] = [conv("se.conv_reduce", middle, reduced), conv("se.conv_expand", reduced, middle)];
+        ops.push(Op::Gate(vec![Op::GlobalAvgPool, reduce, Op::Act(act), expand, Op::Act(gate)]));
+    }
+    ops.push(Op::Conv(common.conv(at(project), at(project_norm), middle, run.channels, 1)));
+    if stride == 1 && inputs == run.channels {
         ops = vec![residual(ops, vec![])];
     }
     ops.push(Op::Tap(name.to_owned()));
     ops
-}
-
-/// Channels inside a block.
-fn rounded_middle(inputs: usize, expansion: f64) -> usize {
-    if expansion == 1.0 { inputs } else { rounded(inputs, expansion) }
 }

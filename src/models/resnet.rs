@@ -5,7 +5,7 @@
 //! Stages: `stem`, one per block, `fc` (mean over space, linear).
 
 use crate::error::Result;
-use crate::layers::{Act, Conv2dSpec, Pool, PoolPadding, bad_model};
+use crate::layers::{Act, Conv2dSpec, Padding, Pool, bad_model};
 use crate::models::{Family, Plan};
 use crate::net::{self, Op, conv_act, residual};
 use crate::package::Config;
@@ -127,7 +127,8 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
                         let mut pool = Pool::new(2, if dilation == 1 { stride } else { 1 }, 0);
                         (pool.ceil, pool.count_padding) = (true, false);
                         if pool.stride == 1 {
-                            pool.padding = PoolPadding::Same;
+                            // timm pads with zeros first and then counts them.
+                            (pool.padding, pool.count_padding) = (Padding::Same, true);
                         }
                         shortcut.push(Op::AvgPool(pool));
                     }

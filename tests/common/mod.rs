@@ -107,7 +107,9 @@ fn hashed(seed: u64, name: &str, shape: &[usize]) -> Vec<f32> {
             v / 4.0
         } else if ends(&["bias"]) {
             v / 8.0
-        } else if ["cls_token", "reg_token", "pos_embed"].contains(&name) || (shape.len() == 4 && shape[1] == 1) {
+        } else if ["cls_token", "dist_token", "reg_token", "pos_embed"].contains(&name)
+            || (shape.len() == 4 && shape[1] == 1)
+        {
             v
         } else {
             v / (1u32 << k) as f32

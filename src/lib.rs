@@ -50,6 +50,7 @@ pub mod package;
 pub mod pass;
 pub mod photo;
 pub mod preprocess;
+pub mod pth;
 pub mod quadrature;
 pub mod target;
 #[cfg(target_arch = "wasm32")]

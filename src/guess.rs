@@ -10,7 +10,8 @@ use safetensors::tensor::Metadata;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::models::{self, FAMILIES, Family};
+use crate::layers::Param;
+use crate::models::{FAMILIES, Family};
 use crate::package::Config;
 
 /// A config for a file that has none.
@@ -44,13 +45,14 @@ pub fn guess(header: &[u8]) -> Result<Guess> {
         .collect();
     let mut fits: Vec<(Value, String)> = Vec::new();
     let mut nearest = (0usize, String::new());
-    for (side, name) in candidates(&shapes) {
-        let config = |classes: usize| config(&name, classes, side);
-        let Some(classes) = classes(&config(MARK), &shapes) else { continue };
-        let Some(params) = params(&config(classes)) else { continue };
-        let matching = params.iter().filter(|(name, shape)| shapes.get(*name) == Some(shape)).count();
-        if matching == params.len() && matching == shapes.len() {
-            fits.push((config(classes), name));
+    for (family, side, name) in candidates(&shapes) {
+        let parsed = Config::parse(&config(&name, MARK, side).to_string());
+        let Ok(plan) = parsed.and_then(|config| (family.plan)(&config)) else { continue };
+        let params = plan.params();
+        let mut classes = None;
+        let matching = params.iter().filter(|param| fit(param, &shapes, &mut classes)).count();
+        if let (Some(classes), true) = (classes, matching == params.len() && matching == shapes.len()) {
+            fits.push((config(&name, classes, side), name));
         } else if matching > nearest.0 {
             nearest = (matching, name);
         }
@@ -78,19 +80,19 @@ pub fn guess(header: &[u8]) -> Result<Guess> {
     Ok(Guess { config: config.to_string(), architecture, note })
 }
 
-/// (side of the picture, architecture), likely ones first.
-fn candidates(shapes: &Shapes) -> Vec<(usize, String)> {
+/// (family, side of the picture, architecture), likely ones first.
+fn candidates(shapes: &Shapes) -> Vec<(&'static Family, usize, String)> {
     let sides = token_sides(shapes);
-    let mut all: Vec<(usize, String)> = FAMILIES
+    let mut all: Vec<(&Family, usize, String)> = FAMILIES
         .iter()
-        .flat_map(Family::architectures)
-        .flat_map(|name| match sides.as_slice() {
-            [] => vec![(usual_side(&name), name)],
-            sides => sides.iter().map(|&side| (side, name.clone())).collect(),
+        .flat_map(|family| family.architectures().into_iter().map(move |name| (family, name)))
+        .flat_map(|(family, name)| match sides.as_slice() {
+            [] => vec![(family, usual_side(&name), name)],
+            sides => sides.iter().map(|&side| (family, side, name.clone())).collect(),
         })
         .collect();
     // Of names that differ in the picture's size alone, the one that says it.
-    all.sort_by_key(|(side, name)| !name.ends_with(&format!("_{side}")));
+    all.sort_by_key(|(_, side, name)| !name.ends_with(&format!("_{side}")));
     all
 }
 
@@ -138,14 +140,12 @@ fn config(name: &str, classes: usize, side: usize) -> Value {
     })
 }
 
-fn params(config: &Value) -> Option<BTreeMap<String, Vec<usize>>> {
-    let plan = models::plan(&Config::parse(&config.to_string()).ok()?).ok()?;
-    Some(plan.params().into_iter().map(|p| (p.name, p.shape)).collect())
-}
-
-/// The number of classes of the file, where this is its architecture.
-fn classes(marked: &Value, shapes: &Shapes) -> Option<usize> {
-    let params = params(marked)?;
-    let (name, _) = params.iter().find(|(_, shape)| shape.len() > 1 && shape.first() == Some(&MARK))?;
-    shapes.get(name)?.first().copied()
+/// Whether the file has this tensor; the length that stands for the number of classes may be any, but everywhere the same.
+fn fit(param: &Param, shapes: &Shapes, classes: &mut Option<usize>) -> bool {
+    let Some(shape) = shapes.get(&param.name) else { return false };
+    shape.len() == param.shape.len()
+        && shape
+            .iter()
+            .zip(&param.shape)
+            .all(|(&has, &wants)| has == if wants == MARK { *classes.get_or_insert(has) } else { wants })
 }

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::explainer::{Attribution, Classification, Control, Explainer, Image, Passes};
 use crate::methods::{LocalFuture, METHODS};
 use crate::models::FAMILIES;
-use crate::package;
+use crate::{guess, package, pth};
 
 type JsResult<T> = Result<T, JsValue>;
 
@@ -154,6 +154,55 @@ impl Loader {
     pub fn finish(self) -> JsResult<Engine> {
         let explainer = Explainer::new(self.inner.finish().map_err(throw)?, &self.device);
         Ok(Engine { slot: Rc::new(RefCell::new(Some(explainer))), id: self.id })
+    }
+}
+
+/// What [`guess_config`] found.
+#[derive(Serialize)]
+struct Guessed {
+    config: String,
+    note: String,
+}
+
+/// A config for weights that have none, from their safetensors header (JSON, without the length in front).
+#[wasm_bindgen(js_name = guessConfig)]
+pub fn guess_config(header: &[u8]) -> JsResult<JsValue> {
+    let guess::Guess { config, note, .. } = guess::guess(header).map_err(throw)?;
+    to_js(&Guessed { config, note })
+}
+
+/// Reads a PyTorch state dict of which any byte range can be had.
+#[wasm_bindgen]
+pub struct StateDictReader {
+    inner: pth::Reader,
+}
+
+#[wasm_bindgen]
+impl StateDictReader {
+    /// Of a file of `size` bytes.
+    #[wasm_bindgen(constructor)]
+    pub fn new(size: f64) -> Self {
+        Self { inner: pth::Reader::new(size as u64) }
+    }
+
+    /// The range [begin, end) that it wants next; `undefined` where it has all.
+    pub fn wants(&self) -> Option<Vec<f64>> {
+        self.inner.wants().map(|range| vec![range.start as f64, range.end as f64])
+    }
+
+    /// Takes the bytes of that range.
+    pub fn supply(&mut self, bytes: &[u8]) -> JsResult<()> {
+        self.inner.supply(bytes).map_err(throw)
+    }
+
+    /// The same tensors as a safetensors file: `header` (with the length in front), then the file's `ranges`, flat [begin, end, ...].
+    pub fn finish(self) -> JsResult<JsValue> {
+        let found = self.inner.finish().map_err(throw)?;
+        let ranges: Vec<f64> = found.ranges.iter().flat_map(|r| [r.start as f64, r.end as f64]).collect();
+        let result = Object::new();
+        set(&result, "header", &Uint8Array::from(found.header.as_slice()))?;
+        set(&result, "ranges", &js_sys::Float64Array::from(ranges.as_slice()))?;
+        Ok(result.into())
     }
 }
 

@@ -31,12 +31,15 @@ fn params(architecture: &str, classes: usize, side: usize) -> Vec<(String, Vec<u
 }
 
 #[test]
-fn every_architecture_is_found_by_its_tensors() {
-    for name in FAMILIES.iter().flat_map(|f| f.architectures()) {
-        let side = if name.starts_with("inception") { 299 } else { 224 };
-        let found = guess(&header(params(&name, 17, side))).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert!(found.architecture == name || found.note.contains(&name), "{name}: {found:?}");
-        assert_eq!(Config::parse(&found.config).unwrap().num_classes, 17);
+fn architectures_are_found_by_their_tensors() {
+    for family in FAMILIES {
+        let names = family.architectures();
+        for name in [names.first(), names.last()].into_iter().flatten() {
+            let side = if name.starts_with("inception") { 299 } else { 224 };
+            let found = guess(&header(params(name, 17, side))).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert!(found.architecture == *name || found.note.contains(name), "{name}: {found:?}");
+            assert_eq!(Config::parse(&found.config).unwrap().num_classes, 17);
+        }
     }
 }
 

@@ -71,8 +71,8 @@ fn small_models_equal_the_reference_libraries() {
             if let Ok(layer) = spec.layer(id) {
                 assert_eq!(layer.fold.shape(), tapped.value.shape()[1..], "{name}: shape of {id}");
             }
-            close(&format!("activation/{id}"), &values(tapped.value.clone()), 1e-4);
-            close(&format!("gradient/{id}"), &values(tapped.gradient(&gradients).unwrap()), 1e-4);
+            close(&format!("activation.{id}"), &values(tapped.value.clone()), 1e-4);
+            close(&format!("gradient.{id}"), &values(tapped.gradient(&gradients).unwrap()), 1e-4);
         }
 
         let mut explainer = explainer(package);

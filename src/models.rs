@@ -144,6 +144,10 @@ pub trait Plan {
     fn spec(&self) -> &ModelSpec;
     /// Every tensor that it needs.
     fn params(&self) -> Vec<Param>;
+    /// Whether a tensor that it does not need may be in the file and is read past, such as a head that only training uses.
+    fn ignores(&self, _name: &str) -> bool {
+        false
+    }
     /// Takes its tensors; they are all there and have the planned shapes.
     ///
     /// # Errors
@@ -199,6 +203,8 @@ models! {
     convnext,
     densenet,
     efficientnet,
+    inception_resnet_v2,
+    inception_v3,
     mobilenet_v2,
     mobilenet_v3,
     resnet,

@@ -255,6 +255,7 @@ pub fn input_channels(config: &Config, args: &mut crate::package::Args) -> Resul
 pub struct NetPlan {
     spec: ModelSpec,
     stages: Vec<Vec<Op>>,
+    training_only: &'static [&'static str],
 }
 
 /// Plans the net whose stages are named lists of operations, the last of which ends in `[N, K, 1, 1]`. Every tap on a grid of more than one
@@ -267,32 +268,49 @@ pub fn plan(
     default_layer: impl Into<String>,
     stages: Vec<(String, Vec<Op>)>,
 ) -> Result<Box<dyn Plan>> {
-    let mut shape = config.preprocess.input_size;
-    let mut spec = ModelSpec {
-        architecture: config.architecture.clone(),
-        input_size: shape,
-        num_classes: config.num_classes,
-        stages: Vec::new(),
-        layers: Vec::new(),
-        default_layer: default_layer.into(),
-    };
-    let mut ops = Vec::new();
-    for (index, (name, stage)) in stages.into_iter().enumerate() {
-        let mut seen = Trace::default();
-        shape = trace(&stage, shape, &mut seen)?;
-        spec.stages.push(Stage { name, macs: seen.macs });
-        for (id, [channels, h, w]) in seen.taps {
-            spec.layers.push(Layer { id, stage: index, fold: Fold::Map { channels, h, w } });
+    Ok(Box::new(NetPlan::new(config, default_layer, stages)?))
+}
+
+impl NetPlan {
+    /// [`plan`], unboxed.
+    ///
+    /// # Errors
+    /// Those of [`plan`].
+    pub fn new(config: &Config, default_layer: impl Into<String>, stages: Vec<(String, Vec<Op>)>) -> Result<Self> {
+        let mut shape = config.preprocess.input_size;
+        let mut spec = ModelSpec {
+            architecture: config.architecture.clone(),
+            input_size: shape,
+            num_classes: config.num_classes,
+            stages: Vec::new(),
+            layers: Vec::new(),
+            default_layer: default_layer.into(),
+        };
+        let mut ops = Vec::new();
+        for (index, (name, stage)) in stages.into_iter().enumerate() {
+            let mut seen = Trace::default();
+            shape = trace(&stage, shape, &mut seen)?;
+            spec.stages.push(Stage { name, macs: seen.macs });
+            for (id, [channels, h, w]) in seen.taps {
+                spec.layers.push(Layer { id, stage: index, fold: Fold::Map { channels, h, w } });
+            }
+            ops.push(stage);
         }
-        ops.push(stage);
+        if shape != [config.num_classes, 1, 1] {
+            return bad_model(format!(
+                "config.json: this architecture ends in {shape:?} for {} classes",
+                config.num_classes
+            ));
+        }
+        Ok(Self { spec, stages: ops, training_only: &[] })
     }
-    if shape != [config.num_classes, 1, 1] {
-        return bad_model(format!(
-            "config.json: this architecture ends in {shape:?} for {} classes",
-            config.num_classes
-        ));
+
+    /// Reads past tensors whose names begin so: heads that only training uses.
+    #[must_use]
+    pub fn without(mut self, training_only: &'static [&'static str]) -> Self {
+        self.training_only = training_only;
+        self
     }
-    Ok(Box::new(NetPlan { spec, stages: ops }))
 }
 
 impl Plan for NetPlan {
@@ -306,6 +324,10 @@ impl Plan for NetPlan {
         all
     }
 
+    fn ignores(&self, name: &str) -> bool {
+        self.training_only.iter().any(|prefix| name.starts_with(prefix))
+    }
+
     fn build(&self, weights: &mut Weights) -> Result<Box<dyn Model>> {
         let stages = self.stages.iter().map(|stage| load(stage, weights)).collect::<Result<_>>()?;
         Ok(Box::new(Net { spec: self.spec.clone(), stages }))
@@ -314,8 +336,9 @@ impl Plan for NetPlan {
 
 /// An [`Op`] with its weights.
 enum Node {
-    Conv(Conv2d),
-    Affine { scale: Tensor<4>, shift: Tensor<4> },
+    Conv(Box<Conv2d>),
+    /// Times the first, plus the second.
+    Affine(Box<[Tensor<4>; 2]>),
     Places(Vec<PlaceNode>),
     Gate(Vec<Node>),
     Sum(Vec<Vec<Node>>),
@@ -335,12 +358,12 @@ fn load(ops: &[Op], weights: &mut Weights) -> Result<Vec<Node>> {
     ops.iter()
         .map(|op| {
             Ok(match op {
-                Op::Conv(spec) => Node::Conv(spec.load(weights)?),
+                Op::Conv(spec) => Node::Conv(Box::new(spec.load(weights)?)),
                 Op::BatchNorm { name, channels, epsilon } => {
                     let (scale, mean, beta) = take_batch_norm(name, *channels, *epsilon, weights)?;
                     let shift = beta - mean * scale.clone();
                     let shape = [1, *channels, 1, 1];
-                    Node::Affine { scale: scale.reshape(shape), shift: shift.reshape(shape) }
+                    Node::Affine(Box::new([scale, shift].map(|vector| vector.reshape(shape))))
                 }
                 Op::Places(ops) => Node::Places(ops.iter().map(|op| load_place(op, weights)).collect::<Result<_>>()?),
                 Op::Gate(ops) => Node::Gate(load(ops, weights)?),
@@ -375,7 +398,10 @@ fn run(nodes: &[Node], mut x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<4>> {
     for node in nodes {
         x = match node {
             Node::Conv(conv) => pass.conv2d(conv, x),
-            Node::Affine { scale, shift } => x * scale.clone() + shift.clone(),
+            Node::Affine(affine) => {
+                let [scale, shift] = affine.as_ref();
+                x * scale.clone() + shift.clone()
+            }
             Node::Places(ops) => {
                 let [n, c, h, w] = x.dims();
                 let mut places = x.reshape([n, c, h * w]).swap_dims(1, 2);

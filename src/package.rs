@@ -350,7 +350,7 @@ struct Entry {
     shape: Vec<usize>,
     dtype: Dtype,
     bytes: usize,
-    /// Counters of the training and the like: read past.
+    /// Counters of the training and what the plan ignores: read past.
     skipped: bool,
 }
 
@@ -493,7 +493,7 @@ fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeq
     let (mut extra, mut wrong) = (Vec::new(), Vec::new());
     for (name, info) in metadata.tensors() {
         let (begin, end) = info.data_offsets;
-        let skipped = name.ends_with("num_batches_tracked");
+        let skipped = name.ends_with("num_batches_tracked") || plan.ignores(&name);
         match wanted.remove(&name) {
             _ if skipped => (),
             None => extra.push(name.clone()),

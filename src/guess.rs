@@ -51,7 +51,8 @@ pub fn guess(header: &[u8]) -> Result<Guess> {
         let params = plan.params();
         let mut classes = None;
         let matching = params.iter().filter(|param| fit(param, &shapes, &mut classes)).count();
-        if let (Some(classes), true) = (classes, matching == params.len() && matching == shapes.len()) {
+        let others = shapes.keys().filter(|name| plan.ignores(name)).count();
+        if let (Some(classes), true) = (classes, matching == params.len() && matching + others == shapes.len()) {
             fits.push((config(&name, classes, side), name));
         } else if matching > nearest.0 {
             nearest = (matching, name);

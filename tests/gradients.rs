@@ -18,7 +18,7 @@ fn input_gradients_equal_finite_differences() {
         let folder = golden(&format!("models/{name}"));
         let meta = read_json(&folder.join("golden.json"));
         let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
-        let package = load(&config, &hashed_weights(&config, meta["seed"].as_u64().unwrap())).unwrap();
+        let package = load(&config, &hashed_weights(&config, meta["seed"].as_u64().unwrap(), 1.0)).unwrap();
         let expected = read_tensors(&folder.join("golden.safetensors"));
         let (shape, data) = expected["input"].clone();
         let target = meta["target"].as_u64().unwrap() as usize;

@@ -42,7 +42,8 @@ fn small_models_equal_the_reference_libraries() {
             // The config does not say whose keys the weights have; the loader finds out.
             let mut keyed = read_json(&folder.join("config.json"));
             keyed["keys"] = meta["keys"].as_str().unwrap_or("timm").into();
-            load(&config, &hashed_weights(&keyed.to_string(), meta["seed"].as_u64().unwrap())).unwrap()
+            let gain = meta["gain"].as_f64().unwrap_or(1.0) as f32;
+            load(&config, &hashed_weights(&keyed.to_string(), meta["seed"].as_u64().unwrap(), gain)).unwrap()
         };
         assert_eq!(package.parameters as u64, meta["parameters"].as_u64().unwrap(), "{name}: parameters");
         assert_eq!(package.model.spec().default_layer, meta["layer"].as_str().unwrap(), "{name}: default layer");

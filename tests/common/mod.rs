@@ -73,13 +73,13 @@ pub fn load(config: &str, weights: &[u8]) -> Result<Package> {
 }
 
 /// The file that holds the weights which `tests/reference/make_model_goldens.py` describes, for the model that `config` asks for.
-pub fn hashed_weights(config: &str, seed: u64) -> Vec<u8> {
+pub fn hashed_weights(config: &str, seed: u64, gain: f32) -> Vec<u8> {
     let plan = sightline::models::plan(&Config::parse(config).unwrap()).unwrap();
     let data: Vec<(String, Vec<usize>, Vec<u8>)> = plan
         .params()
         .into_iter()
         .map(|p| {
-            let bytes = hashed(seed, &p.name, &p.shape).iter().flat_map(|v| v.to_le_bytes()).collect();
+            let bytes = hashed(seed, gain, &p.name, &p.shape).iter().flat_map(|v| v.to_le_bytes()).collect();
             (p.name, p.shape, bytes)
         })
         .collect();
@@ -89,7 +89,7 @@ pub fn hashed_weights(config: &str, seed: u64) -> Vec<u8> {
     safetensors::serialize(views, None).unwrap()
 }
 
-fn hashed(seed: u64, name: &str, shape: &[usize]) -> Vec<f32> {
+fn hashed(seed: u64, gain: f32, name: &str, shape: &[usize]) -> Vec<f32> {
     let fnv = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
     let unit = |i: u64| {
         let mut z = (seed ^ fnv).wrapping_add((i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -112,7 +112,7 @@ fn hashed(seed: u64, name: &str, shape: &[usize]) -> Vec<f32> {
         {
             v
         } else {
-            v / (1u32 << k) as f32
+            v * gain / (1u32 << k) as f32
         }
     };
     (0..shape.iter().product::<usize>() as u64).map(|i| value(unit(i))).collect()

@@ -276,7 +276,6 @@ def main():
     m('inception_resnet_v2', 'inception_resnet_v2', (75, 80), {}, ['mixed_6a', 'mixed_7a'], 'conv2d_7b', ig=(), gain=1.25)
 
     tv = lambda name, *a, **kw: m('torchvision_' + name, name, *a, library='torchvision', **kw)
-    tv('vgg11', (48, 48), {}, ['features.12', 'features.15'], 'features.19', ig=())
     tv('vgg11_bn', (48, 48), {}, ['features.17', 'features.21'], 'features.27', ig=(), gain=1.5)
     tv('alexnet', (80, 72), {}, ['features.5', 'features.8'], 'features.11', gain=1.5)
     tv('squeezenet1_0', (64, 72), {}, ['features.7', 'features.9'], 'features.12', gain=1.5)

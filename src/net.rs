@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use burn::tensor::ops::PadMode;
 use burn::tensor::{Tensor, module};
 
 use crate::error::Result;
@@ -42,6 +43,8 @@ pub enum Op {
     AdaptiveAvgPool([usize; 2]),
     /// Times a number.
     Times(f64),
+    /// So many rows and columns more on every side, mirrored at the outermost ones.
+    ReflectPad(usize),
     /// To `[N, C H W, 1, 1]`, channels slowest.
     Flatten,
     /// Operations on the vector of channels at each place.
@@ -149,6 +152,8 @@ fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]
             Op::MaxPool(pool) | Op::AvgPool(pool) => [c, pool.output(h), pool.output(w)],
             Op::GlobalAvgPool => [c, 1, 1],
             Op::AdaptiveAvgPool([h, w]) => [c, *h, *w],
+            Op::ReflectPad(by) if *by < h.min(w) => [c, h + 2 * by, w + 2 * by],
+            Op::ReflectPad(_) => [c, 0, 0],
             Op::Flatten => [c * h * w, 1, 1],
             Op::Places(ops) => {
                 let mut width = c;
@@ -231,6 +236,7 @@ fn params(ops: &[Op], to: &mut Vec<Param>) {
             | Op::AvgPool(_)
             | Op::GlobalAvgPool
             | Op::AdaptiveAvgPool(_)
+            | Op::ReflectPad(_)
             | Op::Flatten
             | Op::Tap(_) => (),
         }
@@ -445,6 +451,7 @@ fn run_plain(op: &Op, x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<4>> {
         Op::GlobalAvgPool => pass.global_avg_pool(x).reshape([n, c, 1, 1]),
         Op::AdaptiveAvgPool(size) if [h, w] == *size => x,
         Op::AdaptiveAvgPool(size) => module::adaptive_avg_pool2d(x, *size),
+        Op::ReflectPad(by) => x.pad((*by, *by, *by, *by), PadMode::Reflect),
         Op::Times(factor) => x * *factor,
         Op::Flatten => x.reshape([n, c * h * w, 1, 1]),
         Op::Tap(id) => pass.tap(id, x)?,

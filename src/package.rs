@@ -195,16 +195,31 @@ impl Args {
         default: [usize; N],
         range: std::ops::RangeInclusive<usize>,
     ) -> Result<[usize; N]> {
+        let list = self.list_of(name, &default, N..=N, range)?;
+        Ok(list.try_into().unwrap_or(default))
+    }
+
+    /// Takes a list of whole numbers within `range`, as many as `lengths` allows.
+    ///
+    /// # Errors
+    /// [`Error::BadModel`] naming the argument.
+    pub fn list_of(
+        &mut self,
+        name: &str,
+        default: &[usize],
+        lengths: std::ops::RangeInclusive<usize>,
+        range: std::ops::RangeInclusive<usize>,
+    ) -> Result<Vec<usize>> {
         match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(default),
-            Some(Value::Array(values)) if values.len() == N => {
-                let mut list = default;
-                for (to, value) in list.iter_mut().zip(&values) {
-                    *to = self.checked(name, value.as_u64(), range.clone())?;
-                }
-                Ok(list)
+            None | Some(Value::Null) => Ok(default.to_vec()),
+            Some(Value::Array(values)) if lengths.contains(&values.len()) => {
+                values.iter().map(|value| self.checked(name, value.as_u64(), range.clone())).collect()
             }
-            Some(_) => bad_model(format!("config.json: model_args.{name} must be a list of {N} numbers")),
+            Some(_) => {
+                let (least, most) = (lengths.start(), lengths.end());
+                let count = if least == most { format!("{most}") } else { format!("{least} to {most}") };
+                bad_model(format!("config.json: model_args.{name} must be a list of {count} numbers"))
+            }
         }
     }
 

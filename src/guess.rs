@@ -1,7 +1,7 @@
 //! Which architecture a weights file belongs to that comes without `config.json`: the one whose tensors are exactly those of the file.
 //!
-//! Only architectures as their names build them are tried, with the number of classes that the classifier's weight has and, for vision
-//! transformers, the picture size that the position embedding has. What tensors cannot tell (mean and standard deviation of the training pictures, padding rules)
+//! Only architectures as their names build them are tried, first with timm's and then with torchvision's keys, with the number of classes that
+//! the classifier's weight has and, for vision transformers, the picture size that the position embedding has. What tensors cannot tell (mean and standard deviation of the training pictures, padding rules)
 //! is assumed as usual for the name, and said.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,17 +45,25 @@ pub fn guess(header: &[u8]) -> Result<Guess> {
         .collect();
     let mut fits: Vec<(Value, String)> = Vec::new();
     let mut nearest = (0usize, String::new());
-    for (family, side, name) in candidates(&shapes) {
-        let parsed = Config::parse(&config(&name, MARK, side).to_string());
+    let candidates = candidates(&shapes);
+    for (keys, (family, side, name)) in
+        ["timm", "torchvision"].iter().flat_map(|k| candidates.iter().map(move |c| (k, c)))
+    {
+        // A file has one library's keys.
+        if fits.first().is_some_and(|(config, _)| config["keys"] != *keys) {
+            break;
+        }
+        let config = |classes: usize| config(name, classes, *side, keys);
+        let parsed = Config::parse(&config(MARK).to_string());
         let Ok(plan) = parsed.and_then(|config| (family.plan)(&config)) else { continue };
         let params = plan.params();
         let mut classes = None;
         let matching = params.iter().filter(|param| fit(param, &shapes, &mut classes)).count();
         let others = shapes.keys().filter(|name| plan.ignores(name)).count();
         if let (Some(classes), true) = (classes, matching == params.len() && matching + others == shapes.len()) {
-            fits.push((config(&name, classes, side), name));
+            fits.push((config(classes), name.clone()));
         } else if matching > nearest.0 {
-            nearest = (matching, name);
+            nearest = (matching, name.clone());
         }
     }
     let mut fits = fits.into_iter();
@@ -126,7 +134,7 @@ fn usual_side(name: &str) -> usize {
     }
 }
 
-fn config(name: &str, classes: usize, side: usize) -> Value {
+fn config(name: &str, classes: usize, side: usize, keys: &str) -> Value {
     let half = name.starts_with("inception") || name.starts_with("vit_");
     let (mean, std) = match half {
         true => ([0.5; 3], [0.5; 3]),
@@ -135,6 +143,7 @@ fn config(name: &str, classes: usize, side: usize) -> Value {
     json!({
         "architecture": name,
         "num_classes": classes,
+        "keys": keys,
         "pretrained_cfg": {
             "input_size": [3, side, side], "crop_pct": 0.875, "interpolation": if half { "bicubic" } else { "bilinear" }, "mean": mean, "std": std,
         },

@@ -7,7 +7,7 @@ use crate::layers::{Act, Padding, bad_model};
 use crate::models::inverted_residual::{self, Common, Run, rounded};
 use crate::models::{Family, Plan};
 use crate::net::{self, Op};
-use crate::package::Config;
+use crate::package::{Config, Keys};
 
 /// The registry entry.
 pub const FAMILY: Family = Family {
@@ -71,7 +71,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let conv_head = common.conv("conv_head".into(), "bn2".into(), inputs, features, 1);
     stages.push(("conv_head".into(), vec![Op::Conv(conv_head), Op::Act(act), Op::Tap("bn2".into())]));
     stages.push(("classifier".into(), net::classifier("classifier", features, config.num_classes)));
-    if architecture != TORCHVISION {
+    if architecture != TORCHVISION && (architecture != "mobilenetv2_100" || config.keys == Keys::Timm) {
         return net::plan(config, "bn2", stages);
     }
     let counts = stacks.map(|runs| runs.iter().map(|run| run.repeats).sum());

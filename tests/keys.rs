@@ -29,7 +29,7 @@ fn split(file: &[u8]) -> (Value, &[u8]) {
 fn the_loader_follows_the_keys_of_the_weights() {
     let (absent, timm, torchvision) = (Value::Null, json!("timm"), json!("torchvision"));
     let with = |keys: &Value| config("mobilenetv2_100", keys.clone());
-    let (timms, torchvisions) = (hashed_weights(&with(&timm), 1), hashed_weights(&with(&torchvision), 1));
+    let (timms, torchvisions) = (hashed_weights(&with(&timm), 1, 1.0), hashed_weights(&with(&torchvision), 1, 1.0));
     for (keys, weights, layer) in [
         (&absent, &timms, "bn2"),
         (&absent, &torchvisions, "features.18"),

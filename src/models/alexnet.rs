@@ -5,7 +5,7 @@
 use crate::error::Result;
 use crate::layers::{Act, Conv2dSpec, Padding, Pool};
 use crate::models::{Family, Plan};
-use crate::net::{self, Op, conv_act, linear};
+use crate::net::{self, Op, linear};
 use crate::package::Config;
 
 /// The registry entry.
@@ -36,8 +36,9 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     for (index, outputs, kernel, stride, padding, pooled) in CONVOLUTIONS {
         let name = format!("features.{index}");
         let conv = Conv2dSpec::new(name.clone(), inputs, outputs, kernel).stride(stride).bias(true);
-        let mut ops = conv_act(conv.padding(Some(Padding::Fixed(padding))), Act::Relu).to_vec();
-        ops.push(Op::Tap(format!("features.{}", index + 1)));
+        let conv = Op::Conv(conv.padding(Some(Padding::Fixed(padding))));
+        let relu = format!("features.{}", index + 1);
+        let mut ops = vec![conv, Op::Tap(name.clone()), Op::Act(Act::Relu), Op::Tap(relu)];
         if pooled {
             ops.extend([Op::MaxPool(Pool::new(3, 2, 0)), Op::Tap(format!("features.{}", index + 2))]);
         }

@@ -207,6 +207,7 @@ models! {
     inception_v3,
     mobilenet_v2,
     mobilenet_v3,
+    regnety,
     resnet,
     squeezenet,
     vgg,

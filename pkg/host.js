@@ -89,7 +89,7 @@ class Host {
   async #again(call) {
     try {
       if (call.request.op === 'open') call.engine.generation = this.#generation;
-      else await this.open(call.engine);
+      else if (call.request.op !== 'plan') await this.open(call.engine);
       call.retried = true;
       await this.#send(call);
     } catch (error) {
@@ -125,16 +125,26 @@ class Host {
   async open(engine, onProgress) {
     if (engine.generation === this.#generation && engine.opening) return engine.opening;
     engine.generation = this.#generation;
-    engine.opening = (async () => {
-      const folder = new URL(`wasm/${engine.kind}/`, engine.base);
-      const module = await this.#module(new URL('sightline_bg.wasm', folder), onProgress);
-      const url = new URL('sightline.js', folder).href;
-      const { id, result } = this.#call(engine, { op: 'open', kind: engine.kind, url, module, source: engine.source }, onProgress);
+    engine.opening = this.#build(engine, 'open', onProgress).then(({ id, result }) => {
       engine.loading = id;
       return result;
-    })();
+    });
     engine.opening.catch(() => (engine.opening = undefined));
     return engine.opening;
+  }
+
+  /** Checks that the core supports what the package's config.json asks for, before its weights are here. @param {Engine} engine @param {(p: Progress) => void} [onProgress] */
+  async plan(engine, onProgress) {
+    await (await this.#build(engine, 'plan', onProgress)).result;
+  }
+
+  /** Sends the package to a worker with the engine's build. @param {Engine} engine @param {'open' | 'plan'} op @param {((p: Progress) => void) | undefined} onProgress */
+  async #build(engine, op, onProgress) {
+    const { kind, base, source } = engine;
+    const folder = new URL(`wasm/${kind}/`, base);
+    const module = await this.#module(new URL('sightline_bg.wasm', folder), onProgress);
+    const url = new URL('sightline.js', folder).href;
+    return this.#call(engine, { op, kind, url, module, source }, onProgress);
   }
 
   /** @param {URL} url @param {(p: Progress) => void} [onProgress] */
@@ -163,17 +173,18 @@ class Host {
   }
 
   /**
-   * Runs one operation after those queued before it on this engine. An abort rejects at once; the worker stops within a chunk.
-   * @param {Engine} engine @param {Record<string, unknown> & { op: string }} message
+   * Runs `job` after those queued before it on this engine. An abort rejects at once; the worker stops within a chunk.
+   * @param {Engine} engine @param {(send: (message: Record<string, unknown> & { op: string }) => Promise<any>) => Promise<any>} job
    * @param {{ signal?: AbortSignal, onProgress?: (p: Progress) => void }} [options]
    * @returns {Promise<any>}
    */
-  run(engine, message, { signal, onProgress } = {}) {
+  run(engine, job, { signal, onProgress } = {}) {
     if (signal?.aborted) return Promise.reject(aborted());
     /** @type {number | undefined} */
     let sent;
     let withdrawn = false;
-    const work = engine.queue.then(async () => {
+    /** @param {Record<string, unknown> & { op: string }} message */
+    const send = async (message) => {
       if (withdrawn) throw aborted();
       if (engine.closed) throw new SightlineError('bad-option', 'this explainer has been disposed of: create another one');
       await this.open(engine);
@@ -181,7 +192,8 @@ class Host {
       const { id, result } = this.#call(engine, message, (p) => withdrawn || onProgress?.(p));
       sent = id;
       return result;
-    });
+    };
+    const work = engine.queue.then(() => job(send));
     engine.queue = work.catch(() => undefined);
     if (!signal) return work;
     return new Promise((resolve, reject) => {

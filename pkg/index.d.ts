@@ -24,8 +24,16 @@ export class SightlineError extends Error {
   readonly code: ErrorCode;
 }
 
-/** A built-in model's id, the address of a folder with config.json and model.safetensors, or those two themselves. */
-export type ModelSource = string | { url: string } | { config: string | object | Blob; weights: ArrayBuffer | ArrayBufferView | Blob };
+/**
+ * An id of `listModels()`; a name on the hub that `models/models.json` gives (`timm/resnet18.a1_in1k`); the address of a folder with config.json and
+ * model.safetensors; or those two themselves, where `name` is the weights' file name, whose ending tells their format.
+ * Models from a hub or an address are kept on the user's machine: from then on the kept copy is opened, without a request, until it is deleted.
+ */
+export type ModelSource =
+  | string
+  | { hub: string }
+  | { url: string | URL }
+  | { config?: string | object | Blob; weights: ArrayBuffer | ArrayBufferView | Blob; name?: string };
 
 /** A photo in any form, the address of one, or an input tensor as the model takes it, row-major and normalised. */
 export type ImageSource =
@@ -60,9 +68,19 @@ export interface Info {
     /** From shallow to deep; shapes without the batch axis. */
     layers: { id: string; shape: number[] }[];
     defaultLayer: string;
+    /** Of the weights' file. */
+    bytes: number;
+    /** Of the weights' file, hexadecimal. */
+    sha256: string;
+    /** The folder that the package came from; null where it was given as files. */
+    url: string | null;
+    /** When the copy on this machine was made (ISO 8601); null where there is none. */
+    cached: string | null;
   };
   readonly device: { kind: 'webgpu' | 'cpu'; description: string; reason: string };
   readonly version: string;
+  /** What did not work without keeping the model from opening, such as `quota`: it could not be kept for the next time. */
+  readonly warnings: { code: string; message: string }[];
 }
 
 /** The rectangle of the upright photo that the model saw, in the photo's pixels. */
@@ -130,13 +148,55 @@ export class Explainer {
 
 export function createExplainer(options: ExplainerOptions): Promise<Explainer>;
 export function listMethods(): MethodSpec[];
+/** An entry of `models/models.json`: one of `path` (built in), `hub` and `url`. */
 export interface ListedModel {
   id: string;
   title: string;
-  path: string;
-  bytes: number;
+  /** Below `models/`. */
+  path?: string;
+  /** A name on the hub. */
+  hub?: string;
+  /** A folder's address. */
+  url?: string;
+  /** Of the weights, where the list says it. */
+  bytes?: number;
 }
 export function listModels(options?: { assetBaseUrl?: string | URL; signal?: AbortSignal }): Promise<ListedModel[]>;
+export interface ModelInspection {
+  id: string;
+  /** The folder; null for files. */
+  url: string | null;
+  /** Of the weights; null where the server does not say. */
+  bytes: number | null;
+  files: { name: string; bytes: number | null }[];
+  architecture: string | null;
+  numClasses: number | null;
+  /** What is kept of it on this machine; all of it where `complete`, which is then opened without a request. */
+  cached: { bytes: number; complete: boolean; date: string; sha256?: string } | null;
+}
+/** Reads config.json and asks for the weights' size, nothing more. Rejects as `createExplainer` does where the model cannot be had. */
+export function inspectModel(model: ModelSource, options?: { assetBaseUrl?: string | URL; signal?: AbortSignal }): Promise<ModelInspection>;
+
+export interface CachedModel {
+  /** A hub's name or a folder's address. */
+  id: string;
+  url: string;
+  /** On this machine. */
+  bytes: number;
+  /** When it came (ISO 8601). */
+  date: string;
+  /** Whether all of it is here, or what an interrupted download left. */
+  complete: boolean;
+  /** Known once it has been opened, like the two below. */
+  sha256?: string;
+  architecture?: string;
+  numClasses?: number;
+}
+/** The models kept on this machine; none where the page may keep nothing (no secure context, a sandboxed frame). */
+export function listCachedModels(): Promise<CachedModel[]>;
+/** Deletes a kept model, so that it is fetched again when it is next opened; whether there was one. Explainers that run it go on. */
+export function deleteCachedModel(id: string): Promise<boolean>;
+
 export function listColormaps(): { id: string; diverging: boolean }[];
 
 export type Scale = 'positive' | 'symmetric' | [low: number, high: number];

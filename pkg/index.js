@@ -1,12 +1,14 @@
 // @ts-check
 // Sightline's public API. What is exported here, with index.d.ts, is the contract; everything else is private.
+
+import { deleteCached, listCached } from './cache.js';
 import { COLORMAPS } from './colormaps.js';
 import { chooseDevice } from './device.js';
 import { aborted, check, SightlineError, wrap } from './errors.js';
 import { requestJson } from './fetch.js';
 import { host } from './host.js';
 import { decodeByBrowser, toInput } from './image.js';
-import { listModels as listModelsAt, resolveModel } from './source.js';
+import { addLabels, fetchWeights, findModel, inspect, modelList } from './source.js';
 import { methods, version } from './wasm/registry.js';
 
 export { renderColorbar, renderHeatmap, toPlane } from './render.js';
@@ -18,10 +20,28 @@ export const listMethods = () => structuredClone(methods);
 /** The colour maps' names and whether they have a middle. */
 export const listColormaps = () => Object.entries(COLORMAPS).map(([id, { diverging }]) => ({ id, diverging }));
 
-/** The built-in models. @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options] */
+/** The models of `models/models.json`: the built-in ones, and what else it offers. @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options] */
 export async function listModels({ assetBaseUrl, signal } = {}) {
-  return listModelsAt(baseOf(assetBaseUrl), { signal });
+  return (await modelList(baseOf(assetBaseUrl), { signal })).models;
 }
+
+/**
+ * What opening a model takes, before anything large is fetched.
+ * @param {import('./index.js').ModelSource} model @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options]
+ */
+export async function inspectModel(model, { assetBaseUrl, signal } = {}) {
+  try {
+    return await abortable(inspect(model, baseOf(assetBaseUrl), { signal }), signal);
+  } catch (error) {
+    throw wrap(error);
+  }
+}
+
+/** The models kept on this machine. */
+export const listCachedModels = listCached;
+
+/** Deletes a kept model; whether there was one. Explainers that run it go on. @param {string} id one of `listCachedModels()` */
+export const deleteCachedModel = deleteCached;
 
 /** @param {string | URL | undefined} assetBaseUrl */
 function baseOf(assetBaseUrl) {
@@ -62,30 +82,61 @@ export async function createExplainer(options) {
       return Boolean(builds?.webgpu);
     };
     const choice = await abortable(chooseDevice(device, hasBuild), signal);
-    const source = await resolveModel(model, base, {
-      signal,
-      onBytes: (loaded, total) => onProgress?.({ stage: 'download', loaded, total }),
-    });
+    const found = await findModel(model, base, { signal });
+    const { source, folder, kept } = found;
+    await addLabels(source, base, { signal });
     const progress = (/** @type {import('./host.js').Progress} */ { stage, loaded, total }) =>
       signal?.aborted || onProgress?.({ stage: /** @type {any} */ (stage), loaded, total });
     let engine = host.engine(choice.kind, base, source);
+    /** Does it on the CPU where WebGPU was only a guess and fails. @param {(e: import('./host.js').Engine) => Promise<any>} work */
+    const onDevice = async (work) => {
+      try {
+        return await abortable(work(engine), signal);
+      } catch (error) {
+        host.abandon(engine);
+        const { code, message } = wrap(error);
+        if (device !== 'auto' || choice.kind !== 'webgpu' || !['device-unavailable', 'device-lost', 'internal', 'network'].includes(code))
+          throw error;
+        choice.kind = 'cpu';
+        choice.reason = `WebGPU did not start here (${message})`;
+        engine = host.engine('cpu', base, source);
+        return onDevice(work);
+      }
+    };
+    if (!source.weights) {
+      await onDevice((e) => host.plan(e, progress));
+      const onBytes = (/** @type {number} */ loaded, /** @type {number | undefined} */ total) =>
+        onProgress?.({ stage: 'download', loaded, total });
+      await abortable(fetchWeights(found, { signal, onBytes }), signal);
+    }
     let opened;
     try {
-      opened = await abortable(host.open(engine, progress), signal);
+      opened = await onDevice((e) => host.open(e, progress));
+      if (found.expected && found.expected !== opened.sha256) {
+        host.abandon(engine);
+        throw new SightlineError(
+          'network',
+          `the weights of ${source.id} were damaged on their way or in storage (their SHA-256 is not ${found.expected}): open the model again to fetch them anew`,
+        );
+      }
     } catch (error) {
-      host.abandon(engine);
-      const { code, message } = wrap(error);
-      if (device !== 'auto' || choice.kind !== 'webgpu' || !['device-unavailable', 'device-lost', 'internal', 'network'].includes(code))
-        throw error;
-      choice.kind = 'cpu';
-      choice.reason = `WebGPU did not start here (${message})`;
-      engine = host.engine('cpu', base, source);
-      opened = await abortable(host.open(engine, progress), signal);
+      // What cannot be opened is not worth keeping.
+      if (['bad-model', 'unsupported-architecture', 'network'].includes(wrap(error).code)) await kept?.clear();
+      throw error;
     }
+    const { sha256, model: described } = opened;
+    await kept?.update({ sha256, architecture: described.architecture, numClasses: described.labels.length });
     return new Explainer(engine, {
-      model: opened.model,
+      model: {
+        ...described,
+        bytes: source.weights?.size ?? 0,
+        sha256,
+        url: folder?.href ?? null,
+        cached: kept?.record?.complete ? kept.record.date : null,
+      },
       device: { kind: choice.kind, description: opened.device.description, reason: choice.reason },
       version: opened.version,
+      warnings: kept?.warning ? [kept.warning] : [],
     });
   } catch (error) {
     throw wrap(error);
@@ -146,15 +197,25 @@ export class Explainer {
    */
   async #run(image, message, options) {
     try {
-      const input = await abortable(toInput(image, options.signal), options.signal);
-      try {
-        return await host.run(this.#engine, { ...message, input }, options);
-      } catch (error) {
-        if (wrap(error).code !== 'unsupported-image') throw error;
-        const decoded = await decodeByBrowser(input);
-        if (!decoded) throw error;
-        return await host.run(this.#engine, { ...message, input: decoded }, options);
-      }
+      // Queued now: a photo that takes long to come does not let a later call overtake this one.
+      const coming = abortable(toInput(image, options.signal), options.signal);
+      const result = host.run(
+        this.#engine,
+        async (send) => {
+          const input = await coming;
+          try {
+            return await send({ ...message, input });
+          } catch (error) {
+            if (wrap(error).code !== 'unsupported-image') throw error;
+            const decoded = await decodeByBrowser(input);
+            if (!decoded) throw error;
+            return await send({ ...message, input: decoded });
+          }
+        },
+        options,
+      );
+      // A photo that cannot be had is told at once.
+      return (await Promise.all([result, coming]))[0];
     } catch (error) {
       throw wrap(error);
     }

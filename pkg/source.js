@@ -1,82 +1,200 @@
 // @ts-check
+import { Kept } from './cache.js';
 import { SightlineError } from './errors.js';
-import { requestBlob, requestJson } from './fetch.js';
+import { download, requestBlob, requestJson, requestSize } from './fetch.js';
 
 /**
  * A model package as the worker takes it. The weights stay a Blob, which costs no wasm memory and can be sent again when a worker is replaced.
- * @typedef {{ id: string, config: string, weights: Blob, labels: string[] | undefined }} Source
+ * `config` is the text of config.json, where there is one; `file` is the weights' name.
+ * @typedef {{ id: string, config?: string, weights?: Blob, file: string, labels?: string[] }} Source
+ */
+/**
+ * Where a package comes from. A folder's weights are not here yet.
+ * @typedef {{ source: Source, folder?: URL, kept?: Kept, expected?: string }} Found
  */
 
+/** As 500 million parameters (the core's limit) need them as f32, and a header. */
+export const MAX_WEIGHTS = 2_016_000_000;
+const WEIGHTS = 'model.safetensors';
+/** A hub's rules differ in detail; this keeps an address from being anything but a name's. */
+const NAME = /^\w(?:[\w.-]*\w)?\/\w(?:[\w.-]*\w)?$/;
+
+/** @param {string} message */
+const bad = (message) => new SightlineError('bad-option', `model: ${message}`);
+
+/** Refuses weights that could not be opened, before they are read. @param {string} name @returns {(bytes: number) => void} */
+const allow = (name) => (bytes) => {
+  if (bytes <= MAX_WEIGHTS) return;
+  const gb = (/** @type {number} */ n) => (n / 1e9).toFixed(1);
+  throw new SightlineError(
+    'bad-model',
+    `${name} has ${gb(bytes)} GB; weights of up to ${gb(MAX_WEIGHTS)} GB (500 million parameters) can be opened: use a smaller model`,
+  );
+};
+
 /**
+ * Finds a model and its config.json; neither its weights nor labels are fetched yet.
  * @param {import('./index.js').ModelSource} model
  * @param {URL} base
- * @param {{ signal?: AbortSignal, onBytes?: import('./fetch.js').OnBytes }} options
- * @returns {Promise<Source>}
+ * @param {{ signal?: AbortSignal }} options
+ * @returns {Promise<Found>}
  */
-export async function resolveModel(model, base, options) {
+export async function findModel(model, base, options) {
   if (typeof model === 'string') {
-    const list = await listModels(base, options);
-    const entry = list.find((m) => m.id === model);
+    const list = await modelList(base, options);
+    const entry = list.models.find((m) => m.id === model);
     if (!entry) {
-      const known = list.map((m) => m.id).join(', ');
-      throw new SightlineError('bad-option', `model: there is no built-in model "${model}"; there are ${known}`);
+      const known = list.models.map((m) => m.id).join(', ');
+      throw bad(`there is no built-in model "${model}"; there are ${known}`);
     }
-    return fromUrl(new URL(`models/${entry.path}`, base), model, base, options);
+    if (entry.hub !== undefined) return fromHub(entry.hub, list, base, options);
+    if (entry.url !== undefined) return fromFolder(address(entry.url, new URL('models/', base)), options);
+    // It is served with the page: nothing to keep.
+    return fromFolder(new URL(`models/${entry.path}`, base), options, model);
   }
-  if (typeof model === 'object' && model !== null && 'url' in model) {
-    let url;
-    try {
-      url = new URL(model.url, globalThis.location?.href);
-    } catch {
-      throw new SightlineError('bad-option', `model: "${model.url}" is not an address`);
-    }
-    return fromUrl(url, url.pathname.split('/').filter(Boolean).pop() ?? url.href, base, options);
+  if (typeof model !== 'object' || model === null) throw bad('give a built-in id, { hub }, { url } or { config, weights }');
+  if ('hub' in model) return fromHub(model.hub, undefined, base, options);
+  if ('url' in model) return fromFolder(address(model.url, globalThis.location?.href), options);
+  if (!('weights' in model)) throw bad('give a built-in id, { hub }, { url } or { config, weights }');
+  const { config, weights, name } = model;
+  if (!(weights instanceof Blob || weights instanceof ArrayBuffer || ArrayBuffer.isView(weights)))
+    throw bad('weights must be an ArrayBuffer or a Blob');
+  const blob = weights instanceof Blob ? weights : new Blob([/** @type {BlobPart} */ (weights)]);
+  const file = String(name ?? (weights instanceof File ? weights.name : WEIGHTS));
+  allow(file)(blob.size);
+  const text =
+    config === undefined || typeof config === 'string' ? config : config instanceof Blob ? await config.text() : JSON.stringify(config);
+  return { source: { id: 'package', config: text, weights: blob, file } };
+}
+
+/** @param {string | URL} url @param {string | URL | undefined} base */
+function address(url, base) {
+  try {
+    return new URL(url, base);
+  } catch {
+    throw bad(`"${url}" is not an address`);
   }
-  if (typeof model === 'object' && model !== null && 'config' in model && 'weights' in model) {
-    const { config, weights } = model;
-    const text = typeof config === 'string' ? config : config instanceof Blob ? await config.text() : JSON.stringify(config);
-    if (!(weights instanceof Blob || weights instanceof ArrayBuffer || ArrayBuffer.isView(weights))) {
-      throw new SightlineError('bad-option', 'model: weights must be an ArrayBuffer or a Blob');
-    }
-    const blob = weights instanceof Blob ? weights : new Blob([/** @type {BlobPart} */ (weights)]);
-    return finish('package', text, blob, base, options);
+}
+
+/** @param {unknown} name @param {ModelList | undefined} list @param {URL} base @param {{ signal?: AbortSignal }} options */
+async function fromHub(name, list, base, options) {
+  if (typeof name !== 'string' || !NAME.test(name) || name.includes('..')) {
+    throw bad(`"${name}" is no name on a hub: it must be owner/name, of letters, digits, dots, dashes and underscores`);
   }
-  throw new SightlineError('bad-option', 'model: give a built-in id, { url } or { config, weights }');
+  const { hub } = list ?? (await modelList(base, options));
+  if (typeof hub !== 'string' || !hub.includes('{name}')) throw bad('models/models.json names no hub ("hub": an address with {name})');
+  return fromFolder(address(hub.replaceAll('{name}', name), new URL('models/', base)), options, undefined, name);
+}
+
+/** A file of the folder; an address's query belongs to each of them. @param {URL} folder @param {string} name */
+const inside = (folder, name) => new URL(`${folder.pathname.replace(/\/$/, '')}/${name}${folder.search}`, folder);
+
+/**
+ * @param {URL} folder @param {{ signal?: AbortSignal }} options @param {string} [builtin] the id of a built-in model, which is not kept
+ * @param {string} [name] the name on the hub @returns {Promise<Found>}
+ */
+async function fromFolder(folder, { signal }, builtin, name) {
+  const id = builtin ?? name ?? folder.href;
+  const kept = builtin === undefined ? await Kept.find(id, folder.href) : undefined;
+  const config = kept?.record?.complete ? kept.record.config : await (await requestBlob(inside(folder, 'config.json'), { signal })).text();
+  if (kept) kept.config = config;
+  return { source: { id, config, file: WEIGHTS }, folder, kept };
 }
 
 /**
- * @param {URL} folder @param {string} id @param {URL} base
+ * Gets the weights of a folder: from what is kept, as far as it goes.
+ * @param {Found} found
  * @param {{ signal?: AbortSignal, onBytes?: import('./fetch.js').OnBytes }} options
  */
-async function fromUrl(folder, id, base, options) {
-  const at = (/** @type {string} */ name) => new URL(`${folder.pathname.replace(/\/$/, '')}/${name}${folder.search}`, folder);
-  const config = await (await requestBlob(at('config.json'), { signal: options.signal })).text();
-  const weights = await requestBlob(at('model.safetensors'), options);
-  return finish(id, config, weights, base, options);
-}
-
-/**
- * @param {string} id @param {string} config @param {Blob} weights @param {URL} base
- * @param {{ signal?: AbortSignal }} options @returns {Promise<Source>}
- */
-async function finish(id, config, weights, base, { signal }) {
-  let labels;
-  // Only for the decision whether ImageNet's names are worth fetching: the core reads and checks the config itself.
-  try {
-    const { num_classes, label_names, model_args } = JSON.parse(config);
-    if ((model_args?.num_classes ?? num_classes) === 1000 && !label_names) {
-      labels = await requestJson(new URL('labels/imagenet1k.json', base), { signal });
-    }
-  } catch (error) {
-    if (error instanceof SightlineError) throw error;
+export async function fetchWeights(found, options) {
+  const { source, folder, kept } = found;
+  if (!folder || source.weights) return;
+  if (await kept?.load()) {
+    found.expected = kept?.record?.sha256 ?? kept?.expected;
+    source.weights = new Blob(kept?.pieces);
+    return;
   }
-  return { id, config, weights, labels };
+  const url = inside(folder, WEIGHTS);
+  try {
+    const { blob, expected } = await download(url, { ...options, keeper: kept, allow: allow(url.href) });
+    [source.weights, found.expected] = [blob, expected];
+  } catch (error) {
+    throw explained(error);
+  }
+  await kept?.update({ complete: true, total: source.weights.size, date: new Date().toISOString() });
+}
+
+/** What a missing file of weights means. @param {unknown} error */
+function explained(error) {
+  const { code, message, cause } = /** @type {SightlineError & { cause?: any }} */ (error);
+  if (code !== 'network' || cause?.status !== 404) return error;
+  const hint = `it has a config.json, but no ${WEIGHTS}; where there is a .pth or .bin file instead, download that and drop it on the page`;
+  return new SightlineError('network', `${message}; ${hint}`, { cause });
 }
 
 /**
- * @param {URL} base @param {{ signal?: AbortSignal }} [options]
- * @returns {Promise<import('./index.js').ListedModel[]>}
+ * What opening a model takes.
+ * @param {import('./index.js').ModelSource} model
+ * @param {URL} base
+ * @param {{ signal?: AbortSignal }} options
+ * @returns {Promise<import('./index.js').ModelInspection>}
  */
-export function listModels(base, options) {
-  return requestJson(new URL('models/models.json', base), options);
+export async function inspect(model, base, options) {
+  const { source, folder, kept } = await findModel(model, base, options);
+  const { id, config, weights, file } = source;
+  const record = kept?.record;
+  let bytes = weights?.size ?? (record?.complete ? record.total : undefined);
+  if (folder && bytes === undefined) {
+    const url = inside(folder, WEIGHTS);
+    bytes = await requestSize(url, options).catch((error) => Promise.reject(explained(error)));
+    if (bytes !== undefined) allow(url.href)(bytes);
+  }
+  let read;
+  try {
+    read = config === undefined ? undefined : JSON.parse(config);
+  } catch (cause) {
+    throw new SightlineError('bad-model', `config.json of ${id} is not valid JSON: check the address`, { cause });
+  }
+  const numClasses = read?.model_args?.num_classes ?? read?.num_classes ?? read?.pretrained_cfg?.num_classes;
+  const files = [{ name: file, bytes: bytes ?? null }];
+  if (config !== undefined) files.unshift({ name: 'config.json', bytes: new Blob([config]).size });
+  return {
+    id,
+    url: folder?.href ?? null,
+    bytes: bytes ?? null,
+    files,
+    architecture: typeof read?.architecture === 'string' ? read.architecture : null,
+    numClasses: typeof numClasses === 'number' ? numClasses : null,
+    cached: kept && record ? { bytes: await kept.bytes(), complete: record.complete, date: record.date, sha256: record.sha256 } : null,
+  };
+}
+
+/**
+ * ImageNet's names for a package that has none and might need them.
+ * @param {Source} source @param {URL} base @param {{ signal?: AbortSignal }} options
+ */
+export async function addLabels(source, base, options) {
+  let needed = source.config === undefined;
+  // Only for the decision whether they are worth fetching: the core reads and checks the config itself.
+  try {
+    const { num_classes, label_names, model_args } = JSON.parse(source.config ?? '{}');
+    needed ||= (model_args?.num_classes ?? num_classes) === 1000 && !label_names;
+  } catch {
+    return;
+  }
+  if (needed) source.labels = await requestJson(new URL('labels/imagenet1k.json', base), options);
+}
+
+/** @typedef {{ hub?: string, models: import('./index.js').ListedModel[] }} ModelList */
+
+/**
+ * The list that whoever serves the page may edit.
+ * @param {URL} base @param {{ signal?: AbortSignal }} [options]
+ * @returns {Promise<ModelList>}
+ */
+export async function modelList(base, options) {
+  const url = new URL('models/models.json', base);
+  const list = await requestJson(url, options);
+  if (!Array.isArray(list?.models)) throw new SightlineError('network', `${url} is not a list of models: it has no "models"`);
+  return list;
 }

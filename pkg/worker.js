@@ -6,6 +6,8 @@
 
 /** @type {Map<string, Promise<any>>} */
 const builds = new Map();
+/** The builds' memories, for the tests. @type {WebAssembly.Memory[]} */
+const memories = [];
 /** @type {Map<number, any>} */
 const engines = new Map();
 /** @type {Map<number, any>} */
@@ -41,7 +43,8 @@ async function build(kind, url, module) {
   let loaded = builds.get(kind);
   if (!loaded) {
     loaded = import(url).then(async (glue) => {
-      await glue.default({ module_or_path: module });
+      const { memory } = await glue.default({ module_or_path: module });
+      memories.push(memory);
       glue.onPanic((/** @type {string} */ message) => {
         panicked = message;
         // "panicked at <place>:" and the reason on the next line.
@@ -58,32 +61,113 @@ async function build(kind, url, module) {
   return loaded;
 }
 
+/** @param {string} code @param {string} message */
+const refusal = (code, message) => Object.assign(new Error(message), { code });
+
+/** Bytes of the weights, which lie in a file or in the browser's storage. @param {import('./source.js').Source} source @param {number} from @param {number} to */
+async function read({ weights, file }, from, to) {
+  try {
+    return new Uint8Array((await weights?.slice(from, to).arrayBuffer()) ?? []);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    throw weights instanceof File
+      ? refusal('bad-model', `${file} could not be read (${error.message}): choose it again`)
+      : refusal('quota', `the browser could not hold the weights (${error.message}): free disk space or use a smaller model`);
+  }
+}
+
+/** The first bytes of a zip file, which torch.save writes. */
+const ZIP = [0x50, 0x4b, 3, 4];
+
+/**
+ * How the weights are to be read: a header, where the file is no safetensors file itself, the ranges that follow, and a config with what was assumed,
+ * where there is none.
+ * @param {any} glue @param {import('./source.js').Source} source
+ * @returns {Promise<{ config: string, note?: string, header?: Uint8Array, ranges: [number, number][] }>}
+ */
+async function layout(glue, source) {
+  const size = source.weights?.size ?? 0;
+  const start = await read(source, 0, 8);
+  // What pickles begin with: files of torch.save that are no zip, whose reader says what to do.
+  const pickle = start[0] === 0x80 && start[1] === 2;
+  if (pickle || ZIP.every((byte, i) => start[i] === byte) || (size < 8 && /\.(pt|pth|bin)$/.test(source.file))) {
+    const reader = new glue.StateDictReader(size);
+    let found;
+    try {
+      for (let range = reader.wants(); range; range = reader.wants()) reader.supply(await read(source, range[0], range[1]));
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError)) reader.free();
+      throw error;
+    }
+    found = reader.finish();
+    const { header } = found;
+    /** @type {[number, number][]} */
+    const ranges = [];
+    for (let i = 0; i < found.ranges.length; i += 2) ranges.push([found.ranges[i], found.ranges[i + 1]]);
+    const guess = source.config === undefined ? glue.guessConfig(header.subarray(8)) : { config: source.config };
+    return { ...guess, header, ranges };
+  }
+  /** @type {[number, number][]} */
+  const ranges = [[0, size]];
+  if (source.config !== undefined) return { config: source.config, ranges };
+  const length = start.length < 8 ? 0n : new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
+  if (length < 2n || length > 16n << 20n || length + 8n > size)
+    throw refusal('bad-model', `${source.file} is no file of weights: give a .safetensors file, or a .pth file of a state dict`);
+  return { ...glue.guessConfig(await read(source, 8, 8 + Number(length))), ranges };
+}
+
+/** @param {any} request */
+async function start({ call, kind, url, module }) {
+  const glue = await build(kind, url, module);
+  post({ call, progress: { stage: 'device', loaded: 0, total: 1 } });
+  const device = await glue.openDevice(kind, (/** @type {string} */ message) => post({ lost: message }));
+  return { glue, device };
+}
+
 /** @type {Record<string, (request: any) => Promise<{ result?: any, transfer?: Transferable[] }>>} */
 const operations = {
-  async open({ call, engine, kind, url, module, source }) {
-    const glue = await build(kind, url, module);
-    post({ call, progress: { stage: 'device', loaded: 0, total: 1 } });
-    const device = await glue.openDevice(kind, (/** @type {string} */ message) => post({ lost: message }));
-    const loader = new glue.Loader(source.config, source.labels, source.id, kind);
-    const total = source.weights.size;
+  async plan(request) {
+    const { kind, source } = request;
+    const { glue } = await start(request);
+    new glue.Loader(source.config, source.labels, source.id, kind).free();
+    return {};
+  },
+  async open(request) {
+    const { call, engine, kind, source } = request;
+    const { glue, device } = await start(request);
+    const { config, note, header, ranges } = await layout(glue, source);
+    const loader = new glue.Loader(config, source.labels, source.id, kind);
+    const digest = new glue.Digest();
+    const total = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
     let withdrawn = false;
     jobs.set(call, { cancel: () => (withdrawn = true) });
     try {
-      for (let loaded = 0; loaded < total; loaded += PIECE) {
-        const piece = new Uint8Array(await source.weights.slice(loaded, loaded + PIECE).arrayBuffer());
-        if (withdrawn) throw Object.assign(new Error('the request was aborted'), { code: 'aborted' });
-        loader.feed(piece);
-        post({ call, progress: { stage: 'weights', loaded: Math.min(loaded + PIECE, total), total } });
+      let loaded = 0;
+      const told = () => post({ call, progress: { stage: 'weights', loaded, total } });
+      told();
+      if (header) loader.feed(header);
+      for (const [from, to] of ranges) {
+        for (let at = from; at < to; at += PIECE) {
+          const piece = await read(source, at, Math.min(at + PIECE, to));
+          if (withdrawn) throw refusal('aborted', 'the request was aborted');
+          loader.feed(piece);
+          if (!header) digest.update(piece);
+          loaded += piece.length;
+          told();
+        }
       }
+      // Of another file than safetensors only parts were fed, and not all in order.
+      for (let at = 0; header && at < source.weights.size; at += PIECE) digest.update(await read(source, at, at + PIECE));
     } catch (error) {
-      if (!(error instanceof WebAssembly.RuntimeError)) loader.free();
+      if (!(error instanceof WebAssembly.RuntimeError)) for (const held of [loader, digest]) held.free();
       throw error;
     } finally {
       jobs.delete(call);
     }
+    const sha256 = digest.finish();
     const made = loader.finish();
     engines.set(engine, { made, glue });
-    return { result: { model: made.info(), device, version: glue.version() } };
+    return { result: { model: { ...made.info(), assumed: note ?? null }, device, version: glue.version(), sha256 } };
   },
   async classify({ call, engine, input, topK }) {
     const result = await work(call, engine, (made, job) => made.classify(input, topK, job));
@@ -96,6 +180,9 @@ const operations = {
   async prepare({ engine, input }) {
     const result = engines.get(engine).made.prepare(input);
     return { result, transfer: [result.data.buffer] };
+  },
+  async memory() {
+    return { result: memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0) };
   },
   async close({ engine }) {
     engines.get(engine)?.made.free();

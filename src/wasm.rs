@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use js_sys::{Array, Error as JsError, Float32Array, Function, Object, Reflect, Uint8Array};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -203,6 +204,32 @@ impl StateDictReader {
         set(&result, "header", &Uint8Array::from(found.header.as_slice()))?;
         set(&result, "ranges", &js_sys::Float64Array::from(ranges.as_slice()))?;
         Ok(result.into())
+    }
+}
+
+/// The SHA-256 of bytes that arrive in pieces, as `crypto.subtle` cannot compute it.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Digest {
+    inner: Sha256,
+}
+
+#[wasm_bindgen]
+impl Digest {
+    /// Of nothing yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.inner.update(bytes);
+    }
+
+    /// 64 hexadecimal digits.
+    pub fn finish(self) -> String {
+        format!("{:x}", self.inner.finalize())
     }
 }
 

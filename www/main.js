@@ -2,6 +2,9 @@
 // The page. It uses the public API of ./pkg/index.js and nothing else of it.
 import {
   createExplainer,
+  deleteCachedModel,
+  inspectModel,
+  listCachedModels,
   listColormaps,
   listMethods,
   listModels,
@@ -13,7 +16,7 @@ import {
 
 /** @typedef {import('./pkg/index.js').Explainer} Explainer */
 /** @typedef {import('./pkg/index.js').ModelSource} ModelSource */
-/** @typedef {{ name: string, source: ModelSource }} NamedModel */
+/** `remote`: its weights may have to be downloaded. @typedef {{ name: string, source: ModelSource, remote?: boolean }} NamedModel */
 
 const MAX_SHOWN = 1600;
 /** Shown only where something takes longer. */
@@ -42,6 +45,13 @@ const ui = {
   working: el('working', HTMLElement),
   progress: el('progress', HTMLProgressElement),
   progressText: el('progress-text', HTMLElement),
+  offer: el('offer', HTMLElement),
+  offerText: el('offer-text', HTMLElement),
+  offerBusy: el('offer-busy', HTMLElement),
+  offerRate: el('offer-rate', HTMLElement),
+  offerProgress: el('offer-progress', HTMLProgressElement),
+  offerGo: el('offer-go', HTMLButtonElement),
+  offerClose: el('offer-close', HTMLButtonElement),
 };
 const methods = listMethods();
 /** @type {Map<string, NamedModel>} */
@@ -134,8 +144,7 @@ async function openModel(id) {
       const device = /** @type {'auto'} */ (ui.device.value);
       const explainer = await createExplainer({ model: model.source, device, signal, onProgress });
       if (signal.aborted) return explainer.dispose();
-      shown.explainer?.dispose();
-      Object.assign(shown, { explainer, modelId: id, device, target: undefined });
+      replaceModel(id, explainer, device);
     } finally {
       if (opening === signal) {
         opening = undefined;
@@ -154,8 +163,21 @@ async function openModel(id) {
   }
 }
 
+/** @param {string} id @param {Explainer} explainer @param {string} device */
+function replaceModel(id, explainer, device) {
+  shown.explainer?.dispose();
+  Object.assign(shown, { explainer, modelId: id, device, target: undefined });
+}
+
 function showModel() {
-  ui.model.replaceChildren(...[...models].map(([id, { name }]) => new Option(name, id, id === shown.modelId, id === shown.modelId)));
+  const options = (/** @type {boolean} */ remote) =>
+    [...models]
+      .filter(([, model]) => Boolean(model.remote) === remote)
+      .map(([id, { name }]) => new Option(name, id, id === shown.modelId, id === shown.modelId));
+  const group = Object.assign(document.createElement('optgroup'), { label: 'To download once' });
+  group.append(...options(true));
+  ui.model.replaceChildren(...options(false), ...(group.children.length ? [group] : []));
+  showKept();
   const info = shown.explainer?.info;
   if (!info) return;
   ui.device.value = shown.device;
@@ -168,6 +190,10 @@ function showModel() {
         new Option(`${id} (${shape.join(' × ')})${id === defaultLayer ? ', default' : ''}`, id, id === defaultLayer, id === chosen),
     ),
   );
+  const { architecture, labels, parameters, bytes, sha256, cached } = info.model;
+  el('model-facts', HTMLElement).textContent =
+    `${architecture}, ${labels.length} classes, ${(parameters / 1e6).toPrecision(3)} million parameters, ${size(bytes)}` +
+    `${cached ? `; kept copy of ${date(cached)}` : ''}. SHA-256 ${sha256}`;
   const { kind, description, reason } = info.device;
   el('device-reason', HTMLElement).textContent = `Running on ${kind === 'cpu' ? 'the CPU' : 'WebGPU'} (${description}): ${reason}.`;
 }
@@ -290,7 +316,9 @@ function showFacts() {
     `${method?.name} for “${label}”${a.layer ? ` at ${a.layer}` : ''}: ${a.elapsedMs < 1000 ? `${Math.round(a.elapsedMs)} ms` : `${(a.elapsedMs / 1000).toFixed(1)} s`}` +
     ` on ${a.device === 'cpu' ? 'the CPU' : 'WebGPU'}, ${number(a.passes.forward)} forward and ${number(a.passes.backward)} backward passes. Score (logit) ${a.score.toFixed(2)}.`;
   el('warnings', HTMLElement).replaceChildren(
-    ...a.warnings.map(({ message }) => Object.assign(document.createElement('li'), { textContent: message })),
+    ...[...explainer.info.warnings, ...a.warnings].map(({ message }) =>
+      Object.assign(document.createElement('li'), { textContent: message }),
+    ),
   );
   const table = el('completeness', HTMLTableElement);
   table.hidden = !a.completeness;
@@ -418,19 +446,14 @@ function readOptions(method) {
 
 /** @param {File[]} files */
 function take(files) {
-  const weights = files.find((f) => f.name.endsWith('.safetensors'));
+  const weights = files.find((f) => /\.(safetensors|pth|pt|bin)$/i.test(f.name));
   const config = files.find((f) => f.name === 'config.json') ?? files.find((f) => f.name.endsWith('.json'));
-  if (weights || config) {
-    if (!weights || !config) {
-      complain(
-        new SightlineError(
-          'bad-model',
-          `a model is two files, config.json and model.safetensors; ${weights ? 'config.json' : 'the .safetensors file'} is missing: drop both together`,
-        ),
-      );
-      return;
-    }
-    addModel(weights.name.replace('.safetensors', ''), { config, weights });
+  if (weights) {
+    addModel(weights.name.replace(/\.\w+$/, ''), { weights, ...(config ? { config } : {}) });
+    return;
+  }
+  if (config) {
+    complain(new SightlineError('bad-model', `${config.name} alone is no model: the weights are missing; drop both together`));
     return;
   }
   const [photo] = files;
@@ -440,13 +463,160 @@ function take(files) {
 let added = 0;
 /** @param {string} name @param {ModelSource} source */
 function addModel(name, source) {
-  const id = `opened-${(added += 1)}`;
-  models.set(id, { name, source });
+  const id = idOf(source);
+  const listed = models.has(id);
+  models.set(id, models.get(id) ?? { name, source });
   return openModel(id).then(() => {
-    if (shown.modelId !== id) models.delete(id);
+    if (shown.modelId !== id && !listed) models.delete(id);
     showModel();
   });
 }
+
+// --- models that have to be downloaded: looked up, offered with their size, fetched while the page goes on ---------------------------
+
+const size = (/** @type {number} */ bytes) => (bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+const date = (/** @type {string} */ iso) => new Intl.DateTimeFormat('en', { dateStyle: 'medium' }).format(new Date(iso));
+
+/** A look or a download under way. @type {AbortController | undefined} */
+let fetching;
+/** What the panel's button does next. */
+let proceed = () => {};
+
+/** @param {string} text @param {string} label @param {() => void} next @param {unknown} [error] */
+function showOffer(text, label, next, error) {
+  ui.offer.hidden = false;
+  ui.offerText.textContent = text.charAt(0).toUpperCase() + text.slice(1);
+  ui.offerGo.textContent = label;
+  proceed = next;
+  if (error) ui.offer.dataset.code = error instanceof SightlineError ? error.code : 'internal';
+  else delete ui.offer.dataset.code;
+  const busy = label === 'Cancel';
+  ui.offerBusy.hidden = !busy;
+  ui.offerRate.textContent = '';
+  ui.offerProgress.removeAttribute('value');
+  ui.offerClose.hidden = busy;
+  ui.offer.scrollIntoView({ block: 'nearest' });
+}
+
+function hideOffer() {
+  if (ui.offer.contains(document.activeElement)) ui.model.focus();
+  ui.offer.hidden = true;
+  showModel();
+}
+
+/** Says what opening a model takes, or opens it where nothing is to be downloaded. @param {string} name @param {ModelSource} source */
+async function lookUp(name, source) {
+  fetching?.abort();
+  const controller = new AbortController();
+  fetching = controller;
+  showOffer(`looking for ${name}`, 'Cancel', () => controller.abort());
+  try {
+    const found = await inspectModel(source, { signal: controller.signal });
+    if (found.cached?.complete) {
+      hideOffer();
+      await addModel(name, source);
+      return;
+    }
+    const facts = [found.architecture, found.numClasses && `${found.numClasses} classes`].filter(Boolean).join(', ');
+    const total = found.bytes === null ? 'The server does not say how much there is to download' : `${size(found.bytes)} to download`;
+    const here = found.cached ? ` ${size(found.cached.bytes)} of it are here already.` : '';
+    const host = found.url ? new URL(found.url).host : 'this page';
+    showOffer(`${name}: ${facts}. ${total}, from ${host}.${here}`, found.cached ? 'Resume' : 'Download', () => fetchModel(name, source));
+  } catch (error) {
+    if (fetching !== controller) return;
+    if (controller.signal.aborted) return hideOffer();
+    showOffer(error instanceof Error ? error.message : String(error), 'Try again', () => lookUp(name, source), error);
+  }
+}
+
+/** @param {string} name @param {ModelSource} source */
+async function fetchModel(name, source) {
+  const controller = new AbortController();
+  fetching = controller;
+  showOffer(`downloading ${name}`, 'Cancel', () => controller.abort());
+  const device = /** @type {'auto'} */ (ui.device.value);
+  /** @type {{ at: number, loaded: number } | undefined} */
+  let first;
+  let progress = '';
+  try {
+    const explainer = await createExplainer({
+      model: source,
+      device,
+      signal: controller.signal,
+      onProgress: ({ stage, loaded, total }) => {
+        if (fetching !== controller) return;
+        if (total && total > 1) Object.assign(ui.offerProgress, { max: total, value: loaded });
+        else ui.offerProgress.removeAttribute('value');
+        if (stage === 'download') {
+          first ??= { at: performance.now(), loaded };
+          const seconds = (performance.now() - first.at) / 1000;
+          progress = total ? `${size(loaded)} of ${size(total)}` : size(loaded);
+          ui.offerRate.textContent = progress + (seconds > 0.5 ? `, ${size((loaded - first.loaded) / seconds)} per second` : '');
+        } else ui.offerRate.textContent = stage === 'weights' ? 'Loading the weights' : 'Starting';
+      },
+    });
+    if (controller.signal.aborted) return explainer.dispose();
+    const id = idOf(source);
+    models.set(id, models.get(id) ?? { name, source });
+    replaceModel(id, explainer, device);
+    hideOffer();
+    if (shown.photo) await openPhoto(shown.photo, shown.photoName);
+  } catch (error) {
+    if (fetching !== controller) return;
+    const stopped = error instanceof SightlineError && error.code === 'aborted';
+    const message = stopped ? `the download of ${name} was stopped` : error instanceof Error ? error.message : String(error);
+    showOffer(
+      `${message}${progress ? ` (${progress})` : ''}`,
+      progress ? 'Resume' : 'Try again',
+      () => fetchModel(name, source),
+      stopped ? undefined : error,
+    );
+    showKept();
+  }
+}
+
+/** The list's entry for a source, or a new one's id. @param {ModelSource} source */
+function idOf(source) {
+  const text = JSON.stringify(source);
+  return [...models].find(([, model]) => model.remote && JSON.stringify(model.source) === text)?.[0] ?? `opened-${(added += 1)}`;
+}
+
+async function showKept() {
+  const kept = await listCachedModels();
+  const list = el('kept-list', HTMLElement);
+  const box = el('kept', HTMLDetailsElement);
+  const total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
+  const summary = box.querySelector('summary');
+  if (summary) summary.textContent = `Models kept on this machine${kept.length ? ` (${kept.length}, ${size(total)})` : ''}`;
+  el('kept-none', HTMLElement).hidden = kept.length > 0;
+  list.replaceChildren(
+    ...kept.map(({ id, bytes, date: when, complete, sha256 }) => {
+      const item = document.createElement('li');
+      const text = `${id}: ${size(bytes)}${complete ? '' : ' of an interrupted download'}, ${date(when)}${sha256 ? `. SHA-256 ${sha256}` : ''}`;
+      const buttons = Object.assign(document.createElement('div'), { className: 'inputs' });
+      /** @param {string} label @param {() => void} act */
+      const button = (label, act) => {
+        const made = Object.assign(document.createElement('button'), { type: 'button', textContent: label, ariaLabel: `${label} ${id}` });
+        made.addEventListener('click', act);
+        buttons.append(made);
+      };
+      button(complete ? 'Open' : 'Resume', () => lookUp(id, id.includes('://') ? { url: id } : { hub: id }));
+      button('Delete', async () => {
+        await deleteCachedModel(id);
+        await showKept();
+        summary?.focus();
+      });
+      item.append(Object.assign(document.createElement('p'), { textContent: text }), buttons);
+      return item;
+    }),
+  );
+}
+
+ui.offerGo.addEventListener('click', () => proceed());
+ui.offerClose.addEventListener('click', () => {
+  fetching = undefined;
+  hideOffer();
+});
 
 /** All files below dropped entries. @param {DataTransfer} data @returns {Promise<File[]>} */
 async function dropped(data) {
@@ -504,8 +674,9 @@ picker('pick', 'file');
 picker('pick-model', 'model-files');
 el('url-form', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
-  const url = el('model-url', HTMLInputElement).value;
-  addModel(url.split('/').filter(Boolean).pop() ?? url, { url });
+  const text = el('model-url', HTMLInputElement).value.trim();
+  // A name on the hub is what has one slash and no scheme; addresses below this page begin with a dot or a slash.
+  lookUp(text, /^(\w+:|[./])/.test(text) ? { url: text } : { hub: text });
 });
 
 // --- wiring ----------------------------------------------------------------------------------------------------------------------------
@@ -536,8 +707,14 @@ ui.method.addEventListener('change', () => {
   explain();
 });
 ui.layer.addEventListener('change', explain);
-ui.model.addEventListener('change', () => openModel(ui.model.value));
-ui.device.addEventListener('change', () => openModel(ui.model.value || shown.modelId));
+ui.model.addEventListener('change', () => {
+  const model = models.get(ui.model.value);
+  if (model?.remote) return lookUp(model.name, model.source);
+  ui.offer.hidden = true;
+  fetching?.abort();
+  return openModel(ui.model.value);
+});
+ui.device.addEventListener('change', () => openModel(shown.modelId || ui.model.value));
 el('cancel', HTMLButtonElement).addEventListener('click', () => running?.abort());
 el('alert-close', HTMLButtonElement).addEventListener('click', () => (el('alert', HTMLElement).hidden = true));
 el('export', HTMLButtonElement).addEventListener('click', () => {
@@ -558,7 +735,10 @@ async function start() {
     ...listColormaps().map((m) => new Option(m.id.replaceAll('-', '–'), m.id, m.id === 'inferno', m.id === 'inferno')),
   );
   showMethod();
-  for (const { id, title } of await listModels()) models.set(id, { name: title, source: id });
+  for (const { id, title, path, hub } of await listModels()) {
+    if (path !== undefined) models.set(id, { name: title, source: id });
+    else models.set(id, { name: title, source: hub !== undefined ? { hub } : id, remote: true });
+  }
   const samples = await (await fetch('./samples/samples.json')).json();
   el('samples', HTMLElement).replaceChildren(
     .../** @type {{ file: string, alt: string }[]} */ (samples).map(({ file, alt }) => {

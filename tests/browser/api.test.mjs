@@ -2,21 +2,11 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { launch, openApi, serve, shared } from './harness.mjs';
+import { describe, test } from 'node:test';
+import { launch, openApi, serve, shared, site } from './harness.mjs';
 
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-const open = async (path) => openApi(browser, server.url, path);
+const here = site();
+const open = (path) => here.open(path);
 
 describe('both families, both methods, both devices', () => {
   for (const name of ['tiny-vit', 'tiny-cnn']) {
@@ -81,7 +71,7 @@ describe('both families, both methods, both devices', () => {
 
   test('without WebGPU: auto is the CPU, webgpu is device-unavailable', async () => {
     const bare = await launch({ gpu: false });
-    const page = await openApi(bare, server.url);
+    const page = await openApi(bare, here.server.url);
     const [device, failure] = await page.evaluate(async () => {
       Object.defineProperty(navigator, 'gpu', { value: undefined });
       const model = { url: '/golden/packages/tiny-vit' };
@@ -446,8 +436,8 @@ describe('what goes wrong has a code, and the next call works', () => {
 
 describe('where it runs', () => {
   test('from a sub-path', async () => {
-    const page = await browser.newPage();
-    await page.goto(`${server.url}/blank.html`);
+    const page = await here.browser.newPage();
+    await page.goto(`${here.server.url}/blank.html`);
     const label = await page.evaluate(async () => {
       const api = await import('/deep/er/pkg/index.js');
       const explainer = await api.createExplainer({ model: 'builtin-scene-cnn', device: 'cpu' });
@@ -460,8 +450,8 @@ describe('where it runs', () => {
   test('from another origin and in a sandboxed frame, through a blob worker', async () => {
     const elsewhere = await serve({ cors: true });
     try {
-      const page = await browser.newPage();
-      await page.goto(`${server.url}/blank.html`);
+      const page = await here.browser.newPage();
+      await page.goto(`${here.server.url}/blank.html`);
       const labels = await page.evaluate(async (base) => {
         const api = await import(`${base}/pkg/index.js`);
         const explainer = await api.createExplainer({ model: 'builtin-scene-cnn', device: 'cpu' });

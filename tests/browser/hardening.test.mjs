@@ -3,21 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { golden, launch, openApi, screenshots, serve } from './harness.mjs';
+import { golden, screenshots, site } from './harness.mjs';
 
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-const open = () => openApi(browser, server.url);
+const here = site();
+const open = () => here.open();
 
 test('several explainers at once all come to an end, with the numbers of each alone', { timeout: 60_000 }, async () => {
   const page = await open();
@@ -81,7 +72,7 @@ test('an explainer that is aborted while its weights load leaves nothing in the 
     const model = { url: '/golden/packages/tiny-cnn' };
     const other = await api.createExplainer({ model, device: 'cpu' });
     const controller = new AbortController();
-    const onProgress = ({ stage }) => stage === 'device' && controller.abort();
+    const onProgress = ({ stage }) => stage === 'weights' && controller.abort();
     const { code } = await t.failure(api.createExplainer({ model, device: 'cpu', signal: controller.signal, onProgress }));
     // Also where the abort comes too late to stop the loading.
     const late = await api.createExplainer({ model, device: 'cpu' });
@@ -163,12 +154,12 @@ test('painting: one frame for a large photo, zero in the middle of a diverging m
 });
 
 test('a photo dropped while the first model loads is not lost; a device that cannot be had leaves the choice as it was', async () => {
-  const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
+  const page = await here.browser.newPage({ viewport: { width: 1200, height: 900 } });
   let release;
   const held = new Promise((done) => (release = done));
   await page.route('**/models/**/model.safetensors', async (route) => (await held, route.continue()));
   await page.route('**/wasm/builds.json', (route) => route.fulfill({ json: { cpu: { bytes: 1 }, webgpu: null } }));
-  await page.goto(`${server.url}/`);
+  await page.goto(`${here.server.url}/`);
   await page.waitForSelector('#working:not([hidden])');
   const scene = JSON.parse(readFileSync(join(golden, 'scenes/scenes.json')))[1];
   await page.setInputFiles('#file', join(golden, 'scenes', scene.file));
@@ -191,8 +182,8 @@ test('a photo dropped while the first model loads is not lost; a device that can
 });
 
 test('a photo that its EXIF data turn is shown and explained upright', async () => {
-  const page = await browser.newPage();
-  await page.goto(`${server.url}/`);
+  const page = await here.browser.newPage();
+  await page.goto(`${here.server.url}/`);
   await page.waitForFunction(() => document.querySelector('#canvas').ariaLabel.includes('Grad-CAM'));
   const pixels = [];
   for (const n of [1, 6, 8, 3]) {

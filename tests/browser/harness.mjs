@@ -1,7 +1,8 @@
 // A loopback server for dist/ and the test files, and a Chromium with a software WebGPU adapter.
-import { createReadStream, existsSync, mkdirSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize, resolve } from 'node:path';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -75,6 +76,55 @@ export function launch({ gpu = true } = {}) {
   ];
   if (gpu) args.push('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
   return chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args });
+}
+
+/** A server and a browser for the tests of a file. */
+export function site() {
+  const it = {
+    /** @param {string} [path] */
+    open: (path) => openApi(it.browser, it.server.url, path),
+  };
+  before(async () => {
+    it.server = await serve();
+    it.browser = await launch();
+  });
+  after(async () => {
+    await it.browser?.close();
+    await it.server?.close();
+  });
+  return it;
+}
+
+/** The page, when it shows its first explanation. `page.errors` collects what it throws. */
+export async function openPage({ browser, server }, viewport = { width: 1200, height: 900 }) {
+  const page = await browser.newPage({ viewport });
+  page.errors = [];
+  page.on('pageerror', (error) => page.errors.push(error.message));
+  await page.goto(`${server.url}/`);
+  await explained(page);
+  return page;
+}
+
+/** Waits until the page shows an explanation and nothing runs. */
+export async function explained(page) {
+  await page.waitForSelector('#predictions button');
+  await page.waitForSelector('#legend:not([hidden])');
+  await idle(page);
+}
+export const idle = (page) => page.waitForFunction(() => document.body.dataset.state === 'idle');
+export const shot = (page, name) => page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+
+/** Drops files as a person does: a DataTransfer with real files, dispatched on the page. */
+export async function drop(page, files) {
+  const list = files.map(({ name, path, data, type }) => ({ name, type, data: (data ?? readFileSync(path)).toString('base64') }));
+  await page.evaluate((list) => {
+    const transfer = new DataTransfer();
+    for (const { name, type, data } of list) {
+      transfer.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name, { type }));
+    }
+    for (const kind of ['dragenter', 'dragover', 'drop'])
+      dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+  }, list);
 }
 
 /** A blank page with the public API at `api` and what tests share at `t`. */

@@ -2,48 +2,13 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { golden, launch, screenshots, serve, shared } from './harness.mjs';
+import { test } from 'node:test';
+import { drop, golden, idle, openPage, screenshots, shared, shot, site } from './harness.mjs';
 
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const here = site();
 
 const scenes = JSON.parse(readFileSync(join(golden, 'scenes/scenes.json')));
-const shot = (page, name) => page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
-const idle = (page) => page.waitForFunction(() => document.body.dataset.state === 'idle');
-
-async function open(viewport = { width: 1200, height: 900 }) {
-  const page = await browser.newPage({ viewport });
-  page.errors = [];
-  page.on('pageerror', (error) => page.errors.push(error.message));
-  await page.goto(`${server.url}/`);
-  await page.waitForSelector('#predictions button');
-  await page.waitForSelector('#legend:not([hidden])');
-  await idle(page);
-  return page;
-}
-
-/** Drops files as a person does: a DataTransfer with real files, dispatched on the page. */
-async function drop(page, files) {
-  const list = files.map(({ name, path, type }) => ({ name, type, data: readFileSync(path).toString('base64') }));
-  await page.evaluate((list) => {
-    const transfer = new DataTransfer();
-    for (const { name, type, data } of list) {
-      transfer.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name, { type }));
-    }
-    for (const kind of ['dragenter', 'dragover', 'drop'])
-      dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }));
-  }, list);
-}
-
+const open = (viewport) => openPage(here, viewport);
 const pixels = (page) => page.evaluate(() => document.querySelector('#canvas').toDataURL());
 const facts = (page) => page.textContent('#facts');
 
@@ -96,14 +61,14 @@ test('drop a photo: the heatmap lies where the shape is, opacity and colours rec
   assert.ok(change.changed > 0.2 && change.inside > change.outside + 25, JSON.stringify(change));
   await shot(page, 'dropped');
 
-  const [said, painted, requests] = [await facts(page), await pixels(page), server.hits.length];
+  const [said, painted, requests] = [await facts(page), await pixels(page), here.server.hits.length];
   await page.fill('#alpha', '0.2');
   await page.selectOption('#colormap', 'viridis');
   await page.selectOption('#interpolation', 'cells');
   await page.waitForTimeout(100);
   assert.notEqual(await pixels(page), painted);
   assert.equal(await facts(page), said);
-  assert.equal(server.hits.length, requests);
+  assert.equal(here.server.hits.length, requests);
   await shot(page, 'cells');
   assert.deepEqual(page.errors, []);
   await page.close();
@@ -199,8 +164,10 @@ test('bad files are explained, and nothing on the screen is lost', async () => {
   await drop(page, [file('tiny-vit', 'config.json'), file('tiny-vit', 'model.safetensors')]);
   await page.waitForFunction(() => document.querySelector('#facts').textContent.includes('blocks.2.norm1'));
   await page.click('#open-model summary');
-  await page.fill('#model-url', `${server.url}/golden/packages/tiny-cnn`);
+  await page.fill('#model-url', `${here.server.url}/golden/packages/tiny-cnn`);
   await page.click('#url-form button');
+  await page.waitForFunction(() => document.querySelector('#offer-go').textContent === 'Download');
+  await page.click('#offer-go');
   await page.waitForFunction(() => document.querySelector('#facts').textContent.includes('at bn2'));
   assert.deepEqual(page.errors, []);
   await page.close();
@@ -238,8 +205,10 @@ test('on a phone nothing overflows', async () => {
 test('a real model on a real photo', { skip: existsSync(join(shared, 'models')) ? false : 'skipped: ../shared is absent' }, async () => {
   const page = await open();
   await page.click('#open-model summary');
-  await page.fill('#model-url', `${server.url}/shared/models/mobilenetv2_100_same`);
+  await page.fill('#model-url', `${here.server.url}/shared/models/mobilenetv2_100_same`);
   await page.click('#url-form button');
+  await page.waitForFunction(() => document.querySelector('#offer-go').textContent === 'Download');
+  await page.click('#offer-go');
   await page.waitForFunction(
     () => document.querySelector('#device-reason').textContent && document.querySelector('#model').value.startsWith('opened'),
     null,

@@ -1,0 +1,190 @@
+// @ts-check
+// Models kept on the user's machine, in Cache Storage: one cache for each, which holds a record and the weights in the pieces they came in.
+// Pieces instead of one file, so that an interrupted download goes on after a reload.
+
+const PREFIX = 'sightline:';
+/** Keys in a cache must look like addresses; this one can never exist. @param {string | number} name */
+const key = (name) => `https://sightline.invalid/${name}`;
+
+/**
+ * @typedef {{ id: string, url: string, config: string, complete: boolean, date: string, validator?: string, total?: number, expected?: string,
+ *   sha256?: string, architecture?: string, numClasses?: number }} Record
+ */
+
+/** Undefined outside a secure context, in a sandboxed frame and outside a browser. @returns {CacheStorage | undefined} */
+function storage() {
+  try {
+    return globalThis.caches;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {Cache} cache @returns {Promise<Record | undefined>} */
+const recordOf = async (cache) => (await cache.match(key('record')))?.json();
+
+/** One model's place. Where there is no storage, or it fails, nothing is kept and everything else works. */
+export class Kept {
+  /** @type {Blob[]} */
+  pieces = [];
+  /** @type {Record | undefined} */
+  record;
+  /** Why the model is not kept, where that is worth saying. @type {{ code: string, message: string } | undefined} */
+  warning;
+  /** @type {Cache | undefined} */
+  #cache;
+  #id;
+  #url;
+
+  /** @param {string} id @param {string} url */
+  constructor(id, url) {
+    this.#id = id;
+    this.#url = url;
+  }
+
+  /** @param {string} id @param {string} url the folder; what is kept under this id from another one does not count */
+  static async find(id, url) {
+    const kept = new Kept(id, url);
+    try {
+      const caches = storage();
+      if (await caches?.has(PREFIX + id)) {
+        const cache = await caches?.open(PREFIX + id);
+        const record = cache && (await recordOf(cache));
+        if (record?.url === url) [kept.#cache, kept.record] = [cache, record];
+      }
+    } catch {
+      // Storage that cannot be read holds nothing.
+    }
+    return kept;
+  }
+
+  /** How much of the weights is here. */
+  async bytes() {
+    return this.#cache ? bytesIn(this.#cache) : 0;
+  }
+
+  /** Reads the pieces; whether they are the whole weights. */
+  async load() {
+    const { record } = this;
+    try {
+      // Without a validator nobody knows whether the rest would belong to what is here.
+      if (record?.complete || record?.validator) {
+        for (;;) {
+          const piece = await this.#cache?.match(key(this.pieces.length));
+          if (!piece) break;
+          this.pieces.push(await piece.blob());
+        }
+      }
+    } catch {
+      this.pieces = [];
+    }
+    return Boolean(record?.complete && this.pieces.reduce((sum, piece) => sum + piece.size, 0) === record.total);
+  }
+
+  get validator() {
+    return this.record?.validator;
+  }
+  get total() {
+    return this.record?.total;
+  }
+  get expected() {
+    return this.record?.expected;
+  }
+
+  /** What config.json says, to go with the pieces. */
+  config = '';
+
+  /** Sets a new download's place up. @param {{ validator?: string, total?: number, expected?: string }} file */
+  async begin(file) {
+    await this.clear();
+    this.record = { ...file, id: this.#id, url: this.#url, config: this.config, complete: false, date: new Date().toISOString() };
+    await this.#try(async () => {
+      this.#cache = await storage()?.open(PREFIX + this.#id);
+      await this.#write();
+    });
+  }
+
+  /** Keeps the next piece. @param {Blob} piece */
+  async put(piece) {
+    const at = this.pieces.push(piece) - 1;
+    await this.#try(() => this.#cache?.put(key(at), new Response(piece, { headers: { 'content-length': String(piece.size) } })));
+  }
+
+  /** Changes the record. @param {Partial<Record>} change */
+  async update(change) {
+    if (!this.record || !this.#cache) return;
+    this.record = { ...this.record, ...change };
+    await this.#try(() => this.#write());
+  }
+
+  /** Forgets the model. */
+  async clear() {
+    this.pieces = [];
+    this.record = undefined;
+    this.#cache = undefined;
+    try {
+      await storage()?.delete(PREFIX + this.#id);
+    } catch {
+      // There was nothing to forget.
+    }
+  }
+
+  async #write() {
+    await this.#cache?.put(key('record'), Response.json(this.record));
+  }
+
+  /** @param {() => Promise<unknown> | undefined} write */
+  async #try(write) {
+    try {
+      await write();
+    } catch (error) {
+      const quota = error instanceof Error && error.name === 'QuotaExceededError';
+      const blocked = error instanceof Error && error.name === 'SecurityError';
+      const { record, pieces } = this;
+      await this.clear();
+      [this.record, this.pieces] = [record, pieces];
+      if (blocked) return;
+      this.warning = {
+        code: quota ? 'quota' : 'internal',
+        message: `the model is open but not kept for the next time: ${
+          quota
+            ? 'the browser has no room left for this page; delete kept models or free disk space'
+            : `the browser's storage failed (${error instanceof Error ? error.message : error})`
+        }`,
+      };
+    }
+  }
+}
+
+/** @param {Cache} cache */
+async function bytesIn(cache) {
+  const entries = await cache.matchAll();
+  return entries.reduce((sum, { headers }) => sum + (headers.has('content-length') ? Number(headers.get('content-length')) : 0), 0);
+}
+
+/** The kept models, complete ones and what interrupted downloads left. @returns {Promise<import('./index.js').CachedModel[]>} */
+export async function listCached() {
+  try {
+    const caches = storage();
+    const names = ((await caches?.keys()) ?? []).filter((name) => name.startsWith(PREFIX));
+    const models = names.map(async (name) => {
+      const cache = await caches?.open(name);
+      const record = cache && (await recordOf(cache));
+      if (!cache || !record) return undefined;
+      const { id, url, date, complete, sha256, architecture, numClasses } = record;
+      return { id, url, bytes: await bytesIn(cache), date, complete, sha256, architecture, numClasses };
+    });
+    return (await Promise.all(models)).filter((model) => model !== undefined);
+  } catch {
+    return [];
+  }
+}
+
+/** Whether there was one. @param {string} id */
+export async function deleteCached(id) {
+  try {
+    return Boolean(await storage()?.delete(PREFIX + id));
+  } catch {
+    return false;
+  }
+}

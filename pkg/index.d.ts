@@ -74,6 +74,8 @@ export interface Info {
     sha256: string;
     /** The folder that the package came from; null where it was given as files. */
     url: string | null;
+    /** What was assumed where the package has no config.json, in words. */
+    assumed: string | null;
     /** When the copy on this machine was made (ISO 8601); null where there is none. */
     cached: string | null;
   };

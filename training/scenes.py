@@ -1,10 +1,10 @@
-"""Draws scenes (one shape on a textured ground, with its exact mask) and trains the page's two first models on them.
+"""Draws scenes (one shape on a textured ground, with its exact mask) and trains two small models on them.
 
 usage, from the repository root, with tests/reference/requirements.txt installed:
     python training/scenes.py train cnn       about half an hour on one core; resumes from training/checkpoints/
     python training/scenes.py train vit       likewise
     python training/scenes.py evaluate        accuracy and Grad-CAM mass of the shipped f16 packages on held-out scenes
-    python training/scenes.py samples         tests/golden/scenes/ and www/samples/
+    python training/scenes.py samples         tests/golden/scenes/
 
 Everything is seeded; training, held-out and sample scenes come from different seeds.  Packages are written in timm's layout to
 www/models/scene-<cnn|vit>/.  Photos reach the models as on the page: drawn at 128 pixels, resized by Pillow's bilinear filter.
@@ -229,8 +229,7 @@ def evaluate(kind):
 
 
 def samples():
-    """Held-out scenes with masks for the tests, larger ones for the page; the page's first is one that both models get right and are sure of."""
-    import torch
+    """Held-out scenes with masks for the tests."""
     out = os.path.join(ROOT, 'tests/golden/scenes'); os.makedirs(out, exist_ok=True)
     rng, entries = np.random.default_rng(40), []
     for i in range(16):
@@ -239,21 +238,6 @@ def samples():
         Image.fromarray(p).save(f'{out}/{i:02}.png'); Image.fromarray(m).save(f'{out}/{i:02}-mask.png')
         entries.append(dict(file=f'{i:02}.png', mask=f'{i:02}-mask.png', **{'class': i % 8}, label=kind))
     json.dump(entries, open(out + '/scenes.json', 'w'), indent=1)
-    out = os.path.join(ROOT, 'www/samples'); os.makedirs(out, exist_ok=True)
-    rng, made = np.random.default_rng(50), []
-    models = {k: load(k) for k in ARCHITECTURES}
-    for kind in ['star', 'crescent', 'hexagon', 'ring', 'triangle', 'cross']:
-        p, _ = scene(rng, kind, 320)
-        x = tensor(np.asarray(Image.fromarray(p).resize((SIZE, SIZE), Image.BILINEAR)).transpose(2, 0, 1)[None].copy())
-        with torch.no_grad(): sure = min(m(x).softmax(1)[0, CLASSES.index(kind)].item() for m in models.values())
-        made.append((sure, kind, p))
-    made.sort(key=lambda m: -m[0])
-    entries = []
-    for sure, kind, p in made:
-        Image.fromarray(p).save(f'{out}/{kind}.png')
-        entries.append(dict(file=f'{kind}.png', alt=f'A drawn scene: a {kind} on a textured ground', credit='drawn by this project (training/scenes.py)'))
-        print(kind, f'{sure:.3f}')
-    json.dump(entries, open(out + '/samples.json', 'w'), indent=1)
 
 
 if __name__ == '__main__':

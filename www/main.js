@@ -56,6 +56,8 @@ const ui = {
 const methods = listMethods();
 /** @type {Map<string, NamedModel>} */
 const models = new Map();
+/** Whose the sample pictures are, by their names. @type {Map<string, string>} */
+const credits = new Map();
 
 /** What is on the screen. Replaced only by something that worked. */
 const shown = {
@@ -190,10 +192,10 @@ function showModel() {
         new Option(`${id} (${shape.join(' × ')})${id === defaultLayer ? ', default' : ''}`, id, id === defaultLayer, id === chosen),
     ),
   );
-  const { architecture, labels, parameters, bytes, sha256, cached } = info.model;
+  const { architecture, labels, parameters, bytes, sha256, cached, assumed } = info.model;
   el('model-facts', HTMLElement).textContent =
     `${architecture}, ${labels.length} classes, ${(parameters / 1e6).toPrecision(3)} million parameters, ${size(bytes)}` +
-    `${cached ? `; kept copy of ${date(cached)}` : ''}. SHA-256 ${sha256}`;
+    `${cached ? `; kept copy of ${date(cached)}` : ''}. ${assumed ? `${assumed} ` : ''}SHA-256 ${sha256}`;
   const { kind, description, reason } = info.device;
   el('device-reason', HTMLElement).textContent = `Running on ${kind === 'cpu' ? 'the CPU' : 'WebGPU'} (${description}): ${reason}.`;
 }
@@ -276,6 +278,8 @@ const number = (/** @type {number} */ v) =>
 function showPredictions() {
   const { classification, target } = shown;
   if (!classification) return;
+  const credit = credits.get(shown.photoName);
+  el('credit', HTMLElement).textContent = credit ? `Picture: ${credit}.` : '';
   const focused = ui.predictions.contains(document.activeElement) ? document.activeElement?.getAttribute('data-index') : undefined;
   const pressed = target ?? classification.predictions[0]?.index;
   ui.predictions.replaceChildren(
@@ -741,9 +745,10 @@ async function start() {
   }
   const samples = await (await fetch('./samples/samples.json')).json();
   el('samples', HTMLElement).replaceChildren(
-    .../** @type {{ file: string, alt: string }[]} */ (samples).map(({ file, alt }) => {
+    .../** @type {{ file: string, alt: string, credit: string }[]} */ (samples).map(({ file, alt, credit }) => {
       const button = document.createElement('button');
       button.type = 'button';
+      credits.set(alt, credit);
       button.append(Object.assign(new Image(), { src: `./samples/${file}`, alt }));
       button.addEventListener('click', () => sample(file, alt));
       return button;

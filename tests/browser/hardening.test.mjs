@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { golden, screenshots, site } from './harness.mjs';
 
@@ -161,8 +162,9 @@ test('a photo dropped while the first model loads is not lost; a device that can
   await page.route('**/wasm/builds.json', (route) => route.fulfill({ json: { cpu: { bytes: 1 }, webgpu: null } }));
   await page.goto(`${here.server.url}/`);
   await page.waitForSelector('#working:not([hidden])');
-  const scene = JSON.parse(readFileSync(join(golden, 'scenes/scenes.json')))[1];
-  await page.setInputFiles('#file', join(golden, 'scenes', scene.file));
+  const samples = new URL('../../www/samples/', import.meta.url);
+  const scene = JSON.parse(readFileSync(new URL('samples.json', samples)))[2];
+  await page.setInputFiles('#file', fileURLToPath(new URL(scene.file, samples)));
   release();
   await page.waitForFunction((name) => document.querySelector('#canvas').ariaLabel.startsWith(`${name}: Grad-CAM`), scene.file);
   assert.match(await page.textContent('#predictions li:first-child'), new RegExp(scene.label));

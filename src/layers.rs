@@ -431,6 +431,8 @@ pub enum Act {
     HardSwish,
     /// [`gelu`]
     Gelu,
+    /// x sigmoid(1.702 x)
+    QuickGelu,
 }
 
 impl Act {
@@ -444,6 +446,7 @@ impl Act {
             Self::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
             Self::HardSwish => x.clone() * ((x + 3.0).clamp(0.0, 6.0) / 6.0),
             Self::Gelu => gelu(x),
+            Self::QuickGelu => x.clone() * activation::sigmoid(x * 1.702),
         }
     }
 }

@@ -197,7 +197,7 @@ macro_rules! models {
     };
 }
 
-// One line per family.
+// One line per family; where a file without config.json fits several, the earlier is taken.
 models! {
     alexnet,
     convnext,
@@ -212,6 +212,8 @@ models! {
     squeezenet,
     vgg,
     vit,
+    deit,
+    dinov2,
 }
 
 mod inverted_residual;

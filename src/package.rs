@@ -85,6 +85,11 @@ impl Config {
         let count = count.as_ref().or(top.get("num_classes")).or(pretrained.get("num_classes"));
         let num_classes = match count.map(|v| v.as_u64()) {
             Some(Some(n)) if (1..=1_000_000).contains(&n) => n as usize,
+            Some(Some(0)) => {
+                return bad_model(format!(
+                    "config.json: num_classes is 0; this {architecture} is a feature extractor without classes, and only classifiers can be explained"
+                ));
+            }
             Some(_) => return bad_model("config.json: \"num_classes\" is not a number between 1 and 1,000,000"),
             None => return bad_model("config.json has no \"num_classes\""),
         };
@@ -388,8 +393,10 @@ impl Loader {
     /// # Errors
     /// [`Error::BadModel`], [`Error::UnsupportedArchitecture`].
     pub fn new(config: &str, fallback_labels: Option<Vec<String>>, device: &Device) -> Result<Self> {
-        let config = Config::parse(config)?;
+        let mut config = Config::parse(config)?;
         let plan = models::plan(&config)?;
+        // A size in model_args comes before pretrained_cfg's, as in timm.
+        config.preprocess.input_size = plan.spec().input_size;
         let mut parameters = 0usize;
         for param in plan.params() {
             if param.name.ends_with("running_mean") || param.name.ends_with("running_var") {

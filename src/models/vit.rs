@@ -1,8 +1,9 @@
-//! Vision transformers: ViT (Dosovitskiy et al. 2020, arXiv 2010.11929) and DeiT without distillation (Touvron et al. 2020,
-//! arXiv 2012.12877), by timm's names, keys and `model_args`.
+//! Vision transformers: ViT (Dosovitskiy et al. 2020, arXiv 2010.11929), those of CLIP (Radford et al. 2021, arXiv 2103.00020) and those
+//! with registers (Darcet et al. 2023, arXiv 2309.16588), by timm's names, keys and `model_args`; and the graph of every family of
+//! plain vision transformers.
 //!
 //! Stages: `embed` (patches, class token, positions), one per block, `head` (norm, pooling, classifier). Between them the residual
-//! stream, `[N, T, D]`.
+//! stream, `[N, T, D]`: class token, distillation token, registers, patches.
 
 use std::ops::Range;
 
@@ -10,35 +11,154 @@ use burn::tensor::{Tensor, activation};
 
 use crate::error::{Error, Result};
 use crate::layers::{Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, bad_model};
-use crate::models::{Family, Fold, Layer, Model, ModelSpec, Plan, Stage};
+use crate::models::{Family, Fold, Layer, Model, ModelSpec, Plan, Stage, expand};
 use crate::package::{Config, Weights};
 use crate::pass::{Activation, Pass, Tappable};
 
 /// The registry entry.
 pub const FAMILY: Family = Family {
     id: "vit",
-    title: "ViT / DeiT",
-    names: &["vit_{tiny,small,base,large}_patch{8,14,16,32}_{224,256,384,512}", "deit_{tiny,small,base}_patch16_{224,384}"],
+    title: "ViT",
+    names: &NAMES,
     default_layer: "norm1 of the last block, tokens folded to the patch grid",
     checked_against: "timm 1.0.31",
-    plan,
+    plan: |config| plan(config, &VARIANTS),
 };
 
 /// Elements of one block's attention matrices from which on they cannot fit the 4 GiB of a wasm memory.
 const MAX_ATTENTION: usize = 1 << 30;
 
-const SIZES: [(&str, usize, usize, usize); 4] =
-    [("tiny", 192, 12, 3), ("small", 384, 12, 6), ("base", 768, 12, 12), ("large", 1024, 24, 16)];
+/// timm's arguments for an architecture where they are not in its name.
+#[derive(Clone, Copy)]
+pub(super) struct Variant {
+    /// Width, depth and heads where they are not those of the size in the name.
+    pub(super) size: Option<[usize; 3]>,
+    pub(super) qkv_bias: bool,
+    /// Whether `init_values` is set.
+    pub(super) layer_scale: bool,
+    pub(super) class_token: bool,
+    /// Positions for patches alone.
+    pub(super) no_embed_class: bool,
+    pub(super) pre_norm: bool,
+    /// Pooling over patches instead of the class token.
+    pub(super) average: bool,
+    /// Norm behind the pooling instead of before it; `None`: where the pooling averages.
+    pub(super) fc_norm: Option<bool>,
+    pub(super) epsilon: f64,
+    pub(super) act: Act,
+    /// MLPs whose hidden units' first half, activated, gates the second.
+    pub(super) gated: bool,
+    /// A distillation token beside the class token and a classifier for each, whose logits are averaged.
+    pub(super) distilled: bool,
+}
 
-/// (width, depth, heads, patch size, image size) as the name says them.
-fn dimensions(architecture: &str) -> Option<[usize; 5]> {
-    let parts: Vec<&str> = architecture.split('_').collect();
-    let [family @ ("vit" | "deit"), size, patch, image] = parts.as_slice() else { return None };
-    let &(size, width, depth, heads) = SIZES.iter().find(|(name, ..)| name == size)?;
-    let patch: usize = patch.strip_prefix("patch")?.parse().ok()?;
-    let image: usize = image.parse().ok()?;
-    let fits = [8, 14, 16, 32].contains(&patch) && (*family == "vit" || (size != "large" && patch == 16));
-    (fits && (32..=1024).contains(&image)).then_some([width, depth, heads, patch, image])
+pub(super) const PLAIN: Variant = Variant {
+    size: None,
+    qkv_bias: true,
+    layer_scale: false,
+    class_token: true,
+    no_embed_class: false,
+    pre_norm: false,
+    average: false,
+    fc_norm: None,
+    epsilon: 1e-6,
+    act: Act::Gelu,
+    gated: false,
+    distilled: false,
+};
+const GAP: Variant = Variant { class_token: false, average: true, fc_norm: Some(false), ..PLAIN };
+const REG_GAP: Variant = Variant { no_embed_class: true, layer_scale: true, fc_norm: None, ..GAP };
+const CLIP: Variant = Variant { pre_norm: true, epsilon: 1e-5, ..PLAIN };
+const QUICK: Variant = Variant { act: Act::QuickGelu, ..CLIP };
+const PLUS: Option<[usize; 3]> = Some([896, 12, 14]);
+
+const VARIANTS: [(&str, Variant); 35] = [
+    ("vit_tiny_patch16_{224,384}", PLAIN),
+    ("vit_{small,base,large}_patch{16,32}_{224,384}", PLAIN),
+    ("vit_{small,base}_patch8_224", PLAIN),
+    ("vit_{large,huge,giant,gigantic}_patch14_224", PLAIN),
+    ("vit_base_patch16_224_miil", Variant { qkv_bias: false, ..PLAIN }),
+    ("vit_base_patch16_plus_240", Variant { size: PLUS, layer_scale: true, ..PLAIN }),
+    ("vit_base_patch32_plus_256", Variant { size: PLUS, layer_scale: true, ..PLAIN }),
+    ("vit_small_patch16_36x1_224", Variant { size: Some([384, 36, 6]), layer_scale: true, ..PLAIN }),
+    ("vit_medium_patch16_gap_{240,256,384}", Variant { qkv_bias: false, layer_scale: true, ..GAP }),
+    ("vit_betwixt_patch16_gap_256", Variant { qkv_bias: false, layer_scale: true, ..GAP }),
+    ("vit_base_patch16_gap_224", Variant { size: Some([768, 12, 16]), ..GAP }),
+    ("vit_huge_patch14_gap_224", GAP),
+    ("vit_huge_patch16_gap_448", GAP),
+    ("vit_giant_patch16_gap_224", GAP),
+    ("vit_wee_patch16_reg1_gap_256", REG_GAP),
+    ("vit_{little,medium,betwixt}_patch16_reg{1,4}_gap_256", REG_GAP),
+    ("vit_mediumd_patch16_reg4_gap_{256,384}", REG_GAP),
+    ("vit_betwixt_patch16_reg4_gap_384", REG_GAP),
+    ("vit_base_patch16_reg4_gap_256", Variant { layer_scale: false, ..REG_GAP }),
+    ("vit_so150m_patch16_reg4_gap_{256,384}", GAP),
+    (
+        "vit_so150m2_patch16_reg1_gap_{256,384,448}",
+        Variant { qkv_bias: false, no_embed_class: false, ..REG_GAP },
+    ),
+    ("vit_xsmall_patch16_clip_224", CLIP),
+    ("vit_medium_patch{16,32}_clip_224", CLIP),
+    ("vit_betwixt_patch32_clip_224", CLIP),
+    ("vit_base_patch16_clip_{224,384}", CLIP),
+    ("vit_base_patch32_clip_{224,256,384,448}", CLIP),
+    ("vit_base_patch16_plus_clip_240", Variant { size: PLUS, ..CLIP }),
+    ("vit_large_patch14_clip_{224,336}", CLIP),
+    ("vit_huge_patch14_clip_{224,336,378}", CLIP),
+    ("vit_giant_patch14_clip_224", CLIP),
+    ("vit_gigantic_patch14_clip_{224,378}", CLIP),
+    ("vit_base_patch{16,32}_clip_quickgelu_224", QUICK),
+    ("vit_large_patch14_clip_quickgelu_{224,336}", QUICK),
+    ("vit_huge_patch14_clip_quickgelu_{224,378}", QUICK),
+    ("vit_gigantic_patch14_clip_quickgelu_224", QUICK),
+];
+const NAMES: [&str; VARIANTS.len()] = names(&VARIANTS);
+
+/// The patterns of a table of variants.
+pub(super) const fn names<const N: usize>(variants: &[(&'static str, Variant); N]) -> [&'static str; N] {
+    let mut names = [""; N];
+    let mut i = 0;
+    while i < N {
+        names[i] = variants[i].0;
+        i += 1;
+    }
+    names
+}
+
+/// The size in a name, its width, depth, heads, and hidden units of an MLP over its width.
+const SIZES: [(&str, [usize; 3], f64); 15] = [
+    ("tiny", [192, 12, 3], 4.0),
+    ("xsmall", [256, 10, 4], 4.0),
+    ("wee", [256, 14, 4], 5.0),
+    ("little", [320, 14, 5], 5.6),
+    ("small", [384, 12, 6], 4.0),
+    ("medium", [512, 12, 8], 4.0),
+    ("mediumd", [512, 20, 8], 4.0),
+    ("betwixt", [640, 12, 10], 4.0),
+    ("base", [768, 12, 12], 4.0),
+    ("so150m2", [832, 21, 13], 34.0 / 13.0),
+    ("so150m", [896, 18, 14], 2.572),
+    ("large", [1024, 24, 16], 4.0),
+    ("huge", [1280, 32, 16], 4.0),
+    ("giant", [1408, 40, 16], 48.0 / 11.0),
+    ("gigantic", [1664, 48, 16], 64.0 / 13.0),
+];
+
+/// The number behind `mark` in a name: 16 for `_patch` in `vit_tiny_patch16_224`.
+fn number(architecture: &str, mark: &str) -> Option<usize> {
+    let (_, rest) = architecture.split_once(mark)?;
+    rest.split('_').next()?.parse().ok()
+}
+
+/// timm's activation functions by name.
+fn act_layer(name: &str) -> Option<Act> {
+    match name {
+        "gelu" => Some(Act::Gelu),
+        "quick_gelu" => Some(Act::QuickGelu),
+        "relu" => Some(Act::Relu),
+        "silu" | "swish" => Some(Act::Silu),
+        _ => None,
+    }
 }
 
 /// A learned addition to the tokens: name and shape.
@@ -68,57 +188,80 @@ struct VitPlan {
     prefix: usize,
     average: bool,
     position_before_prefix: bool,
+    act: Act,
+    gated: bool,
     patches: Conv2dSpec,
-    class: Option<Token>,
-    registers: Option<Token>,
+    prefixes: Vec<Token>,
     position: Token,
     norm_pre: Option<LayerNormSpec>,
     blocks: Vec<BlockSpec>,
     norm: Option<LayerNormSpec>,
     fc_norm: Option<LayerNormSpec>,
     head: LinearSpec,
+    head_dist: Option<LinearSpec>,
 }
 
-fn plan(config: &Config) -> Result<Box<dyn Plan>> {
+/// The plan for a package whose architecture is in `variants`.
+pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<dyn Plan>> {
     let architecture = config.architecture.clone();
-    let Some([width, depth, heads, patch, _]) = dimensions(&architecture) else {
+    let known = variants.iter().find(|(pattern, _)| expand(pattern).contains(&architecture));
+    let size = architecture.split('_').nth(1);
+    let size = SIZES.iter().find(|(name, ..)| Some(*name) == size);
+    let (Some(&(_, variant)), Some(&(_, size, ratio)), Some(patch)) = (known, size, number(&architecture, "_patch")) else {
         return bad_model(format!("{architecture} is no vision transformer"));
     };
+    let [width, depth, heads] = variant.size.unwrap_or(size);
+    // Units in the gate count as hidden ones.
+    let ratio = if variant.gated { 2.66667 * 2.0 } else { ratio };
     let mut args = config.args.clone();
     let [channels, height, width_px] = config.preprocess.input_size;
     let image = args.pair("img_size", [height, width_px], 1..=1024)?;
-    if image != [height, width_px] {
-        return bad_model(format!("config.json: the model takes {image:?} pixels, but input_size says [{height}, {width_px}]"));
-    }
     let patch = args.integer("patch_size", patch, 1..=64)?;
     let width = args.integer("embed_dim", width, 1..=4096)?;
     let depth = args.integer("depth", depth, 1..=64)?;
     let heads = args.integer("num_heads", heads, 1..=64)?;
-    let ratio = args.number("mlp_ratio", 4.0, 0.1..=16.0)?;
+    let ratio = args.number("mlp_ratio", ratio, 0.1..=16.0)?;
     let hidden = (width as f64 * ratio) as usize;
-    let qkv_bias = args.boolean("qkv_bias", true)?;
+    let qkv_bias = args.boolean("qkv_bias", variant.qkv_bias)?;
     let qk_norm = args.boolean("qk_norm", false)?;
     let proj_bias = args.boolean("proj_bias", true)?;
-    let class_token = args.boolean("class_token", true)?;
-    let registers = args.integer("reg_tokens", 0, 0..=64)?;
-    let no_embed_class = args.boolean("no_embed_class", false)?;
-    let pre_norm = args.boolean("pre_norm", false)?;
-    let pool = config.global_pool.as_deref().unwrap_or("token");
-    let average = match pool {
-        "token" if class_token => false,
-        "avg" => true,
-        other => return bad_model(format!("config.json: global_pool {other:?} does not fit this vision transformer")),
+    let class_token = args.boolean("class_token", variant.class_token)?;
+    let registers = args.integer("reg_tokens", number(&architecture, "_reg").unwrap_or(0), 0..=64)?;
+    let no_embed_class = args.boolean("no_embed_class", variant.no_embed_class)?;
+    let pre_norm = args.boolean("pre_norm", variant.pre_norm)?;
+    let act = match args.string("act_layer")? {
+        None => variant.act,
+        Some(name) => act_layer(&name).ok_or_else(|| {
+            Error::UnsupportedArchitecture(format!("{architecture} with the activation function {name:?} is not supported"))
+        })?,
     };
-    let fc_norm = if args.has("fc_norm") { args.boolean("fc_norm", average)? } else { average };
-    let layer_scale = args.has("init_values");
-    args.number("init_values", 1.0, 0.0..=1e6)?;
+    let average = match config.global_pool.as_deref() {
+        None => variant.average,
+        Some("token") => false,
+        Some("avg") => true,
+        Some(other) => {
+            return bad_model(format!("config.json: global_pool {other:?} is not supported for {architecture}; \"token\" and \"avg\" are"));
+        }
+    };
+    if !average && !class_token {
+        return bad_model("config.json: global_pool \"token\" needs a class token");
+    }
+    let fc_norm = args.boolean("fc_norm", variant.fc_norm.unwrap_or(average))?;
+    let layer_scale = args.number("init_values", if variant.layer_scale { 1.0 } else { 0.0 }, 0.0..=1e6)? > 0.0;
     args.finish(&architecture)?;
+    let distilled = variant.distilled;
+    if distilled && (average || fc_norm || no_embed_class || !class_token || registers > 0) {
+        return bad_model("config.json: a distilled model has a class and a distillation token with positions, norm and pooling of its own");
+    }
+    if variant.gated && hidden % 2 == 1 {
+        return bad_model(format!("config.json: the {hidden} hidden units of a gated MLP do not halve"));
+    }
     let grid = image.map(|side| side / patch);
     if grid.contains(&0) || width % heads != 0 {
         return bad_model(format!("config.json: {patch}-pixel patches of {image:?} pixels, {width} wide for {heads} heads: this does not divide"));
     }
     let [h, w] = grid;
-    let prefix = usize::from(class_token) + registers;
+    let prefix = usize::from(class_token) + usize::from(distilled) + registers;
     let tokens = h * w + prefix;
     let attention = heads.saturating_mul(tokens.saturating_mul(tokens));
     if attention >= MAX_ATTENTION {
@@ -129,7 +272,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     }
     // OpenAI's and similar variants norm before the blocks and then have no bias here.
     let patches = Conv2dSpec::new("patch_embed.proj", channels, width, patch).stride(patch).padding(None).bias(!pre_norm);
-    let layer_norm = |name: &str, width: usize| LayerNormSpec { name: name.into(), width, epsilon: 1e-6 };
+    let layer_norm = |name: &str, width: usize| LayerNormSpec { name: name.into(), width, epsilon: variant.epsilon };
     let linear = |name: &str, inputs: usize, outputs: usize, bias: bool| LinearSpec { name: name.into(), inputs, outputs, bias };
     let blocks: Vec<BlockSpec> = (0..depth)
         .map(|i| {
@@ -144,7 +287,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
                 scale1: scale("ls1"),
                 norm2: layer_norm(&at("norm2"), width),
                 fc1: linear(&at("mlp.fc1"), width, hidden, proj_bias),
-                fc2: linear(&at("mlp.fc2"), hidden, width, proj_bias),
+                fc2: linear(&at("mlp.fc2"), if variant.gated { hidden / 2 } else { hidden }, width, proj_bias),
                 scale2: scale("ls2"),
                 name,
             }
@@ -155,6 +298,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         rows * (b.qkv.macs() + b.proj.macs() + b.fc1.macs() + b.fc2.macs()) + 2.0 * rows * rows * width as f64
     };
     let head = linear("head", width, config.num_classes, true);
+    let head_dist = distilled.then(|| linear("head_dist", width, config.num_classes, true));
     let mut stages = vec![Stage { name: "embed".into(), macs: patches.macs(h, w) }];
     let mut layers = vec![Layer { id: "patch_embed".into(), stage: 0, fold: Fold::Tokens { prefix: 0, h, w, width } }];
     let fold = Fold::Tokens { prefix, h, w, width };
@@ -167,10 +311,11 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     if !fc_norm {
         layers.push(Layer { id: "norm".into(), stage: stages.len(), fold });
     }
-    stages.push(Stage { name: "head".into(), macs: head.macs() });
+    let head_macs = head.macs() + head_dist.as_ref().map_or(0.0, LinearSpec::macs);
+    stages.push(Stage { name: "head".into(), macs: head_macs });
     let spec = ModelSpec {
         architecture,
-        input_size: config.preprocess.input_size,
+        input_size: [channels, image[0], image[1]],
         num_classes: config.num_classes,
         stages,
         layers,
@@ -182,15 +327,21 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         prefix,
         average,
         position_before_prefix: no_embed_class,
+        act,
+        gated: variant.gated,
         patches,
-        class: class_token.then_some(Token { name: "cls_token", shape: [1, 1, width] }),
-        registers: (registers > 0).then_some(Token { name: "reg_token", shape: [1, registers, width] }),
+        prefixes: [("cls_token", usize::from(class_token)), ("dist_token", usize::from(distilled)), ("reg_token", registers)]
+            .into_iter()
+            .filter(|&(_, count)| count > 0)
+            .map(|(name, count)| Token { name, shape: [1, count, width] })
+            .collect(),
         position: Token { name: "pos_embed", shape: [1, positions, width] },
         norm_pre: pre_norm.then(|| layer_norm("norm_pre", width)),
         blocks,
         norm: (!fc_norm).then(|| layer_norm("norm", width)),
         fc_norm: fc_norm.then(|| layer_norm("fc_norm", width)),
         head,
+        head_dist,
         spec,
     }))
 }
@@ -202,7 +353,7 @@ impl Plan for VitPlan {
 
     fn params(&self) -> Vec<Param> {
         let mut params = self.patches.params();
-        for token in [&self.class, &self.registers].into_iter().flatten().chain([&self.position]) {
+        for token in self.prefixes.iter().chain([&self.position]) {
             params.push(Param::new("", token.name, &token.shape));
         }
         for b in &self.blocks {
@@ -212,14 +363,11 @@ impl Plan for VitPlan {
             params.extend([&b.scale1, &b.scale2].into_iter().flatten().cloned());
         }
         params.extend([&self.norm_pre, &self.norm, &self.fc_norm].into_iter().flatten().flat_map(LayerNormSpec::params));
-        params.extend(self.head.params());
+        params.extend([Some(&self.head), self.head_dist.as_ref()].into_iter().flatten().flat_map(LinearSpec::params));
         params
     }
 
     fn build(&self, weights: &mut Weights) -> Result<Box<dyn Model>> {
-        let token = |token: &Option<Token>, weights: &mut Weights| {
-            token.as_ref().map(|t| weights.take::<3>(t.name, t.shape)).transpose()
-        };
         let norm = |norm: &Option<LayerNormSpec>, weights: &mut Weights| norm.as_ref().map(|n| n.load(weights)).transpose();
         let gamma = |param: &Option<Param>, weights: &mut Weights| {
             param.as_ref().map(|p| weights.take::<1>(&p.name, [p.shape.iter().product()])).transpose()
@@ -241,18 +389,20 @@ impl Plan for VitPlan {
                 fc2: b.fc2.load(weights)?,
                 scale2: gamma(&b.scale2, weights)?,
                 heads: self.heads,
+                act: self.act,
+                gated: self.gated,
             });
         }
         Ok(Box::new(Vit {
             patches: self.patches.load(weights)?,
-            class: token(&self.class, weights)?,
-            registers: token(&self.registers, weights)?,
+            prefixes: self.prefixes.iter().map(|t| weights.take::<3>(t.name, t.shape)).collect::<Result<_>>()?,
             position: weights.take::<3>(self.position.name, self.position.shape)?,
             norm_pre: norm(&self.norm_pre, weights)?,
             blocks,
             norm: norm(&self.norm, weights)?,
             fc_norm: norm(&self.fc_norm, weights)?,
             head: self.head.load(weights)?,
+            head_dist: self.head_dist.as_ref().map(|head| head.load(weights)).transpose()?,
             prefix: self.prefix,
             average: self.average,
             position_before_prefix: self.position_before_prefix,
@@ -273,6 +423,8 @@ struct Block {
     fc2: Linear,
     scale2: Option<Tensor<1>>,
     heads: usize,
+    act: Act,
+    gated: bool,
 }
 
 impl Block {
@@ -307,7 +459,14 @@ impl Block {
         let attended = pass.tap(&at("attn"), attended)?;
         let x = x + self.scaled("ls1", attended, &self.scale1, pass)?;
         let normed = pass.tap(&at("norm2"), pass.layer_norm(&self.norm2, x.clone()))?;
-        let hidden = pass.act(Act::Gelu, pass.linear(&self.fc1, normed));
+        let hidden = pass.linear(&self.fc1, normed);
+        let hidden = if self.gated {
+            let [.., units] = hidden.dims();
+            let gate = pass.act(self.act, hidden.clone().narrow(2, 0, units / 2));
+            gate * hidden.narrow(2, units / 2, units / 2)
+        } else {
+            pass.act(self.act, hidden)
+        };
         let mlp = pass.tap(&at("mlp"), pass.linear(&self.fc2, hidden))?;
         let x = x + self.scaled("ls2", mlp, &self.scale2, pass)?;
         pass.tap(&self.name, x)
@@ -317,14 +476,14 @@ impl Block {
 struct Vit {
     spec: ModelSpec,
     patches: Conv2d,
-    class: Option<Tensor<3>>,
-    registers: Option<Tensor<3>>,
+    prefixes: Vec<Tensor<3>>,
     position: Tensor<3>,
     norm_pre: Option<LayerNorm>,
     blocks: Vec<Block>,
     norm: Option<LayerNorm>,
     fc_norm: Option<LayerNorm>,
     head: Linear,
+    head_dist: Option<Linear>,
     prefix: usize,
     average: bool,
     position_before_prefix: bool,
@@ -338,8 +497,7 @@ impl Vit {
         if self.position_before_prefix {
             tokens = tokens + self.position.clone();
         }
-        let prefix = [&self.class, &self.registers].into_iter().flatten().map(|t| t.clone().repeat_dim(0, n));
-        let mut parts: Vec<Tensor<3>> = prefix.collect();
+        let mut parts: Vec<Tensor<3>> = self.prefixes.iter().map(|t| t.clone().repeat_dim(0, n)).collect();
         if !parts.is_empty() {
             parts.push(tokens);
             tokens = Tensor::cat(parts, 1);
@@ -354,20 +512,23 @@ impl Vit {
     }
 
     fn classify(&self, x: Tensor<3>, pass: &mut Pass) -> Result<Tensor<2>> {
-        let [n, tokens, width] = x.dims();
+        let [n, tokens, _] = x.dims();
         let x = match &self.norm {
             Some(norm) => pass.tap("norm", pass.layer_norm(norm, x))?,
             None => x,
         };
         let mut pooled = if self.average {
-            x.narrow(1, self.prefix, tokens - self.prefix).mean_dim(1)
+            x.clone().narrow(1, self.prefix, tokens - self.prefix).mean_dim(1)
         } else {
-            x.narrow(1, 0, 1)
+            x.clone().narrow(1, 0, 1)
         };
         if let Some(norm) = &self.fc_norm {
             pooled = pass.layer_norm(norm, pooled);
         }
-        let logits = pass.linear(&self.head, pooled.reshape([n, 1, width]));
+        let mut logits = pass.linear(&self.head, pooled);
+        if let Some(head) = &self.head_dist {
+            logits = (logits + pass.linear(head, x.narrow(1, 1, 1))) / 2.0;
+        }
         Ok(logits.reshape([n, self.spec.num_classes]))
     }
 }

@@ -302,11 +302,6 @@ impl Args {
         self.0.get(name).is_some_and(|v| !v.is_null())
     }
 
-    /// Whether an argument is given as null, which is not everywhere the same as not given.
-    pub fn is_null(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(Value::is_null)
-    }
-
     /// Ends the reading.
     ///
     /// # Errors

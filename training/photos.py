@@ -168,7 +168,7 @@ MEAN, STD = [.485, .456, .406], [.229, .224, .225]
 RECIPES = {
     # small: epochs that see the crops at 48 pixels (cnn) or half of their patches (vit), which takes half the time
     'cnn': dict(epochs=40, small=16, rate=.2, decay=5e-4, mix=.3),
-    'vit': dict(epochs=30, small=21, rate=1.2e-3, decay=.05, mix=.5),
+    'vit': dict(epochs=24, small=18, rate=1.2e-3, decay=.05, mix=.5),
 }
 
 

@@ -56,8 +56,8 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let conv_mlp = args.boolean("conv_mlp", small || name == "tiny_hnf")?;
     let conv_bias = args.boolean("conv_bias", true)?;
     let response_norm = args.boolean("use_grn", v2)?;
-    // The value is where training begins; here only matters whether there is one, and V2 has none unless said.
-    let scaled = if v2 { args.has("ls_init_value") } else { !args.is_null("ls_init_value") };
+    // The value is where training begins; here only matters whether there is one. timm takes null for not given.
+    let scaled = !v2 || args.has("ls_init_value");
     args.number("ls_init_value", 1e-6, 0.0..=1e6)?;
     let norm_first = args.boolean("head_norm_first", name == "tiny_hnf")?;
     let hidden = args.integer("head_hidden_size", if name == "large_mlp" { 1536 } else { 0 }, 0..=8192)?;

@@ -22,12 +22,6 @@ pub const FAMILY: Family = Family {
     plan,
 };
 
-const EPSILON: f64 = 1e-6;
-
-fn layer_norm(name: impl Into<String>, width: usize) -> PlaceOp {
-    PlaceOp::LayerNorm(LayerNormSpec { name: name.into(), width, epsilon: EPSILON })
-}
-
 fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let architecture = &config.architecture;
     let Some((version, name)) = architecture.split_once('_') else {
@@ -68,10 +62,21 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     };
     let stem_type = args.string("stem_type")?.unwrap_or_else(|| default_stem.into());
     let output_stride = args.integer("output_stride", 32, 8..=32)?;
+    let epsilon = args.number("norm_eps", 1e-6, 1e-12..=1.0)?;
+    // The head's hidden layer has GELU whatever the blocks have.
+    let act = match args.string("act_layer")?.as_deref() {
+        None | Some("gelu") => Act::Gelu,
+        Some("silu") => Act::Silu,
+        Some("relu") => Act::Relu,
+        Some(other) => {
+            return bad_model(format!("config.json: act_layer {other:?} is not supported for {architecture}"));
+        }
+    };
     let channels = net::input_channels(config, &mut args)?;
     args.finish(architecture)?;
     config.only_pooled_by("avg")?;
 
+    let layer_norm = |name: &str, width| PlaceOp::LayerNorm(LayerNormSpec { name: name.into(), width, epsilon });
     let [mut inputs, ..] = dims;
     let conv = |name: String, inputs, outputs, kernel| Conv2dSpec::new(name, inputs, outputs, kernel).bias(conv_bias);
     let (mut stem, norm, mut current_stride) = match stem_type.as_str() {
@@ -91,7 +96,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
             let second = if acts { "stem.2" } else { "stem.1" };
             let mut ops = vec![Op::Conv(conv("stem.0".into(), channels, middle, 3).stride(2))];
             if acts {
-                ops.push(Op::Act(Act::Gelu));
+                ops.push(Op::Act(act));
             }
             ops.push(Op::Conv(conv(second.into(), middle, inputs, 3).stride(2)));
             (ops, if acts { "stem.3" } else { "stem.2" }, 4)
@@ -114,7 +119,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         let shrinks = stride > 1 || first_dilation != dilation;
         if inputs != outputs || shrinks {
             let name = format!("stages.{i}.downsample");
-            before.push(Op::Places(vec![layer_norm(format!("{name}.0"), inputs)]));
+            before.push(Op::Places(vec![layer_norm(&format!("{name}.0"), inputs)]));
             let side = if shrinks { 2 } else { 1 };
             let padding = (dilation > 1).then_some(Padding::Same);
             let down = conv(format!("{name}.1"), inputs, outputs, side).stride(stride).dilation(first_dilation);
@@ -129,13 +134,13 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
             let gamma = scaled.then(|| PlaceOp::Scale(Param::new(&name, "gamma", &[outputs])));
             if conv_mlp {
                 let fc = |leaf: &str, inputs, outputs| Op::Conv(Conv2dSpec::new(at(leaf), inputs, outputs, 1).bias(true));
-                main.extend([Op::Places(vec![layer_norm(at("norm"), outputs)]), fc("mlp.fc1", outputs, middle), Op::Act(Act::Gelu)]);
+                main.extend([Op::Places(vec![layer_norm(&at("norm"), outputs)]), fc("mlp.fc1", outputs, middle), Op::Act(act)]);
                 main.extend(grn.map(|grn| Op::Places(vec![grn])));
                 main.push(fc("mlp.fc2", middle, outputs));
                 main.extend(gamma.map(|gamma| Op::Places(vec![gamma])));
             } else {
                 let fc = |leaf: &str, inputs, outputs| PlaceOp::Linear(LinearSpec { name: at(leaf), inputs, outputs, bias: true });
-                let mut places = vec![layer_norm(at("norm"), outputs), fc("mlp.fc1", outputs, middle), PlaceOp::Act(Act::Gelu)];
+                let mut places = vec![layer_norm(&at("norm"), outputs), fc("mlp.fc1", outputs, middle), PlaceOp::Act(act)];
                 places.extend(grn);
                 places.push(fc("mlp.fc2", middle, outputs));
                 places.extend(gamma);
@@ -154,6 +159,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let head = if norm_first {
         vec![
             Op::Places(vec![layer_norm("norm_pre", inputs)]),
+            Op::Tap("norm_pre".into()),
             Op::GlobalAvgPool,
             Op::Places(vec![fc("head.fc", inputs, config.num_classes)]),
         ]

@@ -3,8 +3,8 @@
 //! Stages: `stem`, one per block, `conv_head` (the last spatial map), `classifier` (mean over space, linear).
 
 use crate::error::Result;
-use crate::layers::{Act, Padding, bad_model};
-use crate::models::inverted_residual::{self, Common, Run, Squeeze, rounded};
+use crate::layers::{Act, bad_model};
+use crate::models::inverted_residual::{self, Common, Run, Squeeze, deepen, rounded};
 use crate::models::{Family, Plan};
 use crate::net::{self, Op};
 use crate::package::Config;
@@ -49,8 +49,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         return bad_model(format!("{architecture} is no EfficientNet"));
     };
     let mut args = config.args.clone();
-    let (padding, epsilon) = if tensorflow { (Padding::Same, 1e-3) } else { (Padding::Symmetric, 1e-5) };
-    let common = Common::take(&mut args, padding, epsilon)?;
+    let common = Common::take(&mut args, tensorflow)?.take_output_stride(&mut args)?;
     let channels = net::input_channels(config, &mut args)?;
     args.finish(architecture)?;
     config.only_pooled_by("avg")?;
@@ -64,9 +63,13 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         .iter()
         .enumerate()
         .map(|(i, &(repeats, kernel, stride, expansion, channels))| {
-            let fixed = lite && (i == 0 || i == last);
-            let repeats = if fixed { repeats } else { (repeats as f64 * depth).ceil() as usize };
-            vec![Run { repeats, kernel, stride, expansion, channels: rounded(channels, width), act, squeeze }]
+            let mut stack =
+                vec![Run { repeats, kernel, stride, expansion, channels: rounded(channels, width), act, squeeze }];
+            // The lite variants keep the depth of both ends.
+            if !(lite && (i == 0 || i == last)) {
+                deepen(&mut stack, depth);
+            }
+            stack
         })
         .collect();
     let (blocks, inputs) = inverted_residual::stages(&stacks, inputs, &common);

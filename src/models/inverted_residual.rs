@@ -33,6 +33,19 @@ pub enum Squeeze {
     OfMiddle,
 }
 
+/// Scales the depth of a stack: the total is rounded up and shared out from the last run to the first in proportion, at least one block
+/// each (timm's `_scale_stage_depth`).
+pub fn deepen(stack: &mut [Run], depth: f64) {
+    let mut left: usize = stack.iter().map(|run| run.repeats).sum();
+    let mut scaled = (left as f64 * depth).ceil() as usize;
+    for run in stack.iter_mut().rev() {
+        let share = run.repeats as f64 / left as f64 * scaled as f64;
+        left -= run.repeats;
+        run.repeats = (share.round_ties_even() as usize).max(1);
+        scaled = scaled.saturating_sub(run.repeats);
+    }
+}
+
 /// What the convolutions of a net have in common.
 #[derive(Debug, Clone, Copy)]
 pub struct Common {
@@ -45,11 +58,12 @@ pub struct Common {
 }
 
 impl Common {
-    /// Takes `pad_type`, `output_stride` and `bn_eps`.
+    /// Takes `pad_type` and `bn_eps`; `tensorflow` says which defaults they have. Strides stay strides.
     ///
     /// # Errors
     /// [`Error::BadModel`](crate::Error::BadModel) naming the argument.
-    pub fn take(args: &mut Args, padding: Padding, epsilon: f64) -> Result<Self> {
+    pub fn take(args: &mut Args, tensorflow: bool) -> Result<Self> {
+        let (padding, epsilon) = if tensorflow { (Padding::Same, 1e-3) } else { (Padding::Symmetric, 1e-5) };
         let padding = match args.string("pad_type")?.as_deref() {
             None => padding,
             Some("") => Padding::Symmetric,
@@ -58,8 +72,16 @@ impl Common {
                 return bad_model(format!("config.json: pad_type {other:?} is neither \"\" nor \"same\""));
             }
         };
-        let output_stride = args.integer("output_stride", 32, 2..=32)?;
-        Ok(Self { padding, epsilon: args.number("bn_eps", epsilon, 1e-12..=1.0)?, output_stride })
+        Ok(Self { padding, epsilon: args.number("bn_eps", epsilon, 1e-12..=1.0)?, output_stride: 32 })
+    }
+
+    /// Takes `output_stride`, which MobileNetV3 does not have.
+    ///
+    /// # Errors
+    /// [`Error::BadModel`](crate::Error::BadModel) naming the argument.
+    pub fn take_output_stride(mut self, args: &mut Args) -> Result<Self> {
+        self.output_stride = args.integer("output_stride", self.output_stride, 2..=32)?;
+        Ok(self)
     }
 
     /// A convolution of the net, named, with its norm.

@@ -3,8 +3,8 @@
 //! Stages: `stem`, one per block, `conv_head` (the last spatial map), `classifier` (mean over space, linear).
 
 use crate::error::Result;
-use crate::layers::{Act, Padding, bad_model};
-use crate::models::inverted_residual::{self, Common, Run, rounded};
+use crate::layers::{Act, bad_model};
+use crate::models::inverted_residual::{self, Common, Run, deepen, rounded};
 use crate::models::{Family, Plan};
 use crate::net::{self, Op};
 use crate::package::{Config, Keys};
@@ -49,7 +49,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         return bad_model(format!("{architecture} is no MobileNetV2"));
     };
     let mut args = config.args.clone();
-    let common = Common::take(&mut args, Padding::Symmetric, 1e-5)?;
+    let common = Common::take(&mut args, false)?.take_output_stride(&mut args)?;
     let channels = net::input_channels(config, &mut args)?;
     args.finish(architecture)?;
     config.only_pooled_by("avg")?;
@@ -61,9 +61,12 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let stacks = [0, 1, 2, 3, 4, 5, 6].map(|i| {
         let (repeats, stride, expansion, channels) = STACKS[i];
         let ends = i == 0 || i + 1 == STACKS.len();
-        let repeats = if fixed && ends { repeats } else { (repeats as f64 * depth).ceil() as usize };
         let channels = rounded(channels, width);
-        vec![Run { repeats, kernel: 3, stride, expansion: expansion as f64, channels, act, squeeze: None }]
+        let mut stack = vec![Run { repeats, kernel: 3, stride, expansion: expansion as f64, channels, act, squeeze: None }];
+        if !(fixed && ends) {
+            deepen(&mut stack, depth);
+        }
+        stack
     });
     let (blocks, inputs) = inverted_residual::stages(&stacks, inputs, &common);
     stages.extend(blocks);

@@ -1,10 +1,10 @@
 //! MobileNetV3 (Howard et al. 2019, arXiv 1905.02244) by timm's names, keys and `model_args`.
 //!
-//! Stages: `stem`, one per block, the last of which is a convolution, `head` (mean over space, a convolution on the mean), `classifier`.
+//! Stages: `stem`, one per block, the last of which are convolutions, `head` (mean over space, a convolution on the mean), `classifier`.
 
 use crate::error::Result;
-use crate::layers::{Act, Conv2dSpec, Padding, bad_model};
-use crate::models::inverted_residual::{self, Common, Run, Squeeze, rounded};
+use crate::layers::{Act, Conv2dSpec, bad_model};
+use crate::models::inverted_residual::{self, Common, Run, Squeeze, deepen, rounded};
 use crate::models::{Family, Plan};
 use crate::net::{self, Op, conv_act, linear};
 use crate::package::Config;
@@ -13,7 +13,7 @@ use crate::package::Config;
 pub const FAMILY: Family = Family {
     id: "mobilenet_v3",
     title: "MobileNetV3",
-    names: &["mobilenetv3_small_{050,075,100}", "mobilenetv3_large_{075,100}", "tf_mobilenetv3_{small,large}_{075,100,minimal_100}"],
+    names: &["mobilenetv3_small_{050,075,100}", "mobilenetv3_large_{075,100,150d}", "tf_mobilenetv3_{small,large}_{075,100,minimal_100}"],
     default_layer: "the last of blocks, the last feature map before pooling",
     checked_against: "timm 1.0.31",
     plan,
@@ -61,10 +61,15 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         Some(width) => (true, width),
         None => (false, width),
     };
-    let width = width.parse::<f64>().unwrap_or(100.0) / 100.0;
+    let (width, depth) = match width {
+        "050" => (0.5, 1.0),
+        "075" => (0.75, 1.0),
+        "100" => (1.0, 1.0),
+        "150d" => (1.5, 1.2),
+        _ => return bad_model(format!("{architecture} is no MobileNetV3")),
+    };
     let mut args = config.args.clone();
-    let (padding, epsilon) = if tensorflow { (Padding::Same, 1e-3) } else { (Padding::Symmetric, 1e-5) };
-    let common = Common::take(&mut args, padding, epsilon)?;
+    let common = Common::take(&mut args, tensorflow)?;
     let channels = net::input_channels(config, &mut args)?;
     args.finish(architecture)?;
     config.only_pooled_by("avg")?;
@@ -87,16 +92,26 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
             None => stacks.push(vec![run]),
         }
     }
+    for stack in &mut stacks {
+        deepen(stack, depth);
+    }
     let inputs = if width < 0.75 { 16 } else { rounded(16, width) };
     let stem = common.conv("conv_stem".into(), "bn1".into(), channels, inputs, 3).stride(2);
     let mut stages = vec![("stem".to_owned(), vec![Op::Conv(stem), Op::Act(swish), Op::Tap("bn1".into())])];
-    let (blocks, inputs) = inverted_residual::stages(&stacks, inputs, &common);
+    let (blocks, mut inputs) = inverted_residual::stages(&stacks, inputs, &common);
     stages.extend(blocks);
-    let (id, wide) = (format!("blocks.{}", stacks.len()), rounded(last, width));
-    let conv = common.conv(format!("{id}.0.conv"), format!("{id}.0.bn1"), inputs, wide, 1);
-    let mut ops = conv_act(conv, swish).to_vec();
-    ops.extend([Op::Tap(format!("{id}.0")), Op::Tap(id.clone())]);
-    stages.push((id.clone(), ops));
+    let (id, wide, convs) = (format!("blocks.{}", stacks.len()), rounded(last, width), depth.ceil() as usize);
+    for i in 0..convs {
+        let name = format!("{id}.{i}");
+        let conv = common.conv(format!("{name}.conv"), format!("{name}.bn1"), inputs, wide, 1);
+        let mut ops = conv_act(conv, swish).to_vec();
+        ops.push(Op::Tap(name.clone()));
+        if i + 1 == convs {
+            ops.push(Op::Tap(id.clone()));
+        }
+        stages.push((name, ops));
+        inputs = wide;
+    }
     let mut head = vec![Op::GlobalAvgPool];
     head.extend(conv_act(Conv2dSpec::new("conv_head", wide, features, 1).bias(true), swish));
     stages.push(("head".into(), head));

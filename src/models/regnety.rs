@@ -99,7 +99,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     config.only_pooled_by("avg")?;
 
     let shape = line.stages();
-    if line.initial % 8 != 0 || shape.len() != 4 || shape.iter().any(|&(_, width)| width > 16384) {
+    if !line.initial.is_multiple_of(8) || shape.len() != 4 || shape.iter().any(|&(_, width)| width > 16384) {
         return bad_model(format!("config.json: depth, w0, wa and wm of {architecture} must make four stages of at most 16384 channels, w0 a multiple of 8"));
     }
 

@@ -12,7 +12,10 @@ const memories = [];
 const engines = new Map();
 /** @type {Map<number, any>} */
 const jobs = new Map();
+/** Read from a Blob at once. */
 const PIECE = 4 << 20;
+/** Copied into the wasm memory at once: larger holes would be filled in part, and the next model need new memory. */
+const BITE = 256 << 10;
 const scope = /** @type {any} */ (globalThis);
 
 /** @param {object} message @param {Transferable[]} [transfer] */
@@ -150,8 +153,11 @@ const operations = {
         for (let at = from; at < to; at += PIECE) {
           const piece = await read(source, at, Math.min(at + PIECE, to));
           if (withdrawn) throw refusal('aborted', 'the request was aborted');
-          loader.feed(piece);
-          if (!header) digest.update(piece);
+          for (let bite = 0; bite < piece.length; bite += BITE) {
+            const bytes = piece.subarray(bite, bite + BITE);
+            loader.feed(bytes);
+            if (!header) digest.update(bytes);
+          }
           loaded += piece.length;
           told();
         }

@@ -100,7 +100,7 @@ fn configs_that_lie_are_refused_by_name() {
         (edited(&config, |c| c["architecture"] = json!("x".repeat(100_000))), "unsupported-architecture", "nearest"),
         (edited(&config, |c| c["keys"] = json!("keras")), "bad-model", "keys"),
         (edited(&config, |c| c["temperature"] = json!(0)), "bad-model", "temperature"),
-        (edited(&config, |c| c["num_classes"] = json!(0)), "bad-model", "num_classes"),
+        (edited(&config, |c| c["num_classes"] = json!(0)), "bad-model", "feature extractor"),
         (edited(&config, |c| c["num_classes"] = json!(1e15)), "bad-model", "num_classes"),
         (edited(&config, |c| c["label_names"] = json!(["one"])), "bad-model", "label_names"),
         (edited(&config, |c| c["model_args"]["depth"] = json!(1u64 << 60)), "bad-model", "depth"),
@@ -131,6 +131,14 @@ fn configs_that_lie_are_refused_by_name() {
         let text = message(&text, &weights, code);
         assert!(text.contains(part), "{text} does not name {part}");
     }
+}
+
+#[test]
+fn a_picture_size_in_model_args_comes_first() {
+    let (config, weights) = tiny("tiny-vit");
+    let config = edited(&config, |c| c["pretrained_cfg"]["input_size"] = json!([3, 48, 40]));
+    let package = load(&config, &weights).unwrap();
+    assert_eq!((package.model.spec().input_size, package.preprocess.input_size), ([3, 32, 32], [3, 32, 32]));
 }
 
 #[test]

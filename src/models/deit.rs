@@ -16,13 +16,12 @@ pub const FAMILY: Family = Family {
 const DISTILLED: Variant = Variant { distilled: true, ..PLAIN };
 const DEIT3: Variant = Variant { no_embed_class: true, layer_scale: true, ..PLAIN };
 
-const VARIANTS: [(&str, Variant); 7] = [
+const VARIANTS: [(&str, Variant); 6] = [
     ("deit_{tiny,small}_patch16_224", PLAIN),
     ("deit_base_patch16_{224,384}", PLAIN),
     ("deit_{tiny,small}_distilled_patch16_224", DISTILLED),
     ("deit_base_distilled_patch16_{224,384}", DISTILLED),
     ("deit3_{small,base,large}_patch16_{224,384}", DEIT3),
     ("deit3_medium_patch16_224", DEIT3),
-    ("deit3_huge_patch14_224", DEIT3),
 ];
 const NAMES: [&str; VARIANTS.len()] = names(&VARIANTS);

@@ -1,7 +1,6 @@
 //! DINOv2 (Oquab et al. 2023, arXiv 2304.07193) with a classifier, without and with registers (Darcet et al. 2023, arXiv 2309.16588), by
 //! timm's names, keys and `model_args`: vision transformers as in [`vit`].
 
-use crate::layers::Act;
 use crate::models::Family;
 use crate::models::vit::{self, PLAIN, Variant, names};
 
@@ -16,12 +15,9 @@ pub const FAMILY: Family = Family {
 
 const DINO: Variant = Variant { layer_scale: true, ..PLAIN };
 const REG: Variant = Variant { no_embed_class: true, ..DINO };
-const GIANT: Option<[usize; 3]> = Some([1536, 40, 24]);
 
-const VARIANTS: [(&str, Variant); 4] = [
+const VARIANTS: [(&str, Variant); 2] = [
     ("vit_{small,base,large}_patch14_dinov2", DINO),
     ("vit_{small,base,large}_patch14_reg4_dinov2", REG),
-    ("vit_giant_patch14_dinov2", Variant { size: GIANT, act: Act::Silu, gated: true, ..DINO }),
-    ("vit_giant_patch14_reg4_dinov2", Variant { size: GIANT, act: Act::Silu, gated: true, ..REG }),
 ];
 const NAMES: [&str; VARIANTS.len()] = names(&VARIANTS);

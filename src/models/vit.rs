@@ -46,8 +46,6 @@ pub(super) struct Variant {
     pub(super) fc_norm: Option<bool>,
     pub(super) epsilon: f64,
     pub(super) act: Act,
-    /// MLPs whose hidden units' first half, activated, gates the second.
-    pub(super) gated: bool,
     /// A distillation token beside the class token and a classifier for each, whose logits are averaged.
     pub(super) distilled: bool,
 }
@@ -63,7 +61,6 @@ pub(super) const PLAIN: Variant = Variant {
     fc_norm: None,
     epsilon: 1e-6,
     act: Act::Gelu,
-    gated: false,
     distilled: false,
 };
 const GAP: Variant = Variant { class_token: false, average: true, fc_norm: Some(false), ..PLAIN };
@@ -72,11 +69,13 @@ const CLIP: Variant = Variant { pre_norm: true, epsilon: 1e-5, ..PLAIN };
 const QUICK: Variant = Variant { act: Act::QuickGelu, ..CLIP };
 const PLUS: Option<[usize; 3]> = Some([896, 12, 14]);
 
-const VARIANTS: [(&str, Variant); 35] = [
+/// Without timm's huge, giant and gigantic ones, which have more parameters than a package may
+/// ([`MAX_PARAMETERS`](crate::package::MAX_PARAMETERS)).
+const VARIANTS: [(&str, Variant); 27] = [
     ("vit_tiny_patch16_{224,384}", PLAIN),
     ("vit_{small,base,large}_patch{16,32}_{224,384}", PLAIN),
     ("vit_{small,base}_patch8_224", PLAIN),
-    ("vit_{large,huge,giant,gigantic}_patch14_224", PLAIN),
+    ("vit_large_patch14_224", PLAIN),
     ("vit_base_patch16_224_miil", Variant { qkv_bias: false, ..PLAIN }),
     ("vit_base_patch16_plus_240", Variant { size: PLUS, layer_scale: true, ..PLAIN }),
     ("vit_base_patch32_plus_256", Variant { size: PLUS, layer_scale: true, ..PLAIN }),
@@ -84,9 +83,6 @@ const VARIANTS: [(&str, Variant); 35] = [
     ("vit_medium_patch16_gap_{240,256,384}", Variant { qkv_bias: false, layer_scale: true, ..GAP }),
     ("vit_betwixt_patch16_gap_256", Variant { qkv_bias: false, layer_scale: true, ..GAP }),
     ("vit_base_patch16_gap_224", Variant { size: Some([768, 12, 16]), ..GAP }),
-    ("vit_huge_patch14_gap_224", GAP),
-    ("vit_huge_patch16_gap_448", GAP),
-    ("vit_giant_patch16_gap_224", GAP),
     ("vit_wee_patch16_reg1_gap_256", REG_GAP),
     ("vit_{little,medium,betwixt}_patch16_reg{1,4}_gap_256", REG_GAP),
     ("vit_mediumd_patch16_reg4_gap_{256,384}", REG_GAP),
@@ -104,13 +100,8 @@ const VARIANTS: [(&str, Variant); 35] = [
     ("vit_base_patch32_clip_{224,256,384,448}", CLIP),
     ("vit_base_patch16_plus_clip_240", Variant { size: PLUS, ..CLIP }),
     ("vit_large_patch14_clip_{224,336}", CLIP),
-    ("vit_huge_patch14_clip_{224,336,378}", CLIP),
-    ("vit_giant_patch14_clip_224", CLIP),
-    ("vit_gigantic_patch14_clip_{224,378}", CLIP),
     ("vit_base_patch{16,32}_clip_quickgelu_224", QUICK),
     ("vit_large_patch14_clip_quickgelu_{224,336}", QUICK),
-    ("vit_huge_patch14_clip_quickgelu_{224,378}", QUICK),
-    ("vit_gigantic_patch14_clip_quickgelu_224", QUICK),
 ];
 const NAMES: [&str; VARIANTS.len()] = names(&VARIANTS);
 
@@ -126,7 +117,7 @@ pub(super) const fn names<const N: usize>(variants: &[(&'static str, Variant); N
 }
 
 /// The size in a name, its width, depth, heads, and hidden units of an MLP over its width.
-const SIZES: [(&str, [usize; 3], f64); 15] = [
+const SIZES: [(&str, [usize; 3], f64); 12] = [
     ("tiny", [192, 12, 3], 4.0),
     ("xsmall", [256, 10, 4], 4.0),
     ("wee", [256, 14, 4], 5.0),
@@ -139,9 +130,6 @@ const SIZES: [(&str, [usize; 3], f64); 15] = [
     ("so150m2", [832, 21, 13], 34.0 / 13.0),
     ("so150m", [896, 18, 14], 2.572),
     ("large", [1024, 24, 16], 4.0),
-    ("huge", [1280, 32, 16], 4.0),
-    ("giant", [1408, 40, 16], 48.0 / 11.0),
-    ("gigantic", [1664, 48, 16], 64.0 / 13.0),
 ];
 
 /// The number behind `mark` in a name: 16 for `_patch` in `vit_tiny_patch16_224`.
@@ -189,7 +177,6 @@ struct VitPlan {
     average: bool,
     position_before_prefix: bool,
     act: Act,
-    gated: bool,
     patches: Conv2dSpec,
     prefixes: Vec<Token>,
     position: Token,
@@ -211,8 +198,6 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
         return bad_model(format!("{architecture} is no vision transformer"));
     };
     let [width, depth, heads] = variant.size.unwrap_or(size);
-    // Units in the gate count as hidden ones.
-    let ratio = if variant.gated { 2.66667 * 2.0 } else { ratio };
     let mut args = config.args.clone();
     let [channels, height, width_px] = config.preprocess.input_size;
     let image = args.pair("img_size", [height, width_px], 1..=1024)?;
@@ -253,9 +238,6 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     if distilled && (average || fc_norm || no_embed_class || !class_token || registers > 0) {
         return bad_model("config.json: a distilled model has a class and a distillation token with positions, norm and pooling of its own");
     }
-    if variant.gated && hidden % 2 == 1 {
-        return bad_model(format!("config.json: the {hidden} hidden units of a gated MLP do not halve"));
-    }
     let grid = image.map(|side| side / patch);
     if grid.contains(&0) || width % heads != 0 {
         return bad_model(format!("config.json: {patch}-pixel patches of {image:?} pixels, {width} wide for {heads} heads: this does not divide"));
@@ -287,7 +269,7 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
                 scale1: scale("ls1"),
                 norm2: layer_norm(&at("norm2"), width),
                 fc1: linear(&at("mlp.fc1"), width, hidden, proj_bias),
-                fc2: linear(&at("mlp.fc2"), if variant.gated { hidden / 2 } else { hidden }, width, proj_bias),
+                fc2: linear(&at("mlp.fc2"), hidden, width, proj_bias),
                 scale2: scale("ls2"),
                 name,
             }
@@ -328,7 +310,6 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
         average,
         position_before_prefix: no_embed_class,
         act,
-        gated: variant.gated,
         patches,
         prefixes: [("cls_token", usize::from(class_token)), ("dist_token", usize::from(distilled)), ("reg_token", registers)]
             .into_iter()
@@ -390,7 +371,6 @@ impl Plan for VitPlan {
                 scale2: gamma(&b.scale2, weights)?,
                 heads: self.heads,
                 act: self.act,
-                gated: self.gated,
             });
         }
         Ok(Box::new(Vit {
@@ -424,7 +404,6 @@ struct Block {
     scale2: Option<Tensor<1>>,
     heads: usize,
     act: Act,
-    gated: bool,
 }
 
 impl Block {
@@ -459,14 +438,7 @@ impl Block {
         let attended = pass.tap(&at("attn"), attended)?;
         let x = x + self.scaled("ls1", attended, &self.scale1, pass)?;
         let normed = pass.tap(&at("norm2"), pass.layer_norm(&self.norm2, x.clone()))?;
-        let hidden = pass.linear(&self.fc1, normed);
-        let hidden = if self.gated {
-            let [.., units] = hidden.dims();
-            let gate = pass.act(self.act, hidden.clone().narrow(2, 0, units / 2));
-            gate * hidden.narrow(2, units / 2, units / 2)
-        } else {
-            pass.act(self.act, hidden)
-        };
+        let hidden = pass.act(self.act, pass.linear(&self.fc1, normed));
         let mlp = pass.tap(&at("mlp"), pass.linear(&self.fc2, hidden))?;
         let x = x + self.scaled("ls2", mlp, &self.scale2, pass)?;
         pass.tap(&self.name, x)

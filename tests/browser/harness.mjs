@@ -81,8 +81,8 @@ export function launch({ gpu = true } = {}) {
 /** A server and a browser for the tests of a file. */
 export function site() {
   const it = {
-    /** @param {string} [path] */
-    open: (path) => openApi(it.browser, it.server.url, path),
+    /** @param {string} [path] @param {object} [page] one to load anew */
+    open: (path, page) => openApi(it.browser, it.server.url, path, page),
   };
   before(async () => {
     it.server = await serve();
@@ -128,8 +128,8 @@ export async function drop(page, files) {
 }
 
 /** A blank page with the public API at `api` and what tests share at `t`. */
-export async function openApi(browser, url, path = '/blank.html') {
-  const page = await browser.newPage();
+export async function openApi(browser, url, path = '/blank.html', page = undefined) {
+  page ??= await browser.newPage();
   page.on('pageerror', (error) => console.error('page error:', error.message));
   if (process.env.VERBOSE) page.on('console', (message) => console.error('console:', message.text()));
   await page.goto(url + path);

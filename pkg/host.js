@@ -11,7 +11,7 @@ import { request } from './fetch.js';
  * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL, source: import('./source.js').Source, generation: number,
  *   opening?: Promise<any>, loading?: number, queue: Promise<unknown>, closed: boolean }} Engine
  */
-/** @typedef {{ request: Request, engine: Engine, retried: boolean, settled?: Promise<unknown>, resolve?: (v: any) => void, reject?: (e: Error) => void, onProgress?: (p: Progress) => void }} Call */
+/** @typedef {{ request: Request, engine: Engine, retried: boolean, settled?: Promise<unknown>, resolve?: (v: any) => void, reject?: (e: Error) => void, onProgress?: (p: Progress) => void, onEstimate?: (e: any) => void }} Call */
 
 class Host {
   #generation = 0;
@@ -56,12 +56,13 @@ class Host {
   }
 
   /** @param {any} message */
-  #receive({ call: id, result, error, progress, dead, lost }) {
+  #receive({ call: id, result, error, progress, estimate, dead, lost }) {
     if (dead) return this.#died(dead);
     if (lost !== undefined) return this.#died({ code: 'device-lost', message: `${lost}. The next request starts the device again.` });
     const call = this.#calls.get(id);
     if (!call) return;
     if (progress) return call.onProgress?.(progress);
+    if (estimate) return call.onEstimate?.(estimate);
     // The core noticed the loss before the device told: the worker is as dead as if it had.
     if (error?.code === 'device-lost') return this.#died(error);
     this.#calls.delete(id);
@@ -110,11 +111,11 @@ class Host {
     }
   }
 
-  /** @param {Engine} engine @param {Record<string, unknown> & { op: string }} message @param {(p: Progress) => void} [onProgress] @returns {{ id: number, result: Promise<any> }} */
-  #call(engine, message, onProgress) {
+  /** @param {Engine} engine @param {Record<string, unknown> & { op: string }} message @param {(p: Progress) => void} [onProgress] @param {(e: any) => void} [onEstimate] @returns {{ id: number, result: Promise<any> }} */
+  #call(engine, message, onProgress, onEstimate) {
     const id = this.#next++;
     /** @type {Call} */
-    const call = { request: { ...message, call: id, engine: engine.id }, engine, retried: false, onProgress };
+    const call = { request: { ...message, call: id, engine: engine.id }, engine, retried: false, onProgress, onEstimate };
     const result = new Promise((resolve, reject) => Object.assign(call, { resolve, reject }));
     call.settled = result.catch(() => undefined);
     this.#send(call).catch((error) => call.reject?.(error));
@@ -173,12 +174,13 @@ class Host {
   }
 
   /**
-   * Runs `job` after those queued before it on this engine. An abort rejects at once; the worker stops within a chunk.
+   * Runs `job` after those queued before it on this engine. An abort of `signal` rejects at once; the worker stops within a chunk. One of `stop`
+   * resolves with what there is.
    * @param {Engine} engine @param {(send: (message: Record<string, unknown> & { op: string }) => Promise<any>) => Promise<any>} job
-   * @param {{ signal?: AbortSignal, onProgress?: (p: Progress) => void }} [options]
+   * @param {{ signal?: AbortSignal, stop?: AbortSignal, onProgress?: (p: Progress) => void, onEstimate?: (e: any) => void }} [options]
    * @returns {Promise<any>}
    */
-  run(engine, job, { signal, onProgress } = {}) {
+  run(engine, job, { signal, stop, onProgress, onEstimate } = {}) {
     if (signal?.aborted) return Promise.reject(aborted());
     /** @type {number | undefined} */
     let sent;
@@ -189,11 +191,15 @@ class Host {
       if (engine.closed) throw new SightlineError('bad-option', 'this explainer has been disposed of: create another one');
       await this.open(engine);
       if (withdrawn) throw aborted();
-      const { id, result } = this.#call(engine, message, (p) => withdrawn || onProgress?.(p));
+      const onEstimateNow = onEstimate && ((/** @type {any} */ e) => withdrawn || onEstimate(e));
+      const { id, result } = this.#call(engine, message, (p) => withdrawn || onProgress?.(p), onEstimateNow);
       sent = id;
+      if (stop?.aborted) halt();
       return result;
     };
-    const work = engine.queue.then(() => job(send));
+    const halt = () => sent !== undefined && this.#live?.postMessage({ op: 'stop', call: sent, engine: engine.id });
+    stop?.addEventListener('abort', halt, { once: true });
+    const work = engine.queue.then(() => job(send)).finally(() => stop?.removeEventListener('abort', halt));
     engine.queue = work.catch(() => undefined);
     if (!signal) return work;
     return new Promise((resolve, reject) => {

@@ -68,6 +68,10 @@ export interface Info {
     /** From shallow to deep; shapes without the batch axis. */
     layers: { id: string; shape: number[] }[];
     defaultLayer: string;
+    /** Those that work on this model. */
+    methods: MethodId[];
+    /** Of transformers: blocks, heads of each, the tokens in front of the patches, and the patch grid [rows, columns]. */
+    attention: { blocks: number; heads: number; special: ('class' | 'distillation' | 'register')[]; grid: [number, number] } | null;
     /** Of the weights' file. */
     bytes: number;
     /** Of the weights' file, hexadecimal. */
@@ -109,14 +113,36 @@ export interface Classification {
   elapsedMs: number;
 }
 
+/** A class index; why class a and not class b; why any of a group of classes. */
+export type Target = number | { contrast: [a: number, b: number] } | { group: number[] };
+
+/** A reference picture: a name, a picture, or a tensor as fed to the model. */
+export type Baseline =
+  | 'mean'
+  | 'black'
+  | 'white'
+  | 'blur'
+  | 'noise'
+  | Exclude<ImageSource, string>
+  | { data: ArrayLike<number>; shape: number[] };
+
 export interface AttributeOptions {
   method: MethodId;
-  /** A class index; the top class where left out. */
-  target?: number;
-  /** One of `info.model.layers`, for methods in layer space. */
-  layer?: string;
+  /** The top class where left out. */
+  target?: Target;
+  /** What is explained: the logit (of a group: the logarithm of its odds) or the logarithm of the probability. */
+  output?: 'logit' | 'log_probability';
+  /** One of `info.model.layers`; for methods that read several, a list of them or `all`. */
+  layer?: string | string[];
+  /** Rejects at once with `aborted`. */
   signal?: AbortSignal;
+  /** Ends a method that estimates with the map as it is by then, and a warning `partial`; other methods run to their end. */
+  stop?: AbortSignal;
   onProgress?: (progress: { stage: 'compute'; loaded: number; total: number; passes: Passes }) => void;
+  /** Of a method that estimates: the map so far, at most four times a second. */
+  onEstimate?: (estimate: { values: Float32Array; shape: number[] }) => void;
+  /** Of methods that compare with a reference picture; integrated gradients average over a list. */
+  baseline?: Baseline | Baseline[];
   /** The method's own options, see `listMethods()`. */
   [option: string]: unknown;
 }
@@ -124,18 +150,31 @@ export interface AttributeOptions {
 /** Raw signed numbers. `shape` is [h, w] in layer space and [C, H, W] in input space, row-major. */
 export interface Attribution {
   method: MethodId;
-  target: number;
+  target: Target;
+  output: 'logit' | 'log_probability';
+  /** The layer that was read, where it was one. */
   layer?: string | null;
+  /** Where several layers were read, the map of each; `values` is then their mean, each divided by its largest magnitude. */
+  layers: { id: string; shape: [number, number]; values: Float32Array }[];
   values: Float32Array;
   shape: number[];
   space: 'layer' | 'input';
   score: number;
   completeness?: { baselineScore: number; score: number; sum: number; delta: number } | null;
+  /** Further findings, as the method's documentation describes. */
+  details?: Record<string, unknown> | null;
   crop?: Crop | null;
   passes: Passes;
   elapsedMs: number;
   device: 'webgpu' | 'cpu';
-  warnings: { code: string; message: string }[];
+  warnings: Warning[];
+}
+
+export interface Warning {
+  code: 'non-finite' | 'zero-map' | 'constant-map' | 'partial' | (string & {});
+  /** Of a map of zeros: no unit is active, the gradient vanishes, the score does not read it, or the rule cancels. */
+  cause?: 'dead-relu' | 'saturated' | 'disconnected' | 'cancelled';
+  message: string;
 }
 
 export class Explainer {

@@ -168,15 +168,35 @@ export class Explainer {
    * @param {import('./index.js').ImageSource} image
    * @param {import('./index.js').AttributeOptions} options
    */
-  async attribute(image, { signal, onProgress, ...request } = /** @type {any} */ ({})) {
+  async attribute(image, { signal, stop, onProgress, onEstimate, ...request } = /** @type {any} */ ({})) {
     // The core checks the options against the registry; this is what cannot even be sent to it.
     for (const [name, value] of Object.entries(request)) {
       if (typeof value === 'function' || typeof value === 'symbol' || (typeof value === 'number' && !Number.isFinite(value)))
         throw new SightlineError('bad-option', `${name}: ${String(value).slice(0, 40)} is no value for an option`);
     }
-    const result = await this.#run(image, { op: 'attribute', request }, { signal, onProgress });
+    if (stop !== undefined && !(stop instanceof AbortSignal)) throw new SightlineError('bad-option', 'stop: it must be an AbortSignal');
+    if (onEstimate !== undefined && typeof onEstimate !== 'function')
+      throw new SightlineError('bad-option', 'onEstimate: it must be a function');
+    request = await this.#withPictures(request, signal);
+    const message = { op: 'attribute', request, estimates: onEstimate !== undefined };
+    const result = await this.#run(image, message, { signal, stop, onProgress, onEstimate });
     result.device = this.info.device.kind;
     return result;
+  }
+
+  /**
+   * Baselines given as pictures become tensors.
+   * @param {Record<string, any>} request @param {AbortSignal | undefined} signal
+   */
+  async #withPictures(request, signal) {
+    const { baseline } = request;
+    const tensor = async (/** @type {any} */ one) => {
+      if (typeof one !== 'object' || one === null) return one;
+      const { data, shape } = 'data' in one && 'shape' in one ? one : await this.preprocess(one, { signal });
+      return { data, shape };
+    };
+    if (baseline === undefined) return request;
+    return { ...request, baseline: Array.isArray(baseline) ? await Promise.all(baseline.map(tensor)) : await tensor(baseline) };
   }
 
   /** The tensor that the model is fed. @param {import('./index.js').ImageSource} image @param {{ signal?: AbortSignal }} [options] */

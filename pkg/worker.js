@@ -179,9 +179,10 @@ const operations = {
     const result = await work(call, engine, (made, job) => made.classify(input, topK, job));
     return { result, transfer: [result.logits.buffer] };
   },
-  async attribute({ call, engine, input, request }) {
-    const result = await work(call, engine, (made, job) => made.attribute(input, request, job));
-    return { result, transfer: [result.values.buffer] };
+  async attribute({ call, engine, input, request, estimates }) {
+    const result = await work(call, engine, (made, job) => made.attribute(input, request, job), estimates);
+    const buffers = [result, ...result.layers].map(({ values }) => values.buffer);
+    return { result, transfer: buffers };
   },
   async prepare({ engine, input }) {
     const result = engines.get(engine).made.prepare(input);
@@ -197,12 +198,14 @@ const operations = {
   },
 };
 
-/** @param {number} call @param {number} engine @param {(made: any, job: any) => Promise<any>} run */
-async function work(call, engine, run) {
+/** @param {number} call @param {number} engine @param {(made: any, job: any) => Promise<any>} run @param {boolean} [estimates] */
+async function work(call, engine, run, estimates) {
   const { made, glue } = engines.get(engine);
-  const job = new glue.Job((/** @type {number} */ loaded, /** @type {number} */ total) => {
+  const onProgress = (/** @type {number} */ loaded, /** @type {number} */ total) =>
     post({ call, progress: { stage: 'compute', loaded, total, passes: { forward: job.forward, backward: job.backward } } });
-  });
+  const onEstimate = (/** @type {Float32Array} */ values, /** @type {number[]} */ shape) =>
+    post({ call, estimate: { values, shape } }, [values.buffer]);
+  const job = new glue.Job(onProgress, estimates ? onEstimate : undefined);
   jobs.set(call, job);
   try {
     return await run(made, job);
@@ -214,6 +217,7 @@ async function work(call, engine, run) {
 scope.addEventListener('message', async (/** @type {MessageEvent<Request>} */ { data }) => {
   const { call, op } = data;
   if (op === 'cancel') return jobs.get(call)?.cancel();
+  if (op === 'stop') return jobs.get(call)?.stop?.();
   try {
     const { result, transfer } = await /** @type {any} */ (operations)[op](data);
     post({ call, result }, transfer);

@@ -25,19 +25,26 @@ writeFileSync(
 export type MethodId = ${union(methods.map((m) => m.id))};
 export interface OptionSpec {
   id: ${union(methods.flatMap((m) => m.options.map((o) => o.id)))};
-  type: 'integer' | 'number' | 'choice';
-  /** null: the device decides. */
-  default: number | string | null;
+  type: 'integer' | 'number' | 'choice' | 'boolean' | 'baseline' | 'tensor';
+  /** null: the device decides. Absent for tensors, which replace what the method would draw itself. */
+  default?: number | string | boolean | null;
   min?: number;
   max?: number;
   choices?: string[];
+  /** Of a baseline: whether a list of them may be given. */
+  many?: boolean;
+  /** Of a tensor: its axes, in words. */
+  shape?: string;
   unit?: string;
   help: string;
 }
 export interface MethodSpec {
   id: MethodId;
   name: string;
+  group: 'cam' | 'gradient' | 'path' | 'relevance' | 'black_box' | 'transformer' | 'discovery';
   summary: string;
+  /** What it cannot tell. */
+  caveat: string;
   citation: string;
   arxiv: string;
   equation: string;
@@ -47,7 +54,11 @@ export interface MethodSpec {
   sign: 'signed' | 'positive';
   channels: 'none' | 'sum' | 'max_abs';
   random: boolean;
-  needs: string[];
+  needs: ('gradients' | 'attention' | 'superpixels' | 'rectifiers' | 'plain_convolutions')[];
+  /** Whether a request may name a layer, or several. */
+  reads: 'input' | 'layer' | 'layers';
+  /** Whether there is a live estimate, and stopping keeps it. */
+  estimates: boolean;
   options: OptionSpec[];
 }
 export interface FamilySpec {

@@ -1,6 +1,9 @@
 //! Reference inputs x' for methods that compare with one.
 
+use rand::RngExt;
+
 use crate::preprocess::PreprocessConfig;
+use crate::random::stream;
 
 /// A reference input.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,19 +19,25 @@ pub enum Baseline {
         /// Standard deviation in input pixels.
         sigma: f64,
     },
+    /// Every pixel and channel drawn evenly between black and white.
+    Noise {
+        /// The same seed gives the same picture.
+        seed: u64,
+    },
 }
 
 impl Baseline {
     /// The baselines by id.
-    pub const CHOICES: &'static [&'static str] = &["mean", "black", "white", "blur"];
+    pub const CHOICES: &'static [&'static str] = &["mean", "black", "white", "blur", "noise"];
 
-    /// The baseline of that id; `sigma` serves `blur`.
-    pub fn from_id(id: &str, sigma: f64) -> Option<Self> {
+    /// The baseline of that id; `sigma` serves `blur`, `seed` serves `noise`.
+    pub fn from_id(id: &str, sigma: f64, seed: u64) -> Option<Self> {
         match id {
             "mean" => Some(Self::Mean),
             "black" => Some(Self::Black),
             "white" => Some(Self::White),
             "blur" => Some(Self::Blur { sigma }),
+            "noise" => Some(Self::Noise { seed }),
             _ => None,
         }
     }
@@ -44,13 +53,21 @@ impl Baseline {
             Self::Mean => vec![0.0; input.len()],
             Self::Black => flat(0.0),
             Self::White => flat(1.0),
+            Self::Noise { seed } => {
+                let mut random = stream(seed, 0);
+                flat(0.0)
+                    .iter()
+                    .zip(&flat(1.0))
+                    .map(|(low, high)| low + (high - low) * random.random::<f32>())
+                    .collect()
+            }
             Self::Blur { sigma } => input.chunks(h * w).flat_map(|plane| blur(plane, h, w, sigma)).collect(),
         }
     }
 }
 
 /// Gaussian blur of one plane, kernel cut at 4 sigma, edges mirrored (d c b a | a b c d), as scipy's `gaussian_filter` does.
-fn blur(plane: &[f32], h: usize, w: usize, sigma: f64) -> Vec<f32> {
+pub fn blur(plane: &[f32], h: usize, w: usize, sigma: f64) -> Vec<f32> {
     let radius = (4.0 * sigma + 0.5) as i64;
     let kernel: Vec<f64> = (-radius..=radius).map(|i| (-0.5 * (i as f64 / sigma).powi(2)).exp()).collect();
     let sum: f64 = kernel.iter().sum();

@@ -4,19 +4,24 @@
 use std::cell::Cell;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::baseline::Baseline;
 use crate::error::{Error, Result};
-use crate::methods::{self, Completeness, LocalFuture, Options, Output, Space};
+use crate::grid::bilinear;
+use crate::methods::{
+    self, Completeness, LayerMap, LocalFuture, MethodSpec, Need, Options, Output, Reads, Reference, Space,
+};
 use crate::models::{Layer, Model, ModelSpec};
 use crate::package::Package;
 use crate::pass::{Activation, Pass, Tappable};
 use crate::photo::Photo;
 use crate::preprocess::{Crop, PreprocessConfig, preprocess};
-use crate::target::{Target, softmax, top};
+use crate::target::{Quantity, Target, softmax, top};
 
 /// What a caller hands over to be explained.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +78,16 @@ pub trait Control {
     }
     /// `done` of `total` parts are there.
     fn progress(&self, _done: usize, _total: usize) {}
+    /// Whether the caller wants what there is so far, of a method that estimates.
+    fn stopped(&self) -> bool {
+        false
+    }
+    /// Whether the caller would look at an estimate now.
+    fn wants_estimate(&self) -> bool {
+        false
+    }
+    /// The map as it would be if the method ended now.
+    fn estimate(&self, _values: &[f32], _shape: &[usize]) {}
     /// The passes so far.
     fn passes(&self, _passes: Passes) {}
     /// Lets messages in.
@@ -125,6 +140,9 @@ pub struct Classification {
 pub struct Warning {
     /// Stable.
     pub code: &'static str,
+    /// Of a map of zeros: `dead-relu`, `saturated`, `disconnected` or `cancelled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'static str>,
     /// In words.
     pub message: String,
 }
@@ -137,8 +155,12 @@ pub struct Attribution {
     pub method: &'static str,
     /// What is explained.
     pub target: Value,
-    /// In layer space, the layer.
+    /// The score's quantity: `logit` or `log_probability`.
+    pub output: &'static str,
+    /// The layer that was read, where it was one.
     pub layer: Option<String>,
+    /// Where several layers were read, the map of each.
+    pub layers: Vec<LayerMap>,
     /// Row-major, finite.
     #[serde(skip)]
     pub values: Vec<f32>,
@@ -147,9 +169,11 @@ pub struct Attribution {
     /// Where they live.
     pub space: Space,
     /// The target's score.
-    pub score: f32,
+    pub score: f64,
     /// For methods with that axiom.
     pub completeness: Option<Completeness>,
+    /// Further findings, as the method's documentation describes.
+    pub details: Option<Value>,
     /// What the model saw of the photo; `None` for a tensor.
     pub crop: Option<Crop>,
     /// What it took, the prediction included where it was not there yet.
@@ -288,29 +312,19 @@ impl Explainer {
         control: &dyn Control,
     ) -> Result<Attribution> {
         let run = Run::new(control);
-        let method = match request.remove("method") {
+        let spec = match request.remove("method") {
             Some(Value::String(id)) => methods::find(&id)?,
             _ => return Err(Error::BadOption("method: name the method, for example \"grad_cam\"".into())),
         };
-        let layer = match (method.spec.space, request.remove("layer")) {
-            (Space::Layer, None | Some(Value::Null)) => Some(self.spec().layer(&self.spec().default_layer)?.clone()),
-            (Space::Layer, Some(Value::String(id))) => Some(self.spec().layer(&id)?.clone()),
-            (Space::Input, None | Some(Value::Null)) => None,
-            (Space::Layer, Some(other)) => {
-                return Err(Error::BadOption(format!("layer: {other} is not a layer's name")));
-            }
-            (Space::Input, Some(_)) => {
-                return Err(Error::BadOption(format!(
-                    "layer: {} works on the input and reads no layer",
-                    method.spec.id
-                )));
-            }
-        };
+        let (method, spec) = (spec, spec.spec);
+        spec.supports(self.spec())?;
+        let layers = self.layers(spec, request.remove("layer"))?;
         let target = request.remove("target");
-        let options = Options::parse(method.spec, request)?;
+        let quantity = Quantity::parse(request.remove("output").as_ref())?;
+        let options = Options::parse(spec, request)?;
         self.predict(image, &run).await?;
         let Some(predicted) = &self.predicted else { return Err(Error::Internal("the prediction is gone".into())) };
-        let target = Target::parse(target.as_ref(), &predicted.logits)?;
+        let target = Target::parse(target.as_ref(), quantity, &predicted.logits)?;
         run.breathe().await?;
         let context = Context {
             model: &*self.package.model,
@@ -318,49 +332,88 @@ impl Explainer {
             device: &self.device,
             predicted,
             target,
-            layer,
+            layers,
             options,
             run: &run,
         };
-        let Output { mut values, shape, completeness } = (method.run)(&context).await?;
+        let Output { mut values, shape, completeness, mut layers, mut warnings, details } =
+            (method.run)(&context).await?;
         run.check()?;
-        let warnings = examine(&mut values);
-        let (target, layer) = (context.target, context.layer);
+        for values in layers.iter_mut().map(|layer| &mut layer.values).chain([&mut values]) {
+            for warning in examine(values) {
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
+            }
+        }
+        if spec.needs.contains(&Need::Gradients) {
+            for warning in warnings.iter_mut().filter(|w| w.code == "zero-map") {
+                *warning = context.why_zero().await?;
+            }
+        }
+        let layer = match context.layers.as_slice() {
+            [only] => Some(only.id.clone()),
+            _ => None,
+        };
         Ok(Attribution {
-            method: method.spec.id,
-            target: target.to_json(),
-            layer: layer.map(|l| l.id),
+            method: spec.id,
+            target: context.target.to_json(),
+            output: quantity.id(),
+            layer,
+            layers,
             values,
             shape,
-            space: method.spec.space,
-            score: target.score_of(&predicted.logits),
+            space: spec.space,
+            score: context.score(),
             completeness,
+            details,
             crop: predicted.crop,
             passes: run.passes.get(),
             elapsed_ms: run.elapsed(),
             warnings,
         })
     }
+
+    /// The layers that a request means.
+    fn layers(&self, method: &MethodSpec, asked: Option<Value>) -> Result<Vec<Layer>> {
+        let known = |value: &Value| match value.as_str() {
+            Some(id) => self.spec().layer(id).cloned(),
+            None => Err(Error::BadOption(format!("layer: {value} is not a layer's name"))),
+        };
+        match (method.reads, asked.filter(|asked| !asked.is_null())) {
+            (Reads::Input, None) => Ok(Vec::new()),
+            (Reads::Input, Some(_)) => Err(Error::BadOption(format!("layer: {} takes no layer", method.id))),
+            (_, None) => Ok(vec![self.spec().layer(&self.spec().default_layer)?.clone()]),
+            (Reads::Layers, Some(Value::String(all))) if all == "all" => Ok(self.spec().layers.clone()),
+            (Reads::Layers, Some(Value::Array(ids))) if !ids.is_empty() && ids.len() <= self.spec().layers.len() => {
+                let mut layers = ids.iter().map(known).collect::<Result<Vec<_>>>()?;
+                layers.sort_by_key(|layer| self.spec().layers.iter().position(|l| l.id == layer.id));
+                layers.dedup_by(|a, b| a.id == b.id);
+                Ok(layers)
+            }
+            (_, Some(asked)) => Ok(vec![known(&asked)?]),
+        }
+    }
 }
 
 /// Makes a map presentable, never prettier: values that are not finite become 0, and what makes a map meaningless is said.
 fn examine(values: &mut [f32]) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let mut warn = |code, message: String| warnings.push(Warning { code, message });
+    let mut warn = |code, message: String| warnings.push(Warning { code, cause: None, message });
     let broken = values.iter().filter(|v| !v.is_finite()).count();
     values.iter_mut().filter(|v| !v.is_finite()).for_each(|v| *v = 0.0);
     if broken > 0 {
         warn(
             "non-finite",
             format!(
-                "{broken} of {} values were not finite and are shown as 0: the score's gradient overflows here",
+                "{broken} of {} values were not finite and are shown as 0: numbers overflowed on the way here",
                 values.len()
             ),
         );
     }
     let (low, high) = values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
     if low == 0.0 && high == 0.0 {
-        warn("zero-map", "every value is 0: the score does not depend on this layer's grid here (dead ReLUs, a saturated unit, or a layer that the score does not read)".into());
+        warn("zero-map", "every value is 0: the score does not change with what this method looks at".into());
     } else if low == high && values.len() > 1 {
         warn("constant-map", format!("every value is {low}: the map says nothing about where"));
     }
@@ -407,7 +460,7 @@ pub struct Context<'a> {
     device: &'a Device,
     predicted: &'a Predicted,
     target: Target,
-    layer: Option<Layer>,
+    layers: Vec<Layer>,
     options: Options,
     run: &'a Run<'a>,
 }
@@ -434,7 +487,7 @@ impl Context<'_> {
         &self.predicted.input
     }
     /// F(x)
-    pub fn score(&self) -> f32 {
+    pub fn score(&self) -> f64 {
         self.target.score_of(&self.predicted.logits)
     }
 
@@ -477,25 +530,170 @@ impl Context<'_> {
         asked.unwrap_or(((budget / macs.max(1.0)) as usize).clamp(1, 16))
     }
 
-    /// The activations of the request's layer and the score's gradient there, both folded to `[1, C, h, w]`. Resumes at the
-    /// boundary before the layer's stage.
+    /// The option `chunkSize` and the device decide into how many nearly equal ranges `0..total` is cut.
+    pub fn chunks(&self, total: usize) -> Result<Vec<Range<usize>>> {
+        let asked = if self.options.has("chunkSize") { self.options.integer("chunkSize")? } else { None };
+        let count = total.div_ceil(self.chunk_size(asked).min(total.max(1)));
+        Ok((0..count).map(|i| i * total / count..(i + 1) * total / count).collect())
+    }
+
+    /// The reference pictures that the options `baseline`, `blurSigma` and `seed` mean, each `[C, H, W]` as fed to the model.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] for a tensor of another shape.
+    pub fn references(&self) -> Result<Vec<Vec<f32>>> {
+        let shape = self.spec().input_size;
+        let sigma = if self.options.has("blurSigma") { self.options.number("blurSigma")? } else { 10.0 };
+        let seed = if self.options.has("seed") { self.options.count("seed")? as u64 } else { 0 };
+        let picture = |reference: &Reference| match reference {
+            Reference::Named(id) => Baseline::from_id(id, sigma, seed)
+                .map(|baseline| baseline.of(self.input(), shape, self.preprocess))
+                .ok_or_else(|| Error::Internal(format!("there is no baseline {id}"))),
+            Reference::Given(given) if given.shape == shape => Ok(given.data.clone()),
+            Reference::Given(given) => Err(Error::BadOption(format!(
+                "baseline: the model takes a tensor of shape {shape:?}, got {:?}",
+                given.shape
+            ))),
+        };
+        self.options.references("baseline")?.iter().map(picture).collect()
+    }
+
+    /// Whether the caller wants to stop with what there is so far.
+    pub fn stopped(&self) -> bool {
+        self.run.control.stopped()
+    }
+
+    /// What a method that was stopped adds to its output.
+    pub fn stopped_after(&self, done: usize, total: usize) -> Warning {
+        Warning {
+            code: "partial",
+            cause: None,
+            message: format!("stopped after {done} of {total} samples: an estimate"),
+        }
+    }
+
+    /// Whether someone would look at an estimate now; making one costs a readback.
+    pub fn wants_estimate(&self) -> bool {
+        self.run.control.wants_estimate()
+    }
+
+    /// Shows the map as it would be if the method ended now.
+    pub fn estimate(&self, values: &[f32], shape: &[usize]) {
+        self.run.control.estimate(values, shape);
+    }
+
+    /// The layers that the request names, from shallow to deep.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The one layer that the request names.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the method reads none.
+    pub fn layer(&self) -> Result<&Layer> {
+        self.layers.first().ok_or_else(|| Error::Internal("the method reads no layer".into()))
+    }
+
+    /// The activations of the request's layers and the score's gradients there, both folded to `[1, C, h, w]`; from one forward and one backward pass
+    /// that begin at the boundary before the first layer's stage.
     ///
     /// # Errors
     /// Those of the model.
-    pub async fn layer_gradient(&self) -> Result<(Tensor<4>, Tensor<4>)> {
-        let Some(layer) = &self.layer else { return Err(Error::Internal("the method reads no layer".into())) };
-        let stages = layer.stage..self.spec().stages.len();
-        let Some(state) = self.predicted.states.get(layer.stage) else {
-            return Err(Error::Internal(format!("layer {} names a stage that does not exist", layer.id)));
+    pub fn layer_gradients(&self) -> Result<Vec<(Tensor<4>, Tensor<4>)>> {
+        let mut pass = self.layers.iter().fold(Pass::new(), |pass, layer| pass.keep_gradient(&layer.id));
+        let gradients = self.backward_from(self.first_stage(), &mut pass)?;
+        let folded = |layer: &Layer| {
+            let tapped = pass.tapped(&layer.id)?;
+            Ok((layer.fold.grid(tapped.value.clone())?, layer.fold.grid(tapped.gradient(&gradients)?)?))
         };
-        let mut pass = Pass::new().keep_gradient(&layer.id);
-        let logits = Tensor::<2>::unwrap(self.model.run(stages.clone(), state.clone(), &mut pass)?)?;
-        let share = self.spec().share(stages);
-        self.run.count(share, share);
-        let gradients = self.target.score(logits).sum().backward();
-        let tapped = pass.tapped(&layer.id)?;
-        let gradient = tapped.gradient(&gradients)?;
-        Ok((layer.fold.grid(tapped.value.clone())?, layer.fold.grid(gradient)?))
+        self.layers.iter().map(folded).collect()
+    }
+
+    /// The activations of the request's layers, each folded to `[1, C, h, w]`; from one forward pass between the boundaries around them.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn layer_activations(&self) -> Result<Vec<Tensor<4>>> {
+        let mut pass = self.layers.iter().fold(Pass::new(), |pass, layer| pass.keep(&layer.id));
+        let first = self.first_stage();
+        let last = self.layers.iter().map(|l| l.stage).max().unwrap_or(first);
+        self.model.run(first..last + 1, self.state(first)?, &mut pass)?;
+        self.run.count(self.spec().share(first..last + 1), 0.0);
+        self.layers.iter().map(|layer| layer.fold.grid(pass.tapped(&layer.id)?.value.clone())).collect()
+    }
+
+    /// A CAM: `map` turns a layer's activations and gradients, both `[1, C, h, w]`, into `[1, 1, h, w]`.
+    ///
+    /// # Errors
+    /// Those of the model and the device.
+    pub async fn cam(&self, map: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>) -> Result<Output> {
+        let maps: Vec<Tensor<4>> = self.layer_gradients()?.into_iter().map(|(a, g)| map(a, g)).collect();
+        self.combine(maps).await
+    }
+
+    /// The output of a method that has a map `[1, 1, h, w]` of each of the request's layers.  Of several, the whole is the mean of all, each
+    /// divided by its largest magnitude and shown on the finest of the grids.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub async fn combine(&self, maps: Vec<Tensor<4>>) -> Result<Output> {
+        let shapes: Vec<[usize; 2]> = maps.iter().map(|map| map.dims()).map(|[_, _, h, w]| [h, w]).collect();
+        let flat = maps.into_iter().map(|map| map.flatten::<1>(0, 3)).collect();
+        let mut rest = self.read(Tensor::cat(flat, 0)).await?;
+        let mut layers = Vec::new();
+        for (layer, shape) in self.layers.iter().zip(shapes) {
+            let after = rest.split_off(rest.len().min(shape[0] * shape[1]));
+            layers.push(LayerMap { id: layer.id.clone(), shape, values: std::mem::replace(&mut rest, after) });
+        }
+        Ok(combined(layers))
+    }
+
+    fn first_stage(&self) -> usize {
+        self.layers.iter().map(|l| l.stage).min().unwrap_or_default()
+    }
+
+    /// The state `[1, ..]` before a stage.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where there is no such stage.
+    pub fn state(&self, stage: usize) -> Result<Activation> {
+        let state = self.predicted.states.get(stage).cloned();
+        state.ok_or_else(|| Error::Internal(format!("the model has no stage {stage}")))
+    }
+
+    /// Logits `[N, K]` from a state `[N, ..]` before `stage` on.
+    ///
+    /// # Errors
+    /// Those of the model and the pass.
+    pub fn resume(&self, stage: usize, state: Activation, pass: &mut Pass) -> Result<Tensor<2>> {
+        let n = state.shape().first().copied().unwrap_or_default();
+        let stages = stage..self.spec().stages.len();
+        self.run.count(n as f64 * self.spec().share(stages.clone()), 0.0);
+        Tensor::<2>::unwrap(self.model.run(stages, state, pass)?)
+    }
+
+    /// The score's gradients, from `stage` on, where the pass keeps them.
+    ///
+    /// # Errors
+    /// Those of the model and the pass.
+    pub fn backward_from(&self, stage: usize, pass: &mut Pass) -> Result<Gradients> {
+        let logits = self.resume(stage, self.state(stage)?, pass)?;
+        self.run.count(0.0, self.spec().share(stage..self.spec().stages.len()));
+        Ok(self.target.score(logits).sum().backward())
+    }
+
+    /// The scores `[N]` of inputs `[N, C, H, W]`.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn scores(&self, x: Tensor<4>) -> Result<Tensor<1>> {
+        Ok(self.target.score(self.resume(0, x.wrap(), &mut Pass::new())?))
+    }
+
+    /// The target: what makes a score of logits.
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// d score / dx at each of the inputs `[N, C, H, W]`.
@@ -503,9 +701,17 @@ impl Context<'_> {
     /// # Errors
     /// Those of the model.
     pub fn input_gradient(&self, x: Tensor<4>) -> Result<Tensor<4>> {
+        self.input_gradient_by(x, &mut Pass::new())
+    }
+
+    /// d score / dx at each of the inputs `[N, C, H, W]`, by the rules of a pass.
+    ///
+    /// # Errors
+    /// Those of the model and the pass.
+    pub fn input_gradient_by(&self, x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<4>> {
         let [n, ..] = x.dims();
         let x = x.autodiff().require_grad();
-        let logits = self.forward(x.clone())?;
+        let logits = self.resume(0, x.clone().wrap(), pass)?;
         self.run.count(0.0, n as f64);
         let gradients = self.target.score(logits).sum().backward();
         Ok(x.grad(&gradients).unwrap_or_else(|| x.inner().zeros_like()))
@@ -516,16 +722,69 @@ impl Context<'_> {
     /// # Errors
     /// Those of the model and the device.
     pub async fn score_of_input(&self, input: &[f32]) -> Result<f64> {
-        let logits = self.forward(self.upload(input))?;
-        let score = self.read(self.target.score(logits)).await?;
+        let score = self.read(self.scores(self.upload(input))?).await?;
         score.first().copied().map(f64::from).ok_or_else(|| Error::Internal("the score is empty".into()))
     }
 
-    fn forward(&self, x: Tensor<4>) -> Result<Tensor<2>> {
-        let [n, ..] = x.dims();
-        self.run.count(n as f64, 0.0);
-        Tensor::<2>::unwrap(self.model.run(0..self.spec().stages.len(), x.wrap(), &mut Pass::new())?)
+    /// The cause of a map of zeros, from the gradient that it was made of.
+    async fn why_zero(&self) -> Result<Warning> {
+        let (mut reached, mut active) = (false, false);
+        let mut largest = 0f32;
+        if self.layers.is_empty() {
+            let x = self.upload(self.input()).autodiff().require_grad();
+            let logits = self.resume(0, x.clone().wrap(), &mut Pass::new())?;
+            self.run.count(0.0, 1.0);
+            if let Some(gradient) = x.grad(&self.target.score(logits).sum().backward()) {
+                reached = true;
+                largest = self.largest(gradient).await?;
+            }
+            active = true;
+        } else {
+            let mut pass = self.layers.iter().fold(Pass::new(), |pass, layer| pass.keep_gradient(&layer.id));
+            let gradients = self.backward_from(self.first_stage(), &mut pass)?;
+            for layer in &self.layers {
+                let tapped = pass.tapped(&layer.id)?;
+                reached |= tapped.reached(&gradients);
+                active |= self.largest(layer.fold.grid(tapped.value.clone())?).await? > 0.0;
+                largest = largest.max(self.largest(layer.fold.grid(tapped.gradient(&gradients)?)?).await?);
+            }
+        }
+        let (cause, message) = match (reached, active, largest > 0.0) {
+            (false, ..) => ("disconnected", "every value is 0: the score does not read what this method looks at"),
+            (_, false, _) => ("dead-relu", "every value is 0: no unit of this layer is active here (dead ReLUs)"),
+            (_, _, false) => (
+                "saturated",
+                "every value is 0: the gradient is 0 on the way back from the score (saturated units or dead ReLUs)",
+            ),
+            _ => (
+                "cancelled",
+                "every value is 0, though activations and gradients are not: this method's rule cancels them here",
+            ),
+        };
+        Ok(Warning { code: "zero-map", cause: Some(cause), message: message.into() })
     }
+
+    async fn largest(&self, tensor: Tensor<4>) -> Result<f32> {
+        Ok(self.read(tensor.abs().max()).await?.first().copied().unwrap_or_default())
+    }
+}
+
+/// See [`Context::combine`].
+fn combined(mut layers: Vec<LayerMap>) -> Output {
+    if layers.len() < 2 {
+        return layers.pop().map_or_else(Output::default, |only| Output::new(only.values, only.shape));
+    }
+    let finest = layers.iter().map(|l| l.shape).max_by_key(|[h, w]| h * w).unwrap_or_default();
+    let mut whole = vec![0f32; finest.iter().product()];
+    for layer in &layers {
+        let largest = layer.values.iter().fold(0f32, |m, v| m.max(v.abs()));
+        if largest > 0.0 && largest.is_finite() {
+            let shown = bilinear(&layer.values, layer.shape, finest);
+            let share = 1.0 / (largest * layers.len() as f32);
+            whole.iter_mut().zip(shown).for_each(|(sum, v)| *sum += v * share);
+        }
+    }
+    Output { layers, ..Output::new(whole, finest) }
 }
 
 fn upload(input: &[f32], [c, h, w]: [usize; 3], device: &Device) -> Tensor<4> {

@@ -41,6 +41,7 @@
 pub mod baseline;
 pub mod error;
 pub mod explainer;
+pub mod grid;
 pub mod guess;
 pub mod layers;
 pub mod methods;
@@ -52,6 +53,7 @@ pub mod photo;
 pub mod preprocess;
 pub mod pth;
 pub mod quadrature;
+pub mod random;
 pub mod target;
 #[cfg(target_arch = "wasm32")]
 mod wasm;

@@ -6,8 +6,10 @@ use std::pin::Pin;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::baseline::Baseline;
 use crate::error::{Error, Result};
-use crate::explainer::Context;
+use crate::explainer::{Context, Warning};
+use crate::models::{Feature, ModelSpec};
 
 /// Where an attribution lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,12 +43,69 @@ pub enum Channels {
     MaxAbs,
 }
 
-/// What a method needs of a pass.
+/// What a method needs of a pass and of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Need {
     /// A backward pass.
     Gradients,
+    /// Attention between tokens, and its maps.
+    Attention,
+    /// A photo divided into superpixels.
+    Superpixels,
+    /// ReLU or ReLU6 as the only activation function outside gates.
+    Rectifiers,
+    /// Convolutions, linear layers, pooling, sums and concatenations alone: no attention, layer norm or gates.
+    PlainConvolutions,
+}
+
+impl Need {
+    /// What the model lacks of it, in words.
+    fn lacking(self, model: &ModelSpec) -> Option<&'static str> {
+        use Feature::*;
+        let any = |features: &[Feature]| features.iter().any(|f| model.features.contains(f));
+        match self {
+            Self::Gradients | Self::Superpixels => None,
+            Self::Attention => model.attention.is_none().then_some("it reads attention, which only transformers have"),
+            Self::Rectifiers => (!any(&[Rectifier]) || any(&[SmoothActivation]))
+                .then_some("its rule is defined for ReLU and ReLU6 alone, and this model has other activation functions"),
+            Self::PlainConvolutions => any(&[Attention, LayerNorm, Gate]).then_some(
+                "its rules are defined for convolutions, linear layers and pooling, and this model has attention, layer norms or gates",
+            ),
+        }
+    }
+}
+
+/// What a method is made of, for grouping in pickers and tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// A weighted sum of a layer's channels.
+    Cam,
+    /// Gradients at the input, and their means.
+    Gradient,
+    /// Gradients along a path from a baseline.
+    Path,
+    /// The score handed back layer by layer.
+    Relevance,
+    /// Scores of changed photos.
+    BlackBox,
+    /// Attention between tokens.
+    Transformer,
+    /// Objects without labels.
+    Discovery,
+}
+
+/// How many layers a method reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reads {
+    /// The input alone; the request names no layer.
+    Input,
+    /// One layer, `layer: "id"`.
+    Layer,
+    /// One layer, or several at once, `layer: ["id", ..]` or `"all"`.
+    Layers,
 }
 
 /// An option's type, range and default.
@@ -78,7 +137,56 @@ pub enum Kind {
         /// All of them.
         choices: &'static [&'static str],
     },
+    /// Yes or no.
+    Boolean {
+        /// Default.
+        default: bool,
+    },
+    /// A reference picture: one of [`Baseline::CHOICES`] or a tensor `{ data, shape }` as fed to the model.
+    Baseline {
+        /// Default.
+        default: &'static str,
+        /// Whether a list of them may be given.
+        many: bool,
+    },
+    /// Numbers `{ data, shape }` in place of what the method would draw itself; absent by default.
+    Tensor {
+        /// The axes, in words.
+        shape: &'static str,
+    },
 }
+
+/// The option of every method that draws random numbers.
+pub const SEED: OptionSpec = OptionSpec {
+    id: "seed",
+    kind: Kind::Integer { default: Some(0), min: 0, max: u32::MAX },
+    unit: None,
+    help: "the same seed gives the same map",
+};
+
+/// The option of every method that works in chunks.
+pub const CHUNK_SIZE: OptionSpec = OptionSpec {
+    id: "chunkSize",
+    kind: Kind::Integer { default: None, min: 1, max: 64 },
+    unit: Some("inputs"),
+    help: "inputs per pass; changes speed and memory, never the map",
+};
+
+/// The reference picture of methods that compare with one; goes with [`BLUR_SIGMA`] and [`SEED`].
+pub const BASELINE: OptionSpec = OptionSpec {
+    id: "baseline",
+    kind: Kind::Baseline { default: "mean", many: false },
+    unit: None,
+    help: "the reference picture",
+};
+
+/// The width of the blur baseline.
+pub const BLUR_SIGMA: OptionSpec = OptionSpec {
+    id: "blurSigma",
+    kind: Kind::Number { default: 10.0, min: 0.1, max: 100.0 },
+    unit: Some("input pixels"),
+    help: "standard deviation of the blur baseline",
+};
 
 /// An option of a method.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -104,11 +212,15 @@ pub struct MethodSpec {
     pub id: &'static str,
     /// As people write it.
     pub name: &'static str,
+    /// What it is made of.
+    pub group: Group,
     /// What it asks, in one sentence.
     pub summary: &'static str,
+    /// What it cannot tell, in one sentence.
+    pub caveat: &'static str,
     /// Authors and year.
     pub citation: &'static str,
-    /// arXiv id.
+    /// arXiv id, or the DOI of a paper that is not there.
     pub arxiv: &'static str,
     /// The equation, in plain text.
     pub equation: &'static str,
@@ -124,14 +236,54 @@ pub struct MethodSpec {
     pub channels: Channels,
     /// Whether it draws random numbers.
     pub random: bool,
-    /// What it needs of a pass.
+    /// What it needs of a pass and of the model.
     pub needs: &'static [Need],
-    /// Its options beside `target` and, in layer space, `layer`.
+    /// Whether the request may name layers.
+    pub reads: Reads,
+    /// Whether there is a live estimate, and stopping keeps it.
+    pub estimates: bool,
+    /// Its options beside `target`, `output` and, where it reads one, `layer`.
     pub options: &'static [OptionSpec],
 }
 
+impl MethodSpec {
+    /// Whether the method works on a model.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] with the reason and the methods that do work.
+    pub fn supports(&self, model: &ModelSpec) -> Result<()> {
+        let Some(reason) = self.needs.iter().find_map(|need| need.lacking(model)) else { return Ok(()) };
+        let mut working: Vec<&MethodSpec> = METHODS.iter().map(|m| m.spec).filter(|m| m.works_on(model)).collect();
+        working.sort_by_key(|m| m.group != self.group);
+        let working: Vec<&str> = working.into_iter().map(|m| m.id).collect();
+        Err(Error::Unsupported(format!(
+            "{} does not work on {}: {reason}; these do: {}",
+            self.id,
+            model.architecture,
+            working.join(", ")
+        )))
+    }
+
+    /// Whether the method works on a model.
+    pub fn works_on(&self, model: &ModelSpec) -> bool {
+        self.needs.iter().all(|need| need.lacking(model).is_none())
+    }
+}
+
+/// One layer's map.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerMap {
+    /// The layer.
+    pub id: String,
+    /// `[h, w]`
+    pub shape: [usize; 2],
+    /// Row-major, raw.
+    #[serde(skip)]
+    pub values: Vec<f32>,
+}
+
 /// What a method computes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Output {
     /// Row-major.
     pub values: Vec<f32>,
@@ -139,6 +291,19 @@ pub struct Output {
     pub shape: Vec<usize>,
     /// For methods with that axiom.
     pub completeness: Option<Completeness>,
+    /// Where several layers were asked for, the map of each.
+    pub layers: Vec<LayerMap>,
+    /// What a reader should know.
+    pub warnings: Vec<Warning>,
+    /// Further findings that the method's documentation describes.
+    pub details: Option<Value>,
+}
+
+impl Output {
+    /// A map and nothing else.
+    pub fn new(values: Vec<f32>, shape: impl Into<Vec<usize>>) -> Self {
+        Self { values, shape: shape.into(), ..Self::default() }
+    }
 }
 
 /// How well an attribution adds up to the difference of the scores.
@@ -192,11 +357,65 @@ pub fn find(id: &str) -> Result<&'static Method> {
     })
 }
 
+/// Numbers in a request, `{ data, shape }`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GivenTensor {
+    /// Row-major, finite.
+    pub data: Vec<f32>,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+impl GivenTensor {
+    /// At most so many numbers come in a request.
+    const LIMIT: usize = 1 << 27;
+
+    fn read(value: &Value) -> Option<Self> {
+        let fields = value.as_object().filter(|fields| fields.len() == 2)?;
+        let list = fields.get("data")?.as_array()?;
+        let axes = fields.get("shape")?.as_array()?;
+        let shape: Vec<usize> = axes
+            .iter()
+            .map(|n| {
+                n.as_f64().filter(|n| n.fract() == 0.0 && (1.0..=Self::LIMIT as f64).contains(n)).map(|n| n as usize)
+            })
+            .collect::<Option<_>>()?;
+        let count = shape.iter().try_fold(1usize, |all, &n| all.checked_mul(n).filter(|&all| all <= Self::LIMIT))?;
+        if shape.is_empty() || shape.len() > 6 || list.len() != count {
+            return None;
+        }
+        let data =
+            list.iter().map(|v| v.as_f64().map(|v| v as f32).filter(|v| v.is_finite())).collect::<Option<_>>()?;
+        Some(Self { data, shape })
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 enum Given {
     Integer(Option<u32>),
     Number(f64),
     Choice(&'static str),
+    Boolean(bool),
+    Baselines(Vec<Reference>),
+    Tensor(Option<GivenTensor>),
+}
+
+/// A reference picture as a request names it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reference {
+    /// One of [`Baseline::CHOICES`].
+    Named(&'static str),
+    /// As fed to the model.
+    Given(GivenTensor),
+}
+
+impl Reference {
+    fn read(value: &Value) -> Option<Self> {
+        match value.as_str() {
+            Some(id) => Baseline::CHOICES.iter().find(|c| **c == id).map(|c| Self::Named(c)),
+            None => GivenTensor::read(value).map(Self::Given),
+        }
+    }
 }
 
 /// A request's options, checked against the method's description.
@@ -217,7 +436,7 @@ impl Options {
                     "{}: {} must be {expected}, got {}",
                     option.id,
                     option.help,
-                    value.clone().unwrap_or_default()
+                    brief(value.as_ref())
                 ))
             };
             let read = match option.kind {
@@ -244,6 +463,23 @@ impl Options {
                         .find(|c| Some(**c) == v.as_str())
                         .ok_or_else(|| bad(format!("one of {}", choices.join(", "))))?,
                 }),
+                Kind::Boolean { default } => Given::Boolean(match &value {
+                    None => default,
+                    Some(v) => v.as_bool().ok_or_else(|| bad("true or false".into()))?,
+                }),
+                Kind::Baseline { default, many } => Given::Baselines(match &value {
+                    None => vec![Reference::Named(default)],
+                    Some(Value::Array(list)) if many && (1..=16).contains(&list.len()) => {
+                        list.iter().map(Reference::read).collect::<Option<_>>().ok_or_else(|| bad(reference(many)))?
+                    }
+                    Some(v) => vec![Reference::read(v).ok_or_else(|| bad(reference(many)))?],
+                }),
+                Kind::Tensor { shape } => Given::Tensor(match &value {
+                    None => None,
+                    Some(v) => {
+                        Some(GivenTensor::read(v).ok_or_else(|| bad(format!("{{ data, shape }} of {shape}, finite")))?)
+                    }
+                }),
             };
             options.insert(option.id, read);
         }
@@ -254,6 +490,11 @@ impl Options {
                 Err(Error::BadOption(format!("{unknown}: {} has no such option; it has {}", spec.id, known.join(", "))))
             }
         }
+    }
+
+    /// Whether the method describes the option.
+    pub fn has(&self, id: &str) -> bool {
+        self.0.contains_key(id)
     }
 
     fn get(&self, id: &str) -> Result<&Given> {
@@ -268,6 +509,50 @@ impl Options {
         match self.get(id)? {
             Given::Integer(v) => Ok(v.map(|v| v as usize)),
             _ => Err(Error::Internal(format!("option {id:?} is not a whole number"))),
+        }
+    }
+
+    /// A whole number that has a default.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the method does not describe the option.
+    pub fn count(&self, id: &str) -> Result<usize> {
+        self.integer(id)?.ok_or_else(|| Error::Internal(format!("option {id:?} has no default")))
+    }
+
+    /// Yes or no.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the method does not describe the option.
+    pub fn boolean(&self, id: &str) -> Result<bool> {
+        match self.get(id)? {
+            Given::Boolean(v) => Ok(*v),
+            _ => Err(Error::Internal(format!("option {id:?} is not yes or no"))),
+        }
+    }
+
+    /// Reference pictures, at least one.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the method does not describe the option.
+    pub fn references(&self, id: &str) -> Result<&[Reference]> {
+        match self.get(id)? {
+            Given::Baselines(v) => Ok(v),
+            _ => Err(Error::Internal(format!("option {id:?} is no reference picture"))),
+        }
+    }
+
+    /// Numbers in place of what the method would draw, of the shape that it expects.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] where the shape is another; [`Error::Internal`] where the method does not describe the option.
+    pub fn tensor(&self, id: &str, fits: impl Fn(&[usize]) -> bool, expected: &str) -> Result<Option<&GivenTensor>> {
+        match self.get(id)? {
+            Given::Tensor(Some(v)) if !fits(&v.shape) => {
+                Err(Error::BadOption(format!("{id}: its shape must be {expected}, got {:?}", v.shape)))
+            }
+            Given::Tensor(v) => Ok(v.as_ref()),
+            _ => Err(Error::Internal(format!("option {id:?} is no tensor"))),
         }
     }
 
@@ -291,5 +576,19 @@ impl Options {
             Given::Choice(v) => Ok(v),
             _ => Err(Error::Internal(format!("option {id:?} is not a word"))),
         }
+    }
+}
+
+fn reference(many: bool) -> String {
+    let one = format!("one of {} or a tensor {{ data, shape }} as fed to the model", Baseline::CHOICES.join(", "));
+    if many { format!("{one}, or a list of up to 16 of these") } else { one }
+}
+
+/// A value as an error message quotes it.
+fn brief(value: Option<&Value>) -> String {
+    let text = value.map(Value::to_string).unwrap_or_default();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text,
     }
 }

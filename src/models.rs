@@ -1,12 +1,13 @@
 //! What a model is, and the registry of model families.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use burn::tensor::Tensor;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::layers::Param;
+use crate::layers::{Act, Param};
 use crate::package::{Config, Weights};
 use crate::pass::{Activation, Pass};
 
@@ -53,6 +54,13 @@ impl Fold {
         }
     }
 
+    /// The grid's rows and columns.
+    pub fn grid_shape(&self) -> [usize; 2] {
+        match *self {
+            Self::Map { h, w, .. } | Self::Tokens { h, w, .. } => [h, w],
+        }
+    }
+
     /// Folds an activation, or its gradient, to `[N, C, h, w]`.
     ///
     /// # Errors
@@ -83,6 +91,63 @@ pub struct Layer {
     pub fold: Fold,
 }
 
+/// What a model is made of, as far as methods depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feature {
+    /// ReLU or ReLU6.
+    Rectifier,
+    /// Another activation function outside gates.
+    SmoothActivation,
+    /// Factors computed from the activations: squeeze and excitation, response norms.
+    Gate,
+    /// Layer norm.
+    LayerNorm,
+    /// Attention between tokens.
+    Attention,
+}
+
+impl Feature {
+    /// That of an activation function.
+    pub fn of(act: Act) -> Self {
+        match act {
+            Act::Relu | Act::Relu6 => Self::Rectifier,
+            _ => Self::SmoothActivation,
+        }
+    }
+}
+
+/// A transformer's attention. Block b's maps `[N, heads, T, T]` (rows are queries and sum to 1) are tapped as
+/// `blocks.<b>.attn.attn_drop`, its keys `[N, heads, T, d]` as `blocks.<b>.attn.k`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attention {
+    /// Blocks; block b is computed by stage b + 1.
+    pub blocks: usize,
+    /// Heads of each.
+    pub heads: usize,
+    /// Tokens in front of the patches, in order: `class`, `distillation`, `register`.
+    pub special: Vec<&'static str>,
+    /// Patch grid, rows and columns.
+    pub grid: [usize; 2],
+}
+
+impl Attention {
+    /// T
+    pub fn tokens(&self) -> usize {
+        self.special.len() + self.grid.iter().product::<usize>()
+    }
+
+    /// The name under which block `b`'s attention is tapped.
+    pub fn maps(b: usize) -> String {
+        format!("blocks.{b}.attn.attn_drop")
+    }
+
+    /// The name under which block `b`'s keys are tapped.
+    pub fn keys(b: usize) -> String {
+        format!("blocks.{b}.attn.k")
+    }
+}
+
 /// What the explainer needs to know of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelSpec {
@@ -98,6 +163,10 @@ pub struct ModelSpec {
     pub layers: Vec<Layer>,
     /// The layer that CAM methods read unless told otherwise.
     pub default_layer: String,
+    /// What it is made of.
+    pub features: BTreeSet<Feature>,
+    /// Its attention, where it has any.
+    pub attention: Option<Attention>,
 }
 
 impl ModelSpec {

@@ -3,6 +3,7 @@
 //! A family's file says what its nets are made of: a list of stages, each a list of [`Op`]s under timm's or torchvision's names. What
 //! follows from that is here, once: shapes, costs, tensors needed, loading, and running through the [`Pass`].
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use burn::tensor::ops::PadMode;
@@ -13,7 +14,7 @@ use crate::layers::{
     Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, Pool, bad_model, batch_norm_params,
     take_batch_norm,
 };
-use crate::models::{Fold, Layer, Model, ModelSpec, Plan, Stage};
+use crate::models::{Feature, Fold, Layer, Model, ModelSpec, Plan, Stage};
 use crate::package::{Config, Weights};
 use crate::pass::{Activation, Pass, Tappable};
 
@@ -132,6 +133,7 @@ fn rename_place(op: PlaceOp, tensors: &dyn Fn(&str) -> String) -> PlaceOp {
 struct Trace {
     macs: f64,
     taps: Vec<(String, [usize; 3])>,
+    features: BTreeSet<Feature>,
 }
 
 fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]> {
@@ -148,7 +150,11 @@ fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]
                 expect(c, *channels, name)?;
                 shape
             }
-            Op::Act(_) | Op::Times(_) => shape,
+            Op::Act(act) => {
+                to.features.insert(Feature::of(*act));
+                shape
+            }
+            Op::Times(_) => shape,
             Op::MaxPool(pool) | Op::AvgPool(pool) => [c, pool.output(h), pool.output(w)],
             Op::GlobalAvgPool => [c, 1, 1],
             Op::AdaptiveAvgPool([h, w]) => [c, *h, *w],
@@ -158,16 +164,26 @@ fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]
             Op::Places(ops) => {
                 let mut width = c;
                 for op in ops {
-                    if let PlaceOp::Linear(spec) = op {
-                        expect(width, spec.inputs, &spec.name)?;
-                        to.macs += spec.macs() * (h * w) as f64;
-                        width = spec.outputs;
+                    match op {
+                        PlaceOp::Linear(spec) => {
+                            expect(width, spec.inputs, &spec.name)?;
+                            to.macs += spec.macs() * (h * w) as f64;
+                            width = spec.outputs;
+                        }
+                        PlaceOp::Act(act) => drop(to.features.insert(Feature::of(*act))),
+                        PlaceOp::LayerNorm(_) => drop(to.features.insert(Feature::LayerNorm)),
+                        PlaceOp::ResponseNorm(..) => drop(to.features.insert(Feature::Gate)),
+                        PlaceOp::Scale(_) => (),
                     }
                 }
                 [width, h, w]
             }
             Op::Gate(ops) => {
+                let outside = to.features.clone();
                 trace(ops, shape, to)?;
+                // What is inside a gate is only a gate's.
+                to.features = outside;
+                to.features.insert(Feature::Gate);
                 shape
             }
             Op::Sum(branches) => {
@@ -291,12 +307,15 @@ impl NetPlan {
             stages: Vec::new(),
             layers: Vec::new(),
             default_layer: default_layer.into(),
+            features: BTreeSet::new(),
+            attention: None,
         };
         let mut ops = Vec::new();
         for (index, (name, stage)) in stages.into_iter().enumerate() {
             let mut seen = Trace::default();
             shape = trace(&stage, shape, &mut seen)?;
             spec.stages.push(Stage { name, macs: seen.macs });
+            spec.features.extend(seen.features);
             for (id, [channels, h, w]) in seen.taps {
                 spec.layers.push(Layer { id, stage: index, fold: Fold::Map { channels, h, w } });
             }

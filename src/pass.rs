@@ -71,6 +71,16 @@ pub struct Tapped {
 }
 
 impl Tapped {
+    /// Whether the backpropagated score depends on this activation at all.
+    pub fn reached(&self, gradients: &Gradients) -> bool {
+        match &self.leaf {
+            Some(Activation::Map(t)) => t.grad(gradients).is_some(),
+            Some(Activation::Tokens(t)) => t.grad(gradients).is_some(),
+            Some(Activation::Logits(t)) => t.grad(gradients).is_some(),
+            None => false,
+        }
+    }
+
     /// The gradient of the backpropagated score with respect to this activation, same shape; zeros where the score does not
     /// depend on it.
     ///

@@ -233,7 +233,10 @@ impl Digest {
     }
 }
 
-/// One call's progress, passes and cancellation.
+/// Between estimates.
+const ESTIMATE_MS: f64 = 250.0;
+
+/// One call's progress, passes, estimates and cancellation.
 #[wasm_bindgen]
 #[derive(Clone)]
 pub struct Job {
@@ -242,21 +245,27 @@ pub struct Job {
 
 struct JobState {
     cancelled: Cell<bool>,
+    stopped: Cell<bool>,
     passes: Cell<Passes>,
     on_progress: Option<Function>,
+    on_estimate: Option<Function>,
+    estimated: Cell<f64>,
     breath: Cell<f64>,
 }
 
 #[wasm_bindgen]
 impl Job {
-    /// `onProgress(done, total)`
+    /// `onProgress(done, total)`; `onEstimate(values, shape)` at most every [`ESTIMATE_MS`].
     #[wasm_bindgen(constructor)]
-    pub fn new(on_progress: Option<Function>) -> Self {
+    pub fn new(on_progress: Option<Function>, on_estimate: Option<Function>) -> Self {
         Self {
             inner: Rc::new(JobState {
                 cancelled: Cell::new(false),
+                stopped: Cell::new(false),
                 passes: Cell::default(),
                 on_progress,
+                on_estimate,
+                estimated: Cell::new(now()),
                 breath: Cell::new(now()),
             }),
         }
@@ -265,6 +274,11 @@ impl Job {
     /// Ends the call after its current chunk.
     pub fn cancel(&self) {
         self.inner.cancelled.set(true);
+    }
+
+    /// Ends the call after its current chunk with what there is, where its method estimates.
+    pub fn stop(&self) {
+        self.inner.stopped.set(true);
     }
 
     /// Forward passes so far.
@@ -283,6 +297,22 @@ impl Job {
 impl Control for JobState {
     fn cancelled(&self) -> bool {
         self.cancelled.get()
+    }
+
+    fn stopped(&self) -> bool {
+        self.stopped.get()
+    }
+
+    fn wants_estimate(&self) -> bool {
+        self.on_estimate.is_some() && now() - self.estimated.get() >= ESTIMATE_MS
+    }
+
+    fn estimate(&self, values: &[f32], shape: &[usize]) {
+        if let (Some(callback), Ok(shape)) = (&self.on_estimate, to_js(shape)) {
+            // A listener's failure is not the computation's.
+            let _ = callback.call2(&JsValue::NULL, &Float32Array::from(values), &shape);
+        }
+        self.estimated.set(now());
     }
 
     fn progress(&self, done: usize, total: usize) {
@@ -353,6 +383,16 @@ struct ModelInfo {
     parameters: usize,
     layers: Vec<LayerInfo>,
     default_layer: String,
+    methods: Vec<&'static str>,
+    attention: Option<AttentionInfo>,
+}
+
+#[derive(Serialize)]
+struct AttentionInfo {
+    blocks: usize,
+    heads: usize,
+    special: Vec<&'static str>,
+    grid: [usize; 2],
 }
 
 /// The explainer while a call has it; back in its slot when the call ends in any way.
@@ -396,6 +436,13 @@ impl Engine {
             parameters: package.parameters,
             layers: spec.layers.iter().map(|l| LayerInfo { id: l.id.clone(), shape: l.fold.shape() }).collect(),
             default_layer: spec.default_layer.clone(),
+            methods: METHODS.iter().map(|m| m.spec).filter(|m| m.works_on(spec)).map(|m| m.id).collect(),
+            attention: spec.attention.as_ref().map(|a| AttentionInfo {
+                blocks: a.blocks,
+                heads: a.heads,
+                special: a.special.clone(),
+                grid: a.grid,
+            }),
         })
     }
 
@@ -428,6 +475,10 @@ impl Engine {
         let result: Attribution = taken.get()?.attribute(&image, request, &*job).await.map_err(throw)?;
         let object = to_js(&result)?;
         set(&object, "values", &Float32Array::from(result.values.as_slice()))?;
+        let layers: Array = Reflect::get(&object, &"layers".into())?.unchecked_into();
+        for (described, layer) in layers.iter().zip(&result.layers) {
+            set(&described, "values", &Float32Array::from(layer.values.as_slice()))?;
+        }
         Ok(object)
     }
 

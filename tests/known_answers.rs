@@ -10,7 +10,7 @@ use serde_json::json;
 use sightline::Result;
 use sightline::explainer::Image;
 use sightline::layers::{Act, Conv2d, Conv2dSpec, Linear};
-use sightline::models::{Fold, Layer, Model, ModelSpec, Stage};
+use sightline::models::{Feature, Fold, Layer, Model, ModelSpec, Stage};
 use sightline::package::Package;
 use sightline::pass::{Activation, Pass, Rules, Tappable};
 use sightline::preprocess::PreprocessConfig;
@@ -50,6 +50,8 @@ fn net(
         stages: vec![Stage { name: "all".into(), macs: 1.0 }],
         layers: layers.iter().map(layer).collect(),
         default_layer: layers.last().map(|l| l.0.into()).unwrap_or_default(),
+        features: [Feature::Rectifier].into(),
+        attention: None,
     };
     let preprocess = PreprocessConfig::from_pretrained_cfg(&json!({})).unwrap();
     explainer(Package {

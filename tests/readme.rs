@@ -10,17 +10,20 @@ fn tables() -> String {
             Kind::Integer { default: Some(d), .. } => format!("`{}` ({d})", o.id),
             Kind::Integer { .. } => format!("`{}` (by device)", o.id),
             Kind::Number { default, .. } => format!("`{}` ({default})", o.id),
-            Kind::Choice { default, .. } => format!("`{}` ({default})", o.id),
+            Kind::Choice { default, .. } | Kind::Baseline { default, .. } => format!("`{}` ({default})", o.id),
+            Kind::Boolean { default } => format!("`{}` ({default})", o.id),
+            Kind::Tensor { shape } => format!("`{}` (drawn; {shape})", o.id),
         };
         let options: Vec<String> = m.options.iter().map(option).collect();
         let options = if options.is_empty() { "none".into() } else { options.join(", ") };
         out += &format!(
-            "| `{}` | {} | `{}`, {} space | {options} | {}, arXiv {} |\n",
+            "| `{}` | {} | `{}`, {} space | {options} | {}, {}{} |\n",
             m.id,
             m.summary,
             m.shape,
             if m.space == sightline::methods::Space::Layer { "layer" } else { "input" },
             m.citation,
+            if m.arxiv.starts_with("10.") { "doi " } else { "arXiv " },
             m.arxiv
         );
     }

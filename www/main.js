@@ -315,7 +315,7 @@ function showFacts() {
     return;
   }
   const method = methods.find((m) => m.id === a.method);
-  const label = explainer.info.model.labels[a.target] ?? '';
+  const label = explainer.info.model.labels[Number(a.target)] ?? '';
   el('facts', HTMLElement).textContent =
     `${method?.name} for “${label}”${a.layer ? ` at ${a.layer}` : ''}: ${a.elapsedMs < 1000 ? `${Math.round(a.elapsedMs)} ms` : `${(a.elapsedMs / 1000).toFixed(1)} s`}` +
     ` on ${a.device === 'cpu' ? 'the CPU' : 'WebGPU'}, ${number(a.passes.forward)} forward and ${number(a.passes.backward)} backward passes. Score (logit) ${a.score.toFixed(2)}.`;
@@ -373,7 +373,7 @@ function paint() {
     note.textContent = rendered.empty
       ? 'This map has nothing to show on this scale.'
       : `${scale === 'positive' ? 'Higher values speak for the class.' : 'Positive values speak for the class, negative ones against it.'}${top}`;
-    const label = shown.explainer?.info.model.labels[attribution.target] ?? '';
+    const label = shown.explainer?.info.model.labels[Number(attribution.target)] ?? '';
     canvas.setAttribute('aria-label', `${shown.photoName}: ${method?.name} heatmap for ${label}`);
   } else {
     canvas.width = bitmap.width;

@@ -1,20 +1,22 @@
 //! Grad-CAM. Selvaraju et al. 2016, arXiv 1610.02391, equations 1 and 2.
 //!
-//! L = sum_k mean_hw(d score / d A_k) A_k at one layer, with A folded to `[C, h, w]`; a transformer's tokens without its class and
-//! register tokens. One forward and one backward pass from the layer's stage on; the model's front is not run again.
+//! L = sum_k mean_hw(d score / d A_k) A_k at each layer, with A folded to `[C, h, w]`; a transformer's tokens without its class,
+//! distillation and register tokens. One forward and one backward pass from the first layer's stage on; the model's front is not run again.
 //!
 //! Output `[h, w]`, signed. The paper ends with a ReLU: that is left to rendering, as in captum (which applies none by default).
 //! pytorch-grad-cam scales to [0, 1] after its ReLU; tf-explain uses guided gradients.
 
 use crate::error::Result;
 use crate::explainer::Context;
-use crate::methods::{Channels, MethodSpec, Need, Output, Sign, Space};
+use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "grad_cam",
     name: "Grad-CAM",
+    group: Group::Cam,
     summary: "Where in the layer's grid would more of what the model found there raise the score?",
+    caveat: "The grid is coarse, and the mean gradient of a channel may hide that it speaks for the class in one place and against it in another.",
     citation: "Selvaraju et al. 2016",
     arxiv: "1610.02391",
     equation: "sum_k mean_hw(d score / d A_k) A_k",
@@ -25,6 +27,8 @@ pub static SPEC: MethodSpec = MethodSpec {
     channels: Channels::None,
     random: false,
     needs: &[Need::Gradients],
+    reads: Reads::Layers,
+    estimates: false,
     options: &[],
 };
 
@@ -33,9 +37,5 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// # Errors
 /// Those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
-    let (activations, gradients) = context.layer_gradient().await?;
-    let [_, _, h, w] = activations.dims();
-    let weights = gradients.mean_dims(&[2, 3]);
-    let map = (weights * activations).sum_dim(1);
-    Ok(Output { values: context.read(map).await?, shape: vec![h, w], completeness: None })
+    context.cam(|activations, gradients| (gradients.mean_dims(&[2, 3]) * activations).sum_dim(1)).await
 }

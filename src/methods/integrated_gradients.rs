@@ -8,17 +8,20 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::baseline::Baseline;
 use crate::error::{Error, Result};
 use crate::explainer::Context;
-use crate::methods::{Channels, Completeness, Kind, MethodSpec, Need, OptionSpec, Output, Sign, Space};
+use crate::methods::{
+    BLUR_SIGMA, CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign, Space,
+};
 use crate::quadrature::Rule;
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "integrated_gradients",
     name: "Integrated gradients",
+    group: Group::Path,
     summary: "How much did each pixel add to the score on the way from a baseline picture to this one?",
+    caveat: "It answers relative to the baseline: what the baseline shares with the photo gets nothing.",
     citation: "Sundararajan et al. 2017",
     arxiv: "1703.01365",
     equation: "(x - x') * integral_0^1 d score / dx (x' + a (x - x')) da",
@@ -29,6 +32,8 @@ pub static SPEC: MethodSpec = MethodSpec {
     channels: Channels::Sum,
     random: false,
     needs: &[Need::Gradients],
+    reads: Reads::Input,
+    estimates: false,
     options: &[
         OptionSpec {
             id: "nSteps",
@@ -38,28 +43,19 @@ pub static SPEC: MethodSpec = MethodSpec {
         },
         OptionSpec {
             id: "baseline",
-            kind: Kind::Choice { default: "mean", choices: Baseline::CHOICES },
+            kind: Kind::Baseline { default: "mean", many: true },
             unit: None,
-            help: "the reference picture",
+            help: "the reference picture; of several, the mean over all",
         },
-        OptionSpec {
-            id: "blurSigma",
-            kind: Kind::Number { default: 10.0, min: 0.1, max: 100.0 },
-            unit: Some("input pixels"),
-            help: "standard deviation of the blur baseline",
-        },
+        BLUR_SIGMA,
+        SEED,
         OptionSpec {
             id: "quadrature",
             kind: Kind::Choice { default: "gauss_legendre", choices: Rule::CHOICES },
             unit: None,
             help: "the integration rule",
         },
-        OptionSpec {
-            id: "chunkSize",
-            kind: Kind::Integer { default: None, min: 1, max: 64 },
-            unit: Some("points"),
-            help: "points per pass",
-        },
+        CHUNK_SIZE,
     ],
 };
 
@@ -69,38 +65,41 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// [`Error::Aborted`] between chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let options = context.options();
-    let missing = || Error::Internal("an option's choice has no meaning".into());
-    let n_steps = options.integer("nSteps")?.ok_or_else(missing)?;
-    let rule = Rule::from_id(options.choice("quadrature")?).ok_or_else(missing)?;
-    let baseline = Baseline::from_id(options.choice("baseline")?, options.number("blurSigma")?).ok_or_else(missing)?;
-
-    let shape = context.spec().input_size;
-    let reference = baseline.of(context.input(), shape, context.preprocess());
-    let baseline_score = context.score_of_input(&reference).await?;
-    let origin = context.upload(&reference);
-    let difference = context.upload(context.input()) - origin.clone();
-
+    let n_steps = options.count("nSteps")?;
+    let rule = Rule::from_id(options.choice("quadrature")?)
+        .ok_or_else(|| Error::Internal("the quadrature's choice has no meaning".into()))?;
+    let references = context.references()?;
+    let input = context.upload(context.input());
     let nodes = rule.nodes(n_steps);
-    let chunks = n_steps.div_ceil(context.chunk_size(options.integer("chunkSize")?).min(n_steps));
-    let mut total = origin.zeros_like();
+    let all = n_steps * references.len();
+    let mut whole = input.zeros_like();
+    let mut baseline_score = 0.0;
     let mut done = 0;
-    for chunk in nodes.chunks(n_steps.div_ceil(chunks)) {
-        let column = |values: Vec<f32>| {
-            let n = values.len();
-            Tensor::<4>::from_data(TensorData::new(values, [n, 1, 1, 1]), context.device())
-        };
-        let alphas = column(chunk.iter().map(|(a, _)| *a as f32).collect());
-        let weights = column(chunk.iter().map(|(_, w)| *w as f32).collect());
-        let gradient = context.input_gradient(origin.clone() + difference.clone() * alphas)?;
-        total = total + (gradient * weights).sum_dim(0);
-        done += chunk.len();
-        context.settle(&total).await?;
-        context.progress(done, n_steps).await?;
+    for reference in &references {
+        baseline_score += context.score_of_input(reference).await? / references.len() as f64;
+        let origin = context.upload(reference);
+        let difference = input.clone() - origin.clone();
+        let mut total = origin.zeros_like();
+        for chunk in context.chunks(n_steps)? {
+            let nodes = nodes.get(chunk).unwrap_or_default();
+            let column = |values: Vec<f32>| {
+                let n = values.len();
+                Tensor::<4>::from_data(TensorData::new(values, [n, 1, 1, 1]), context.device())
+            };
+            let alphas = column(nodes.iter().map(|(a, _)| *a as f32).collect());
+            let weights = column(nodes.iter().map(|(_, w)| *w as f32).collect());
+            let gradient = context.input_gradient(origin.clone() + difference.clone() * alphas)?;
+            total = total + (gradient * weights).sum_dim(0);
+            done += nodes.len();
+            context.settle(&total).await?;
+            context.progress(done, all).await?;
+        }
+        whole = whole + total * difference / references.len() as f64;
     }
-    let values = context.read(total * difference).await?;
+    let values = context.read(whole).await?;
     let sum: f64 = values.iter().copied().map(f64::from).sum();
-    let score = f64::from(context.score());
+    let score = context.score();
     let delta = sum - (score - baseline_score);
     let completeness = Some(Completeness { baseline_score, score, sum, delta });
-    Ok(Output { values, shape: shape.to_vec(), completeness })
+    Ok(Output { completeness, ..Output::new(values, context.spec().input_size) })
 }

@@ -11,7 +11,7 @@ use burn::tensor::{Tensor, activation};
 
 use crate::error::{Error, Result};
 use crate::layers::{Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, bad_model};
-use crate::models::{Family, Fold, Layer, Model, ModelSpec, Plan, Stage, expand};
+use crate::models::{Attention, Family, Feature, Fold, Layer, Model, ModelSpec, Plan, Stage, expand};
 use crate::package::{Config, Weights};
 use crate::pass::{Activation, Pass, Tappable};
 
@@ -302,6 +302,16 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
         stages,
         layers,
         default_layer: format!("blocks.{}.norm1", depth - 1),
+        features: [Feature::of(act), Feature::LayerNorm, Feature::Attention].into(),
+        attention: Some(Attention {
+            blocks: depth,
+            heads,
+            special: [("class", usize::from(class_token)), ("distillation", usize::from(distilled)), ("register", registers)]
+                .into_iter()
+                .flat_map(|(name, count)| std::iter::repeat_n(name, count))
+                .collect(),
+            grid,
+        }),
     };
     let positions = if no_embed_class { h * w } else { tokens };
     Ok(Box::new(VitPlan {
@@ -354,8 +364,9 @@ impl Plan for VitPlan {
             param.as_ref().map(|p| weights.take::<1>(&p.name, [p.shape.iter().product()])).transpose()
         };
         let mut blocks = Vec::with_capacity(self.blocks.len());
-        for b in &self.blocks {
+        for (index, b) in self.blocks.iter().enumerate() {
             blocks.push(Block {
+                index,
                 name: b.name.clone(),
                 norm1: b.norm1.load(weights)?,
                 qkv: b.qkv.load(weights)?,
@@ -392,6 +403,7 @@ impl Plan for VitPlan {
 }
 
 struct Block {
+    index: usize,
     name: String,
     norm1: LayerNorm,
     qkv: Linear,
@@ -425,8 +437,9 @@ impl Block {
             q = q_norm.forward(q);
             k = k_norm.forward(k);
         }
+        let k = pass.tap(&Attention::keys(self.index), k)?;
         let scores = (q * (d as f64).powf(-0.5)).matmul(k.swap_dims(2, 3));
-        let attention = pass.tap(&format!("{}.attn.attn_drop", self.name), activation::softmax(scores, 3))?;
+        let attention = pass.tap(&Attention::maps(self.index), activation::softmax(scores, 3))?;
         let mixed = attention.matmul(v).swap_dims(1, 2).reshape([n, tokens, width]);
         Ok(pass.linear(&self.proj, mixed))
     }

@@ -1,0 +1,189 @@
+//! What holds for every method on every family, by the registries alone.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::*;
+use serde_json::{Value, json};
+use sightline::explainer::Image;
+use sightline::methods::{Kind, METHODS, MethodSpec, Reads, Space};
+use sightline::models::FAMILIES;
+use sightline::package::Package;
+use sightline::{Error, Explainer};
+
+/// The smallest net of each family among the goldens, with its input.
+fn families() -> BTreeMap<&'static str, (Explainer, Image)> {
+    let mut smallest: BTreeMap<&'static str, (u64, std::path::PathBuf)> = BTreeMap::new();
+    for entry in std::fs::read_dir(golden("models")).unwrap() {
+        let folder = entry.unwrap().path();
+        let Ok(expected) = std::fs::read_to_string(folder.join("golden.json")) else { continue };
+        let expected: Value = serde_json::from_str(&expected).unwrap();
+        let architecture = expected["architecture"].as_str().unwrap();
+        let family = FAMILIES.iter().find(|f| f.architectures().iter().any(|name| name == architecture)).unwrap();
+        // Cost grows with weights and pixels; a grid of one place would say little.
+        let input: u64 =
+            read_tensors(&folder.join("golden.safetensors"))["input"].0.iter().map(|&n| n as u64).product();
+        let cost = expected["parameters"].as_u64().unwrap() * input;
+        let best = smallest.entry(family.id).or_insert((u64::MAX, folder.clone()));
+        if cost < best.0 {
+            *best = (cost, folder);
+        }
+    }
+    assert_eq!(smallest.len(), FAMILIES.len(), "every family has a golden");
+    smallest.into_iter().map(|(family, (_, folder))| (family, open_golden(&folder))).collect()
+}
+
+fn open_golden(folder: &std::path::Path) -> (Explainer, Image) {
+    let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
+    let expected = read_json(&folder.join("golden.json"));
+    let seed = expected["seed"].as_u64().unwrap();
+    let gain = expected["gain"].as_f64().unwrap_or(1.0) as f32;
+    let package: Package = load(&config, &hashed_weights(&config, seed, gain)).unwrap();
+    (explainer(package), tensor(&read_tensors(&folder.join("golden.safetensors")), "input"))
+}
+
+/// A request that runs fast: few samples, steps and channels.
+fn quick(spec: &MethodSpec) -> Value {
+    let mut request = json!({ "method": spec.id });
+    for option in spec.options {
+        if let Kind::Integer { min, max, .. } = option.kind
+            && ["nSamples", "nSteps", "maxChannels", "nSegments", "maxSteps"].contains(&option.id)
+        {
+            request[option.id] = json!(6u32.clamp(min, max));
+        }
+    }
+    request
+}
+
+#[test]
+fn every_method_on_every_family() {
+    let mut ran = 0;
+    for (family, (mut explainer, image)) in families() {
+        let model = explainer.package().model.spec().clone();
+        for spec in METHODS.iter().map(|m| m.spec) {
+            let name = format!("{} on {family}", spec.id);
+            let request = quick(spec);
+            if !spec.works_on(&model) {
+                match attribute(&mut explainer, &image, request) {
+                    Err(Error::Unsupported(message)) => assert!(message.contains("these do: "), "{name}: {message}"),
+                    other => panic!("{name}: {other:?}"),
+                }
+                continue;
+            }
+            ran += 1;
+            let first = attribute(&mut explainer, &image, request.clone()).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(first.values.len(), first.shape.iter().product::<usize>(), "{name}");
+            assert!(first.values.iter().all(|v| v.is_finite()), "{name}");
+            assert_eq!(first.space, spec.space);
+            let [channels, h, w] = model.input_size;
+            match spec.space {
+                Space::Layer => {
+                    let grid = match (spec.reads, &model.attention) {
+                        (Reads::Input, Some(attention)) => attention.grid.to_vec(),
+                        _ => model.layer(&model.default_layer).unwrap().fold.grid_shape().to_vec(),
+                    };
+                    assert_eq!(first.shape, grid, "{name}");
+                }
+                Space::Input => {
+                    assert!(first.shape == [channels, h, w] || first.shape == [1, h, w], "{name}: {:?}", first.shape)
+                }
+            }
+            // Nothing is left over from the first run, and nothing is drawn without the seed.
+            let second = attribute(&mut explainer, &image, request.clone()).unwrap();
+            assert_eq!(first.values, second.values, "{name}: twice");
+            for target in [json!({ "contrast": [0, 1] }), json!({ "group": [0, 2] })] {
+                let mut request = request.clone();
+                request["target"] = target.clone();
+                let map =
+                    attribute(&mut explainer, &image, request).unwrap_or_else(|e| panic!("{name}, {target}: {e}"));
+                assert_eq!((map.target, map.shape), (target, first.shape.clone()), "{name}");
+            }
+        }
+    }
+    println!("{ran} pairs of {} methods and {} families", METHODS.len(), FAMILIES.len());
+}
+
+#[test]
+fn every_description_is_complete() {
+    for spec in METHODS.iter().map(|m| m.spec) {
+        for text in
+            [spec.name, spec.summary, spec.caveat, spec.citation, spec.arxiv, spec.equation, spec.cost, spec.shape]
+        {
+            assert!(!text.trim().is_empty(), "{}", spec.id);
+        }
+        assert!(spec.summary.ends_with('?') || spec.summary.ends_with('.'), "{}", spec.id);
+        for option in spec.options {
+            assert!(!option.help.is_empty());
+            if let Kind::Integer { default: Some(default), min, max } = option.kind {
+                assert!((min..=max).contains(&default), "{}: {}", spec.id, option.id);
+            }
+            if let Kind::Number { default, min, max } = option.kind {
+                assert!((min..=max).contains(&default), "{}: {}", spec.id, option.id);
+            }
+        }
+        assert_eq!(spec.random, spec.options.iter().any(|o| o.id == "seed" && spec.random), "{}: seed", spec.id);
+    }
+}
+
+#[test]
+fn options_out_of_range_or_unknown_are_refused_by_name() {
+    let (mut explainer, image) = open_golden(&golden("models/resnet_basic"));
+    for spec in METHODS.iter().map(|m| m.spec) {
+        let model = explainer.package().model.spec();
+        if !spec.works_on(model) {
+            continue;
+        }
+        let mut wrong = vec![("nonsense", json!(1)), ("output", json!("probability")), ("target", json!(-1))];
+        for option in spec.options {
+            wrong.push((
+                option.id,
+                match option.kind {
+                    Kind::Integer { max, .. } => json!(f64::from(max) + 1.0),
+                    Kind::Number { max, .. } => json!(max + 1.0),
+                    Kind::Choice { .. } | Kind::Baseline { .. } => json!("nonsense"),
+                    Kind::Boolean { .. } => json!("yes"),
+                    Kind::Tensor { .. } => json!({ "data": [1.0, null], "shape": [2] }),
+                },
+            ));
+        }
+        for (option, value) in wrong {
+            let mut request = quick(spec);
+            request[option] = value;
+            match attribute(&mut explainer, &image, request) {
+                Err(Error::BadOption(message)) => assert!(message.starts_with(option), "{}: {message}", spec.id),
+                other => panic!("{} with {option}: {other:?}", spec.id),
+            }
+        }
+    }
+}
+
+#[test]
+fn several_layers_come_from_one_backward_pass() {
+    let (mut explainer, image) = open_golden(&golden("models/resnet_basic"));
+    now(explainer.classify(&image, None, &sightline::explainer::Unwatched)).unwrap();
+    let ids: Vec<String> = explainer.package().model.spec().layers.iter().map(|l| l.id.clone()).collect();
+    for spec in METHODS.iter().map(|m| m.spec).filter(|m| m.reads == Reads::Layers) {
+        let mut request = quick(spec);
+        request["layer"] = json!("all");
+        let all = attribute(&mut explainer, &image, request.clone()).unwrap();
+        assert_eq!(all.layers.iter().map(|l| l.id.clone()).collect::<Vec<_>>(), ids);
+        if !spec.cost.contains("channels") {
+            assert!(
+                all.passes.forward <= 1.0 + 1e-9 && all.passes.backward <= 1.0 + 1e-9,
+                "{}: {:?}",
+                spec.id,
+                all.passes
+            );
+        }
+        for layer in &all.layers {
+            request["layer"] = json!(layer.id);
+            let alone = attribute(&mut explainer, &image, request.clone()).unwrap();
+            assert!(relative(&layer.values, &alone.values) < 1e-5, "{} at {}", spec.id, layer.id);
+        }
+        // The whole is on the finest grid, and no layer weighs more than its share.
+        let finest = all.layers.iter().map(|l| l.shape.iter().product::<usize>()).max().unwrap();
+        assert_eq!(all.values.len(), finest);
+        assert!(all.values.iter().all(|v| v.abs() <= 1.0 + 1e-5));
+    }
+}

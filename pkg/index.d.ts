@@ -264,12 +264,14 @@ export interface Rendered {
   /** Where on the canvas the heatmap lies. */
   place: { x: number; y: number; width: number; height: number };
 }
+/** What painting reads of an attribution; an estimate, or one layer of several, can be put in its place. */
+export type Paintable = Pick<Attribution, 'values' | 'shape' | 'space'> & Partial<Pick<Attribution, 'method' | 'crop'>>;
 export function renderHeatmap(
   canvas: HTMLCanvasElement | OffscreenCanvas,
   image: CanvasImageSource | ImageData | null,
-  attribution: Attribution,
+  attribution: Paintable,
   options?: RenderOptions,
 ): Rendered;
 export function renderColorbar(canvas: HTMLCanvasElement, colormap: string): void;
-export function toPlane(attribution: Attribution, channels?: 'none' | 'sum' | 'max_abs'): { plane: Float32Array; h: number; w: number };
+export function toPlane(attribution: Paintable, channels?: 'none' | 'sum' | 'max_abs'): { plane: Float32Array; h: number; w: number };
 export const version: string;

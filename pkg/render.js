@@ -18,7 +18,7 @@ const tops = new WeakMap();
 
 /**
  * The attribution as one plane [h, w]: channels are summed, or their largest magnitude is taken where the method's registry entry says so.
- * @param {Attribution} attribution @param {'none' | 'sum' | 'max_abs'} [channels]
+ * @param {import('./index.js').Paintable} attribution @param {'none' | 'sum' | 'max_abs'} [channels]
  * @returns {{ plane: Float32Array, h: number, w: number }}
  */
 export function toPlane({ values, shape }, channels = 'sum') {
@@ -72,7 +72,7 @@ function limits(plane, scale, percentile) {
  * Paints the photo and, over the part that the model saw, the attribution.
  * @param {HTMLCanvasElement | OffscreenCanvas} canvas
  * @param {CanvasImageSource | ImageData | null} image
- * @param {Attribution} attribution
+ * @param {import('./index.js').Paintable} attribution
  * @param {import('./index.js').RenderOptions} [options]
  * @returns {import('./index.js').Rendered}
  */

@@ -19,6 +19,7 @@ import {
 /** `remote`: its weights may have to be downloaded. @typedef {{ name: string, source: ModelSource, remote?: boolean }} NamedModel */
 
 const MAX_SHOWN = 1600;
+const BASELINES = ['mean', 'black', 'white', 'blur', 'noise'];
 /** Shown only where something takes longer. */
 const PATIENCE = 500;
 
@@ -41,6 +42,11 @@ const ui = {
   alpha: el('alpha', HTMLInputElement),
   outline: el('outline', HTMLInputElement),
   options: el('options', HTMLElement),
+  question: select('question'),
+  against: select('against'),
+  group: select('group'),
+  strip: el('strip', HTMLElement),
+  stop: el('stop', HTMLButtonElement),
   predictions: el('predictions', HTMLElement),
   working: el('working', HTMLElement),
   progress: el('progress', HTMLProgressElement),
@@ -114,6 +120,7 @@ async function task(what, work) {
     if (running === controller) {
       running = undefined;
       ui.working.hidden = true;
+      ui.stop.hidden = true;
       document.body.dataset.state = 'idle';
     }
   }
@@ -184,9 +191,13 @@ function showModel() {
   if (!info) return;
   ui.device.value = shown.device;
   const { layers, defaultLayer } = info.model;
-  const chosen = layers.some((l) => l.id === ui.layer.value) && shown.target !== undefined ? ui.layer.value : defaultLayer;
+  const kept = shown.target !== undefined && (ui.layer.value === 'all' || layers.some((l) => l.id === ui.layer.value));
+  const chosen = kept ? ui.layer.value : defaultLayer;
+  showMethods(info.model.methods);
+  showClasses(info.model.labels);
   const ordered = [...layers].reverse();
   ui.layer.replaceChildren(
+    ...(layers.length > 1 ? [new Option('all, side by side', 'all', false, ui.layer.value === 'all' && shown.target !== undefined)] : []),
     ...ordered.map(
       ({ id, shape }) =>
         new Option(`${id} (${shape.join(' × ')})${id === defaultLayer ? ', default' : ''}`, id, id === defaultLayer, id === chosen),
@@ -253,11 +264,26 @@ async function attribute(signal, onProgress) {
   const method = methods.find((m) => m.id === ui.method.value);
   if (!explainer || !photo || !classification || !method) return;
   const target = shown.target ?? classification.predictions[0]?.index;
+  const layer = method.reads === 'layer' && ui.layer.value === 'all' ? explainer.info.model.defaultLayer : ui.layer.value;
+  /** @type {Partial<import('./pkg/index.js').AttributeOptions>} */
+  const estimating = {};
+  if (method.estimates) {
+    const stop = new AbortController();
+    estimating.stop = stop.signal;
+    estimating.onEstimate = ({ values, shape }) => {
+      if (signal.aborted) return;
+      const { crop } = classification;
+      paint({ method: method.id, values, shape, space: method.space, crop });
+    };
+    ui.stop.hidden = false;
+    ui.stop.onclick = () => stop.abort();
+  }
   const attribution = await explainer.attribute(photo, {
     method: method.id,
-    target,
-    ...(method.space === 'layer' ? { layer: ui.layer.value } : {}),
+    target: asked(target),
+    ...(method.reads === 'input' ? {} : { layer }),
     ...readOptions(method),
+    ...estimating,
     signal,
     onProgress,
   });
@@ -267,6 +293,26 @@ async function attribute(signal, onProgress) {
   showPredictions();
   showFacts();
   paint();
+}
+
+/** What is asked about, with the chosen class in front. @param {number | undefined} chosen @returns {import('./pkg/index.js').Target | undefined} */
+function asked(chosen) {
+  if (chosen === undefined) return undefined;
+  if (ui.question.value === 'contrast' && ui.against.value !== '' && Number(ui.against.value) !== chosen)
+    return { contrast: [chosen, Number(ui.against.value)] };
+  if (ui.question.value === 'group') {
+    const others = [...ui.group.selectedOptions].map(({ value }) => Number(value));
+    if (others.length) return { group: [...new Set([chosen, ...others])] };
+  }
+  return chosen;
+}
+
+/** A target in words. @param {import('./pkg/index.js').Target} target @param {string[]} labels */
+function inWords(target, labels) {
+  const name = (/** @type {number} */ k) => `“${labels[k] ?? k}”`;
+  if (typeof target === 'number') return name(target);
+  if ('contrast' in target) return `${name(target.contrast[0])} and not ${name(target.contrast[1])}`;
+  return `any of ${target.group.map(name).join(', ')}`;
 }
 
 // --- showing -------------------------------------------------------------------------------------------------------------------------
@@ -315,10 +361,10 @@ function showFacts() {
     return;
   }
   const method = methods.find((m) => m.id === a.method);
-  const label = explainer.info.model.labels[Number(a.target)] ?? '';
+  const what = inWords(a.target, explainer.info.model.labels);
   el('facts', HTMLElement).textContent =
-    `${method?.name} for “${label}”${a.layer ? ` at ${a.layer}` : ''}: ${a.elapsedMs < 1000 ? `${Math.round(a.elapsedMs)} ms` : `${(a.elapsedMs / 1000).toFixed(1)} s`}` +
-    ` on ${a.device === 'cpu' ? 'the CPU' : 'WebGPU'}, ${number(a.passes.forward)} forward and ${number(a.passes.backward)} backward passes. Score (logit) ${a.score.toFixed(2)}.`;
+    `${method?.name} for ${what}${a.layer ? ` at ${a.layer}` : ''}: ${a.elapsedMs < 1000 ? `${Math.round(a.elapsedMs)} ms` : `${(a.elapsedMs / 1000).toFixed(1)} s`}` +
+    ` on ${a.device === 'cpu' ? 'the CPU' : 'WebGPU'}, ${number(a.passes.forward)} forward and ${number(a.passes.backward)} backward passes. Score (${typeof a.target === 'number' ? 'logit' : 'contrast' in a.target ? 'difference of logits' : 'log-odds'}) ${a.score.toFixed(2)}.`;
   el('warnings', HTMLElement).replaceChildren(
     ...[...explainer.info.warnings, ...a.warnings].map(({ message }) =>
       Object.assign(document.createElement('li'), { textContent: message }),
@@ -346,9 +392,43 @@ function showFacts() {
   );
 }
 
-/** Paints from the numbers that are there; never computes any. */
-function paint() {
-  const { bitmap, attribution, classification } = shown;
+/** The maps of all layers, where they were asked for. */
+function showStrip() {
+  const { attribution, bitmap } = shown;
+  const layers = attribution?.layers ?? [];
+  ui.strip.hidden = layers.length < 2;
+  if (!attribution || !bitmap) return;
+  ui.strip.replaceChildren(
+    ...layers.map(({ id, shape, values }) => {
+      const button = Object.assign(document.createElement('button'), { type: 'button' });
+      const small = Object.assign(document.createElement('canvas'), { width: 96, height: Math.round((96 * bitmap.height) / bitmap.width) });
+      small.setAttribute('aria-hidden', 'true');
+      renderHeatmap(small, bitmap, { ...attribution, values, shape }, { ...looks(), channels: 'none' });
+      button.append(small, Object.assign(document.createElement('span'), { textContent: id }));
+      button.addEventListener('click', () => {
+        ui.layer.value = id;
+        ui.layer.focus();
+        explain();
+      });
+      return button;
+    }),
+  );
+}
+
+const looks = () => ({
+  alpha: Number(ui.alpha.value),
+  colormap: ui.colormap.value,
+  scale: /** @type {'positive' | 'symmetric'} */ (ui.scale.value),
+  interpolation: /** @type {'smooth' | 'cells'} */ (ui.interpolation.value),
+});
+
+/**
+ * Paints from the numbers that are there; never computes any.
+ * @param {import('./pkg/index.js').Paintable} [estimate] shown in place of the result
+ */
+function paint(estimate) {
+  const { bitmap, classification } = shown;
+  const attribution = estimate ?? shown.attribution;
   const legend = el('legend', HTMLElement);
   const note = el('legend-note', HTMLElement);
   if (!bitmap) return;
@@ -356,14 +436,8 @@ function paint() {
   let crop = classification?.crop;
   if (attribution) {
     const method = methods.find((m) => m.id === attribution.method);
-    const scale = /** @type {'positive' | 'symmetric'} */ (ui.scale.value);
-    const rendered = renderHeatmap(canvas, bitmap, attribution, {
-      alpha: Number(ui.alpha.value),
-      colormap: ui.colormap.value,
-      scale,
-      interpolation: /** @type {'smooth' | 'cells'} */ (ui.interpolation.value),
-      channels: method?.channels ?? 'sum',
-    });
+    const { scale } = looks();
+    const rendered = renderHeatmap(canvas, bitmap, attribution, { ...looks(), channels: method?.channels ?? 'sum' });
     crop = attribution.crop;
     renderColorbar(el('colorbar', HTMLCanvasElement), rendered.colormap);
     el('low', HTMLElement).textContent = number(rendered.lo);
@@ -373,8 +447,8 @@ function paint() {
     note.textContent = rendered.empty
       ? 'This map has nothing to show on this scale.'
       : `${scale === 'positive' ? 'Higher values speak for the class.' : 'Positive values speak for the class, negative ones against it.'}${top}`;
-    const label = shown.explainer?.info.model.labels[Number(attribution.target)] ?? '';
-    canvas.setAttribute('aria-label', `${shown.photoName}: ${method?.name} heatmap for ${label}`);
+    const what = shown.attribution && inWords(shown.attribution.target, shown.explainer?.info.model.labels ?? []);
+    canvas.setAttribute('aria-label', `${shown.photoName}: ${method?.name} heatmap${what ? ` for ${what}` : ''}`);
   } else {
     canvas.width = bitmap.width;
     canvas.height = bitmap.height;
@@ -383,6 +457,7 @@ function paint() {
     note.textContent = '';
     canvas.setAttribute('aria-label', shown.photoName);
   }
+  showStrip();
   // Where the model saw all of it, an outline would say nothing.
   const whole = crop && crop.width > 0.995 * crop.photoWidth && crop.height > 0.995 * crop.photoHeight;
   if (crop && !whole && context && ui.outline.checked) {
@@ -404,25 +479,86 @@ function paint() {
 
 // --- controls from the registries -----------------------------------------------------------------------------------------------
 
+const groups = /** @type {Record<import('./pkg/index.js').MethodSpec['group'], string>} */ ({
+  cam: 'Maps of a layer',
+  gradient: 'Gradients',
+  path: 'Paths from a baseline',
+  relevance: 'Relevance',
+  black_box: 'Changed photos',
+  transformer: 'Attention',
+  discovery: 'Objects without labels',
+});
+
+/** The methods by group; those that do not work on this model can be seen and not chosen. @param {string[]} working */
+function showMethods(working) {
+  const chosen = working.includes(ui.method.value) ? ui.method.value : working[0];
+  ui.method.replaceChildren(
+    ...Object.entries(groups).flatMap(([id, label]) => {
+      const members = methods.filter((m) => m.group === id);
+      const group = Object.assign(document.createElement('optgroup'), { label });
+      for (const m of members) {
+        const option = new Option(m.name, m.id, false, m.id === chosen);
+        option.disabled = !working.includes(m.id);
+        group.append(option);
+      }
+      return members.length ? [group] : [];
+    }),
+  );
+  showMethod();
+}
+
+/** @param {string[]} labels */
+function showClasses(labels) {
+  for (const list of [ui.against, ui.group]) {
+    const kept = new Set([...list.selectedOptions].map((option) => option.text));
+    const options = labels.map((label, k) => new Option(label, String(k), false, kept.has(label)));
+    list.replaceChildren(...options.sort((a, b) => a.text.localeCompare(b.text)));
+  }
+  showQuestion();
+}
+
+function showQuestion() {
+  el('against-label', HTMLElement).hidden = ui.question.value !== 'contrast';
+  el('group-label', HTMLElement).hidden = ui.question.value !== 'group';
+}
+
+/** The strongest rival is the natural one to ask about. */
+function suggestRival() {
+  const { classification, target } = shown;
+  const chosen = target ?? classification?.predictions[0]?.index;
+  const rival = classification?.predictions.find(({ index }) => index !== chosen);
+  if (rival && ui.question.value === 'contrast') ui.against.value = String(rival.index);
+}
+
+let described = '';
 function showMethod() {
   const method = methods.find((m) => m.id === ui.method.value);
-  if (!method) return;
-  el('method-summary', HTMLElement).textContent = `${method.summary} (${method.citation}; ${method.cost})`;
-  el('layer-label', HTMLElement).hidden = method.space !== 'layer';
-  el('options-box', HTMLElement).hidden = method.options.length === 0;
+  if (!method || described === method.id) return;
+  described = method.id;
+  el('method-summary', HTMLElement).textContent = `${method.summary} ${method.caveat} (${method.citation}; ${method.cost}.)`;
+  el('layer-label', HTMLElement).hidden = method.reads === 'input';
+  const options = method.options.filter((option) => option.type !== 'tensor');
+  el('options-box', HTMLElement).hidden = options.length === 0;
   ui.options.replaceChildren(
-    ...method.options.map((option) => {
+    ...options.map((option) => {
       const label = document.createElement('label');
       label.append(`${option.help}${option.unit && !option.help.includes(option.unit) ? ` (${option.unit})` : ''}`);
       /** @type {HTMLSelectElement | HTMLInputElement} */
       let field;
-      if (option.type === 'choice') {
+      if (option.type === 'boolean') {
+        field = Object.assign(document.createElement('input'), { type: 'checkbox', checked: option.default === true });
+        label.className = 'check';
+      } else if (option.type === 'choice' || option.type === 'baseline') {
         field = document.createElement('select');
         field.append(
-          ...(option.choices ?? []).map((c) => new Option(c.replaceAll('_', ' '), c, c === option.default, c === option.default)),
+          ...(option.choices ?? BASELINES).map((c) => new Option(c.replaceAll('_', ' '), c, c === option.default, c === option.default)),
         );
       } else {
-        field = Object.assign(document.createElement('input'), { type: 'number', value: option.default ?? '', placeholder: 'automatic' });
+        field = Object.assign(document.createElement('input'), {
+          type: 'number',
+          value: String(option.default ?? ''),
+          placeholder: 'automatic',
+        });
         if (option.min !== undefined) field.min = String(option.min);
         if (option.max !== undefined) field.max = String(option.max);
         field.step = option.type === 'integer' ? '1' : 'any';
@@ -441,7 +577,9 @@ function readOptions(method) {
   const values = {};
   for (const option of method.options) {
     const field = /** @type {HTMLInputElement | null} */ (ui.options.querySelector(`[data-option="${option.id}"]`));
-    if (field && field.value !== '') values[option.id] = option.type === 'choice' ? field.value : Number(field.value);
+    if (!field || field.value === '') continue;
+    if (option.type === 'boolean') values[option.id] = field.checked;
+    else values[option.id] = ['choice', 'baseline'].includes(option.type) ? field.value : Number(field.value);
   }
   return values;
 }
@@ -711,6 +849,13 @@ ui.method.addEventListener('change', () => {
   explain();
 });
 ui.layer.addEventListener('change', explain);
+ui.question.addEventListener('change', () => {
+  showQuestion();
+  suggestRival();
+  explain();
+});
+ui.against.addEventListener('change', explain);
+ui.group.addEventListener('change', explain);
 ui.model.addEventListener('change', () => {
   const model = models.get(ui.model.value);
   if (model?.remote) return lookUp(model.name, model.source);
@@ -734,7 +879,7 @@ el('export', HTMLButtonElement).addEventListener('click', () => {
 
 async function start() {
   el('version', HTMLElement).textContent = version;
-  ui.method.replaceChildren(...methods.map((m) => new Option(m.name, m.id)));
+  showMethods(methods.map((m) => m.id));
   ui.colormap.replaceChildren(
     ...listColormaps().map((m) => new Option(m.id.replaceAll('-', '–'), m.id, m.id === 'inferno', m.id === 'inferno')),
   );

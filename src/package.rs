@@ -93,9 +93,9 @@ impl Config {
             Some(_) => return bad_model("config.json: \"num_classes\" is not a number between 1 and 1,000,000"),
             None => return bad_model("config.json has no \"num_classes\""),
         };
-        let global_pool = args.0.remove("global_pool").or(top.get("global_pool").cloned());
-        let global_pool = match global_pool {
-            None | Some(Value::Null) => None,
+        let described = top.get("global_pool").filter(|pool| !pool.is_null());
+        let global_pool = match args.0.remove("global_pool").or(described.cloned()) {
+            None => None,
             Some(Value::String(pool)) => Some(pool),
             Some(_) => return bad_model("config.json: \"global_pool\" is not a string"),
         };
@@ -153,6 +153,9 @@ impl Config {
 }
 
 /// `model_args`: every argument is taken by name with its bounds; those left over are an error.
+///
+/// timm opens a package with its arguments as they are: a null is passed on, not taken for an argument that is absent. What that means
+/// is the argument's own matter ([`Args::read_null_as`]); most models of timm cannot be made so, and neither are they here.
 #[derive(Debug, Clone, Default)]
 pub struct Args(Map<String, Value>);
 
@@ -181,7 +184,7 @@ impl Args {
         range: std::ops::RangeInclusive<usize>,
     ) -> Result<[usize; 2]> {
         match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(default),
+            None => Ok(default),
             Some(Value::Array(pair)) => match pair.as_slice() {
                 [a, b] => Ok([self.checked(name, a.as_u64(), range.clone())?, self.checked(name, b.as_u64(), range)?]),
                 _ => bad_model(format!("config.json: model_args.{name} must be a number or a pair")),
@@ -216,7 +219,7 @@ impl Args {
         range: std::ops::RangeInclusive<usize>,
     ) -> Result<Vec<usize>> {
         match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(default.to_vec()),
+            None => Ok(default.to_vec()),
             Some(Value::Array(values)) if lengths.contains(&values.len()) => {
                 values.iter().map(|value| self.checked(name, value.as_u64(), range.clone())).collect()
             }
@@ -261,7 +264,7 @@ impl Args {
     /// [`Error::BadModel`] naming the argument.
     pub fn number(&mut self, name: &str, default: f64, range: std::ops::RangeInclusive<f64>) -> Result<f64> {
         match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(default),
+            None => Ok(default),
             Some(value) => match value.as_f64() {
                 Some(v) if range.contains(&v) => Ok(v),
                 _ => bad_model(format!(
@@ -273,33 +276,41 @@ impl Args {
         }
     }
 
-    /// Takes a truth value.
+    /// Takes a truth value; null is false, as in Python.
     ///
     /// # Errors
     /// [`Error::BadModel`] naming the argument.
     pub fn boolean(&mut self, name: &str, default: bool) -> Result<bool> {
         match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(default),
+            None => Ok(default),
             Some(Value::Bool(b)) => Ok(b),
+            Some(Value::Null) => Ok(false),
             Some(_) => bad_model(format!("config.json: model_args.{name} must be true or false")),
         }
     }
 
-    /// Takes a string; `None` where it is absent or null.
+    /// Takes a string; `None` where it is absent.
     ///
     /// # Errors
     /// [`Error::BadModel`] naming the argument.
     pub fn string(&mut self, name: &str) -> Result<Option<String>> {
         match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(None),
+            None => Ok(None),
             Some(Value::String(s)) => Ok(Some(s)),
             Some(_) => bad_model(format!("config.json: model_args.{name} must be a string")),
         }
     }
 
-    /// Whether an argument is given and not null.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|v| !v.is_null())
+    /// The argument as it is given, without taking it.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// Where an argument is null, puts `value` in its place: what timm takes the null for.
+    pub fn read_null_as(&mut self, name: &str, value: impl Into<Value>) {
+        if let Some(null @ Value::Null) = self.0.get_mut(name) {
+            *null = value.into();
+        }
     }
 
     /// Ends the reading.
@@ -310,7 +321,7 @@ impl Args {
         // Dropout rates act in training only.
         let inert =
             ["drop_rate", "drop_path_rate", "proj_drop_rate", "attn_drop_rate", "pos_drop_rate", "patch_drop_rate"];
-        match self.0.iter().find(|(name, value)| !value.is_null() && !inert.contains(&name.as_str())) {
+        match self.0.iter().find(|(name, _)| !inert.contains(&name.as_str())) {
             None => Ok(()),
             Some((name, value)) => Err(Error::UnsupportedArchitecture(format!(
                 "{architecture} with model_args.{name} = {value} is not supported"

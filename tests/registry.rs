@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use burn::tensor::Device;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use serde_json::json;
+use serde_json::{Value, json};
 use sightline::models::{self, FAMILIES, Fold};
 use sightline::package::{Config, Loader, MAX_PARAMETERS};
 
@@ -109,4 +109,54 @@ fn a_training_head_is_read_past_and_nothing_else() {
     let (loaded, guessed) = feed("fc.extra");
     assert!(loaded.unwrap_err().to_string().contains("unexpected: fc.extra"));
     assert!(guessed.is_err());
+}
+
+#[test]
+fn a_null_argument_is_what_timms_reader_of_packages_takes_it_for() {
+    let plan = |name: &str, args: Value| {
+        let mut config: Value = serde_json::from_str(&config(name, side(name))).unwrap();
+        config["model_args"] = args;
+        let params = models::plan(&Config::parse(&config.to_string())?)?.params();
+        Ok::<_, sightline::Error>(params.into_iter().map(|param| (param.name, param.shape)).collect::<Vec<_>>())
+    };
+    // Tried with timm 1.0.31: most make another net than the default.
+    for (name, argument, same) in [
+        ("resnet50d", "avg_down", json!(false)),
+        ("convnext_tiny", "conv_bias", json!(false)),
+        ("convnext_large_mlp", "head_hidden_size", json!(0)),
+        ("convnext_tiny_hnf", "head_norm_first", json!(false)),
+        ("convnextv2_atto", "use_grn", json!(false)),
+        ("regnety_002", "se_ratio", json!(0)),
+        ("regnety_008_tv", "group_min_ratio", json!(0)),
+        ("vit_tiny_patch16_224", "qkv_bias", json!(false)),
+        ("vit_base_patch16_clip_224", "pre_norm", json!(false)),
+        ("vit_medium_patch16_gap_240", "fc_norm", json!(true)),
+        ("vit_medium_patch16_gap_240", "init_values", json!(0)),
+        ("deit3_small_patch16_224", "no_embed_class", json!(false)),
+    ] {
+        let null = plan(name, json!({ argument: null })).unwrap();
+        assert_eq!(null, plan(name, json!({ argument: same })).unwrap(), "{name}, {argument}");
+        assert_ne!(null, plan(name, json!({})).unwrap(), "{name}, {argument}");
+    }
+    let scaled = |args| plan("convnext_tiny", args).unwrap().iter().any(|(name, _)| name.ends_with("gamma"));
+    assert!(scaled(json!({})) && scaled(json!({ "ls_init_value": 0 })) && !scaled(json!({ "ls_init_value": null })));
+    // timm cannot make these.
+    for (name, argument) in [
+        ("resnet18", "layers"),
+        ("resnet18", "stem_type"),
+        ("convnext_tiny", "act_layer"),
+        ("densenet121", "growth_rate"),
+        ("mobilenetv2_100", "output_stride"),
+        ("regnety_002", "group_size"),
+        ("vgg11", "mlp_ratio"),
+        ("vit_tiny_patch16_224", "img_size"),
+        ("vit_tiny_patch16_224", "global_pool"),
+    ] {
+        let error = plan(name, json!({ argument: null })).unwrap_err();
+        assert_eq!(error.code(), "bad-model", "{name}, {argument}");
+        assert!(error.to_string().contains(argument), "{error}");
+    }
+    // Nor does null mean "as ever" for an argument that is not read: without `final_norm` there is no norm.
+    let error = plan("vit_tiny_patch16_224", json!({ "final_norm": null })).unwrap_err();
+    assert_eq!(error.code(), "unsupported-architecture");
 }

@@ -50,10 +50,12 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let conv_mlp = args.boolean("conv_mlp", small || name == "tiny_hnf")?;
     let conv_bias = args.boolean("conv_bias", true)?;
     let response_norm = args.boolean("use_grn", v2)?;
-    // The value is where training begins; here only matters whether there is one. timm takes null for not given.
-    let scaled = !v2 || args.has("ls_init_value");
+    // The value is where training begins; here only matters whether there is one: null is none, as it is V2's default.
+    let scaled = args.get("ls_init_value").map_or(!v2, |value| !value.is_null());
+    args.read_null_as("ls_init_value", 0);
     args.number("ls_init_value", 1e-6, 0.0..=1e6)?;
     let norm_first = args.boolean("head_norm_first", name == "tiny_hnf")?;
+    args.read_null_as("head_hidden_size", 0);
     let hidden = args.integer("head_hidden_size", if name == "large_mlp" { 1536 } else { 0 }, 0..=8192)?;
     let default_stem = match (name.ends_with("_ols"), size) {
         (false, _) => "patch",
@@ -62,6 +64,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     };
     let stem_type = args.string("stem_type")?.unwrap_or_else(|| default_stem.into());
     let output_stride = args.integer("output_stride", 32, 8..=32)?;
+    args.read_null_as("norm_eps", 1e-6);
     let epsilon = args.number("norm_eps", 1e-6, 1e-12..=1.0)?;
     // The head's hidden layer has GELU whatever the blocks have.
     let act = match args.string("act_layer")?.as_deref() {

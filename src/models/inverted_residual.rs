@@ -72,6 +72,7 @@ impl Common {
                 return bad_model(format!("config.json: pad_type {other:?} is neither \"\" nor \"same\""));
             }
         };
+        args.read_null_as("bn_eps", 1e-5);
         Ok(Self { padding, epsilon: args.number("bn_eps", epsilon, 1e-12..=1.0)?, output_stride: 32 })
     }
 

@@ -90,6 +90,8 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         multiplier: args.number("wm", line.multiplier, 1.01..=16.0)?,
         group: args.integer("group_size", line.group, 1..=4096)?,
     };
+    args.read_null_as("group_min_ratio", 0);
+    args.read_null_as("se_ratio", 0);
     let least = args.number("group_min_ratio", if size.ends_with("_tv") { 0.9 } else { 0.0 }, 0.0..=1.0)?;
     let reduction = args.number("se_ratio", 0.25, 0.0..=4.0)?;
     let stem_width = args.integer("stem_width", 32, 1..=4096)?;

@@ -62,19 +62,19 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         }
     }
     let [_, height, width] = config.preprocess.input_size;
+    let middle = (4096.0 * ratio) as usize;
     if config.keys == Keys::Torchvision {
         let hidden = vec![
             Op::AdaptiveAvgPool([7, 7]),
             Op::Flatten,
-            linear("classifier.0", 49 * inputs, 4096),
+            linear("classifier.0", 49 * inputs, middle),
             Op::Act(Act::Relu),
-            linear("classifier.3", 4096, 4096),
+            linear("classifier.3", middle, 4096),
             Op::Act(Act::Relu),
         ];
         stages.push(("hidden".into(), hidden));
         stages.push(("classifier".into(), vec![linear("classifier.6", 4096, config.num_classes)]));
     } else {
-        let middle = (4096.0 * ratio) as usize;
         let (h, w) = (height >> 5, width >> 5);
         let mut hidden = Vec::new();
         if h < 7 || w < 7 {

@@ -214,6 +214,7 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     let registers = args.integer("reg_tokens", number(&architecture, "_reg").unwrap_or(0), 0..=64)?;
     let no_embed_class = args.boolean("no_embed_class", variant.no_embed_class)?;
     let pre_norm = args.boolean("pre_norm", variant.pre_norm)?;
+    args.read_null_as("act_layer", "gelu");
     let act = match args.string("act_layer")? {
         None => variant.act,
         Some(name) => act_layer(&name).ok_or_else(|| {
@@ -231,7 +232,9 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     if !average && !class_token {
         return bad_model("config.json: global_pool \"token\" needs a class token");
     }
+    args.read_null_as("fc_norm", average);
     let fc_norm = args.boolean("fc_norm", variant.fc_norm.unwrap_or(average))?;
+    args.read_null_as("init_values", 0);
     let layer_scale = args.number("init_values", if variant.layer_scale { 1.0 } else { 0.0 }, 0.0..=1e6)? > 0.0;
     args.finish(&architecture)?;
     let distilled = variant.distilled;

@@ -58,6 +58,19 @@ fn the_loader_follows_the_keys_of_the_weights() {
 }
 
 #[test]
+fn the_names_and_shapes_are_torchvisions_own() {
+    let known = read_json(&golden("models/torchvision_keys.json"));
+    for (architecture, keys) in known.as_object().unwrap() {
+        let plan = models::plan(&Config::parse(&config(architecture, json!("torchvision"))).unwrap()).unwrap();
+        let line = |name: String, shape: &[usize]| shape.iter().fold(name, |line, size| format!("{line} {size}"));
+        let mut lines: Vec<_> = plan.params().into_iter().map(|param| line(param.name, &param.shape)).collect();
+        lines.sort();
+        assert_eq!(lines.len() as u64, keys["tensors"], "{architecture}");
+        assert_eq!(format!("{:016x}", fnv(&lines.join("\n"))), keys["fnv"], "{architecture}: {lines:#?}");
+    }
+}
+
+#[test]
 fn weights_without_a_config_may_have_torchvisions_keys() {
     for architecture in ["vgg11", "vgg16_bn", "vgg19", "mobilenet_v2", "alexnet", "squeezenet1_1"] {
         let plan = models::plan(&Config::parse(&config(architecture, json!("torchvision"))).unwrap()).unwrap();

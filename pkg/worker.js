@@ -115,7 +115,7 @@ async function layout(glue, source) {
   if (source.config !== undefined) return { config: source.config, ranges };
   const length = start.length < 8 ? 0n : new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
   if (length < 2n || length > 16n << 20n || length + 8n > size)
-    throw refusal('bad-model', `${source.file} is no file of weights: give a .safetensors file, or a .pth file of a state dict`);
+    throw refusal('bad-model', `this is no file of weights: give a .safetensors file, or a .pth file of a state dict`);
   return { ...glue.guessConfig(await read(source, 8, 8 + Number(length))), ranges };
 }
 
@@ -138,7 +138,10 @@ const operations = {
   async open(request) {
     const { call, engine, kind, source } = request;
     const { glue, device } = await start(request);
-    const { config, note, header, ranges } = await layout(glue, source);
+    const { config, note, header, ranges } = await layout(glue, source).catch((error) => {
+      const { code, message } = error;
+      throw code === 'bad-model' && !message.startsWith(source.file) ? refusal(code, `${source.file}: ${message}`) : error;
+    });
     const loader = new glue.Loader(config, source.labels, source.id, kind);
     const digest = new glue.Digest();
     const total = ranges.reduce((sum, [from, to]) => sum + to - from, 0);

@@ -70,10 +70,12 @@ pub fn guess(header: &[u8]) -> Result<Guess> {
     let Some((config, architecture)) = fits.next() else {
         let like = match nearest {
             (0, _) => String::new(),
-            (matching, name) => format!("; {matching} of its {} tensors are as in {name}", shapes.len()),
+            (matching, name) => {
+                format!(" (the nearest is {name}, with {matching} of the file's {} tensors)", shapes.len())
+            }
         };
         return Err(Error::BadModel(format!(
-            "the weights fit no supported architecture as its name builds it{like}; add the model's config.json"
+            "no supported architecture has just these tensors{like}: add the model's config.json, which says how it is built"
         )));
     };
     let others: BTreeSet<String> = fits.map(|(_, name)| name).filter(|name| *name != architecture).collect();

@@ -126,10 +126,12 @@ async function task(what, work) {
   }
 }
 
+/** With a capital, unless it begins with a name, a file's or an address. @param {string} text */
+const sentence = (text) => text.replace(/^[a-z]+(?=[ ,])/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
+
 /** @param {unknown} error */
 function complain(error) {
-  const message = error instanceof Error ? error.message : String(error);
-  el('alert-text', HTMLElement).textContent = message.charAt(0).toUpperCase() + message.slice(1);
+  el('alert-text', HTMLElement).textContent = sentence(error instanceof Error ? error.message : String(error));
   const box = el('alert', HTMLElement);
   box.dataset.code = error instanceof SightlineError ? error.code : 'internal';
   box.hidden = false;
@@ -206,7 +208,9 @@ function showModel() {
   const { architecture, labels, parameters, bytes, sha256, cached, assumed } = info.model;
   el('model-facts', HTMLElement).textContent =
     `${architecture}, ${labels.length} classes, ${(parameters / 1e6).toPrecision(3)} million parameters, ${size(bytes)}` +
-    `${cached ? `; kept copy of ${date(cached)}` : ''}. ${assumed ? `${assumed} ` : ''}SHA-256 ${sha256}`;
+    `${cached ? `; kept copy of ${date(cached)}` : ''}. SHA-256 ${sha256}`;
+  el('assumed', HTMLElement).textContent = assumed ?? '';
+  el('assumed', HTMLElement).hidden = !assumed;
   const { kind, description, reason } = info.device;
   el('device-reason', HTMLElement).textContent = `Running on ${kind === 'cpu' ? 'the CPU' : 'WebGPU'} (${description}): ${reason}.`;
 }
@@ -588,7 +592,8 @@ function readOptions(method) {
 
 /** @param {File[]} files */
 function take(files) {
-  const weights = files.find((f) => /\.(safetensors|pth|pt|bin)$/i.test(f.name));
+  // A repository's folder may hold the same weights in several formats.
+  const weights = [/\.safetensors$/i, /\.(pth|pt|bin)$/i].map((end) => files.find((f) => end.test(f.name))).find(Boolean);
   const config = files.find((f) => f.name === 'config.json') ?? files.find((f) => f.name.endsWith('.json'));
   if (weights) {
     addModel(weights.name.replace(/\.\w+$/, ''), { weights, ...(config ? { config } : {}) });
@@ -627,7 +632,7 @@ let proceed = () => {};
 /** @param {string} text @param {string} label @param {() => void} next @param {unknown} [error] */
 function showOffer(text, label, next, error) {
   ui.offer.hidden = false;
-  ui.offerText.textContent = text.charAt(0).toUpperCase() + text.slice(1);
+  ui.offerText.textContent = sentence(text);
   ui.offerGo.textContent = label;
   proceed = next;
   if (error) ui.offer.dataset.code = error instanceof SightlineError ? error.code : 'internal';

@@ -57,6 +57,8 @@ export async function serve({ cors = false } = {}) {
     createReadStream(file).pipe(response);
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  // A test that fails before it closes its server does not hold the others up.
+  server.unref();
   return {
     hits,
     url: `http://127.0.0.1:${server.address().port}`,

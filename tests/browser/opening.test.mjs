@@ -1,4 +1,4 @@
-// Opening models from a hub or an address: a server of this file's own plays the hub, with every fault that a download can meet.
+// Opening models from a hub or an address, and from files. A server of this file's own plays the hub, with every fault that a download can meet.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { drop, explained, golden, idle, openPage, serve, shot, site } from './harness.mjs';
+import { hostile, savedVit, stateDict } from './torch.mjs';
 
 const here = site();
 const small = (name) => ({
@@ -104,6 +105,7 @@ async function openHub({ config, weights }) {
     return fault ? fault({ request, response, send, part, whole, usual, from }) : usual();
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  server.unref();
   const url = `http://127.0.0.1:${server.address().port}`;
   return Object.assign(hub, {
     url,
@@ -114,8 +116,8 @@ async function openHub({ config, weights }) {
 }
 /** Sends so much and hangs up. */
 const breakAfter = (stop) => (the) => the.usual({ stop });
-/** Sends 64 KB every few ms. */
-const slowly = (the) => the.usual({ pause: 5 });
+/** Sends 64 KB every few ms: the whole takes seconds. */
+const slowly = (the) => the.usual({ pause: 20 });
 const status = (code, headers) => (the) => the.send(code, Buffer.from('no'), { 'content-type': 'text/plain', ...headers });
 
 /** Runs a test with a page and a hub. */
@@ -387,6 +389,7 @@ describe('what goes wrong is said', () => {
       const either = /does not answer.*or it does not allow requests from this page \(CORS\)/;
       const closed = createServer((_, response) => response.end('{}'));
       await new Promise((done) => closed.listen(0, '127.0.0.1', done));
+      closed.unref();
       for (const url of ['http://127.0.0.1:9/model', `http://127.0.0.1:${closed.address().port}/model`]) {
         const { code, message } = await openModel(page, { url });
         assert.equal(code, 'network');
@@ -426,18 +429,77 @@ describe('what goes wrong is said', () => {
       assert.equal((await openModel(page, hub.model)).code, 'nothing');
     }),
   );
+});
 
-  test('weights alone, without config.json', async () => {
+describe('files', () => {
+  const { config, weights } = small('tiny-cnn');
+  const vit = small('tiny-vit');
+  /** Opens files in the page; what is known of them and the logits of a photo, or the refusal. */
+  const openFiles = (page, files) =>
+    page.evaluate(
+      async ({ config, weights, name }) => {
+        const bytes = Uint8Array.from(atob(weights), (c) => c.charCodeAt(0));
+        try {
+          const explainer = await api.createExplainer({ model: { config, weights: new File([bytes], name) }, device: 'cpu' });
+          const { logits } = await explainer.classify('/golden/photos/photo.png');
+          explainer.dispose();
+          return { code: 'nothing', model: explainer.info.model, logits: [...logits] };
+        } catch ({ code, message }) {
+          return { code, message };
+        }
+      },
+      { ...files, config: files.config?.toString(), weights: files.weights.toString('base64') },
+    );
+
+  test('weights alone: the architecture by the tensors, what is assumed, the same numbers from either format', async () => {
     const page = await here.open();
-    const { weights } = small('tiny-vit');
-    for (const name of ['model.safetensors', 'model.pth']) {
-      const failure = await page.evaluate(
-        ([bytes, name]) => t.failure(api.createExplainer({ model: { weights: new Uint8Array(bytes), name }, device: 'cpu' })),
-        [[...weights], name],
-      );
-      assert.equal(failure.code, 'bad-model');
-      assert.match(failure.message, new RegExp(name));
+    const lone = await openFiles(page, { weights, name: 'lone.safetensors' });
+    assert.equal(lone.code, 'nothing', lone.message);
+    assert.equal(lone.model.architecture, 'mobilenetv2_035');
+    assert.equal(lone.model.labels.length, 10);
+    assert.match(lone.model.assumed, /no config\.json; by its tensors this is mobilenetv2_035\..*224 pixels/);
+    assert.equal(lone.model.sha256, sha256(weights));
+    const pth = stateDict(weights);
+    const saved = await openFiles(page, { weights: pth, name: 'lone.pth' });
+    assert.equal(saved.model?.assumed, lone.model.assumed, saved.message);
+    assert.deepEqual(saved.logits, lone.logits);
+    assert.equal(saved.model.sha256, sha256(pth));
+    // With its config nothing is assumed, and here it is another model: its padding and the pictures' size cannot be seen in the tensors.
+    const whole = await openFiles(page, { config, weights: pth, name: 'whole.pth' });
+    assert.equal(whole.model.assumed, null);
+    assert.notDeepEqual(whole.logits, lone.logits);
+    assert.deepEqual(whole.logits, (await openFiles(page, { config, weights, name: 'model.safetensors' })).logits);
+    // PyTorch's own file.
+    const own = await openFiles(page, { config: vit.config, weights: savedVit(), name: 'vit.pt' });
+    assert.deepEqual(own.logits, (await openFiles(page, { ...vit, name: 'model.safetensors' })).logits);
+    await page.close();
+  });
+
+  test('what cannot be opened is refused by its name', async () => {
+    const page = await here.open();
+    const pth = stateDict(weights);
+    const saved = (name) => readFileSync(join(golden, 'pth', `${name}.pth`));
+    for (const [name, weights, words, config] of [
+      ['vit.safetensors', vit.weights, /nearest is vit_.*config\.json/],
+      ['plain.pth', saved('plain'), /no supported architecture.*config\.json/],
+      ['hostile.pth', hostile('echo it ran'), /posix\.system.*nothing of it was run/],
+      ['hostile.pth', hostile('echo it ran'), /posix\.system/, vit.config],
+      ['whole.pth', saved('whole'), /whole pickled model, not a state dict.*state_dict\(\)/],
+      ['namespace.pth', saved('namespace'), /argparse\.Namespace.*nothing of it was run/],
+      ['script.pth', saved('script'), /TorchScript/],
+      ['legacy.pth', saved('legacy'), /before PyTorch 1\.6/],
+      ['cut.pth', pth.subarray(0, -1000), /cut off|damaged/],
+      ['text.pth', Buffer.from('This is nothing of the kind.'), /no file of weights/],
+      ['text.safetensors', Buffer.from('This is nothing of the kind.'), /no file of weights/],
+      ['empty.safetensors', Buffer.alloc(0), /no file of weights/],
+      ['empty.pt', Buffer.alloc(0), /not a PyTorch file/],
+    ]) {
+      const { code, message } = await openFiles(page, { config, weights, name });
+      assert.equal(code, 'bad-model', `${name}: ${message}`);
+      assert.match(message, words);
+      assert.ok(message.startsWith(`${name}: `), message);
     }
+    assert.equal((await openFiles(page, { weights, name: 'good.safetensors' })).code, 'nothing');
     await page.close();
   });
 });
@@ -623,13 +685,14 @@ describe('on the page', () => {
     await page.keyboard.press('Enter');
     await button(page, 'Download');
     const text = await page.textContent('#offer-text');
-    assert.equal(text, `Owner/model: vit_tiny_patch16_224, 5 classes. 9.7 MB to download, from ${new URL(hub.url).host}.`);
+    assert.equal(text, `owner/model: vit_tiny_patch16_224, 5 classes. 9.7 MB to download, from ${new URL(hub.url).host}.`);
     assert.equal(hub.requests.length, 0);
     await shot(page, 'opening-offer');
     hub.faults.push(slowly, slowly);
     for (let i = 0; i < 5 && !(await page.evaluate(() => document.activeElement.id === 'offer-go')); i++) await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => document.querySelector('#offer-progress').value > 4.5e6);
+    await page.waitForFunction(() => document.querySelector('#offer-rate').textContent.endsWith('per second'));
     assert.match(await page.textContent('#offer-rate'), /^\d\.\d MB of 9\.7 MB, .* per second$/);
     await shot(page, 'opening-progress');
     assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Cancel');
@@ -684,29 +747,106 @@ describe('on the page', () => {
     await page.close();
   });
 
-  test('a name that is none, weights without config.json, config.json without weights: said, and nothing lost', async () => {
+  const tall = { width: 360, height: 740 };
+  const wide = { width: 1200, height: 900 };
+  /** The page in both widths, which nothing may exceed. */
+  const shots = async (page, name) => {
+    for (const [suffix, viewport] of [
+      ['-phone', tall],
+      ['', wide],
+    ]) {
+      await page.setViewportSize(viewport);
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= viewport.width, `${name} is too wide`);
+      await shot(page, name + suffix);
+    }
+  };
+
+  test('dropped weights open without config.json, and the page says what it assumed; with one nothing is assumed', async () => {
     const page = await openPage(here);
-    const said = await page.textContent('#facts');
+    const { config, weights } = small('tiny-cnn');
+    const said = [];
+    for (const [name, data] of [
+      ['lone.safetensors', weights],
+      ['saved.pth', stateDict(weights)],
+    ]) {
+      await drop(page, [{ name, data }]);
+      await facts(page, sha256(data));
+      await idle(page);
+      assert.equal(await page.locator('#alert').isVisible(), false);
+      assert.match(await page.textContent('#assumed'), /no config\.json; by its tensors this is mobilenetv2_035\..*Assumed: .*224 pixels/);
+      assert.equal(await page.textContent('#model option:checked'), name.split('.')[0]);
+      said.push(await page.textContent('#predictions'));
+      await shots(page, `opening-${name.split('.')[1]}`);
+    }
+    assert.equal(said[0], said[1]);
+    const pth = savedVit();
+    await drop(page, [
+      { name: 'config.json', data: small('tiny-vit').config },
+      { name: 'vit.pth', data: pth },
+    ]);
+    await facts(page, sha256(pth));
+    await idle(page);
+    assert.match(await page.textContent('#facts'), /at blocks\.2\.norm1/);
+    assert.match(
+      await page.textContent('#predictions li:first-child'),
+      new RegExp(JSON.parse(small('tiny-vit').config).label_names.join('|')),
+    );
+    assert.equal(await page.locator('#assumed').isVisible(), false);
+    await shots(page, 'opening-config-pth');
+    // A folder that holds the weights in both formats.
+    await drop(page, [
+      { name: 'pytorch_model.bin', data: Buffer.from('a pointer to elsewhere') },
+      { name: 'config.json', data: config },
+      { name: 'model.safetensors', data: weights },
+    ]);
+    await facts(page, sha256(weights));
+    await idle(page);
+    assert.deepEqual(page.errors, []);
+    await page.close();
+  });
+
+  test('a name that is none, files that are no model: said, and nothing lost', async () => {
+    const page = await openPage(here);
+    const state = () =>
+      page.evaluate(() => [
+        document.querySelector('#facts').textContent,
+        document.querySelector('#model').value,
+        document.querySelector('#model').length,
+        document.querySelector('#model-facts').textContent,
+        document.querySelector('#canvas').toDataURL(),
+      ]);
+    const before = await state();
     await page.click('#open-model summary');
     await page.fill('#model-url', 'resnet18');
     await page.click('#url-form button');
     await page.waitForSelector('#offer[data-code="bad-option"]');
     await offered(page, 'owner/name');
+    await page.click('#offer-close');
     const { config, weights } = small('tiny-vit');
-    const code = () => page.waitForSelector('#alert[data-code="bad-model"]:not([hidden])');
-    for (const [name, data] of [
-      ['model.safetensors', weights],
-      ['resnet18.pth', readFileSync(join(golden, 'pth/plain.pth'))],
-      ['config.json', config],
+    const saved = (name) => readFileSync(join(golden, 'pth', `${name}.pth`));
+    const words = Buffer.from('This is nothing of the kind.');
+    for (const [name, data, code, message] of [
+      ['model.safetensors', weights, 'bad-model', /^model\.safetensors: .*config\.json/],
+      ['plain.pth', saved('plain'), 'bad-model', /^plain\.pth: .*config\.json/],
+      ['config.json', config, 'bad-model', /^config\.json alone is no model: the weights are missing/],
+      ['hostile.pth', hostile('echo it ran'), 'bad-model', /posix\.system.*nothing of it was run/],
+      ['net.pt', saved('whole'), 'bad-model', /whole pickled model, not a state dict/],
+      ['words.safetensors', words, 'bad-model', /no file of weights/],
+      ['words.txt', words, 'unsupported-image', /picture|photo|image/],
+      ['folder.zip', Buffer.from('PK\x03\x04nothing'), 'unsupported-image', /picture|photo|image/],
     ]) {
       await drop(page, [{ name, data }]);
-      await code();
-      assert.match(await page.textContent('#alert-text'), name === 'config.json' ? /weights are missing/ : /config\.json is missing/);
+      await page.waitForSelector(`#alert[data-code="${code}"]:not([hidden])`);
       await idle(page);
-      assert.equal(await page.inputValue('#model'), 'builtin-scene-cnn');
-      assert.equal(await page.textContent('#facts'), said);
+      assert.match(await page.textContent('#alert-text'), message);
+      assert.deepEqual(await state(), before, name);
+      if (['hostile.pth', 'net.pt', 'plain.pth', 'words.txt'].includes(name)) await shots(page, `opening-refused-${name.split('.')[0]}`);
       await page.click('#alert-close');
     }
+    // And it all goes on.
+    await page.click('#predictions li:nth-child(2) button');
+    const second = await page.textContent('#predictions li:nth-child(2) .label');
+    await page.waitForFunction((label) => document.querySelector('#facts').textContent.includes(`“${label}”`), second);
     assert.deepEqual(page.errors, []);
     await page.close();
   });

@@ -69,7 +69,8 @@ pub fn guess(header: &[u8]) -> Result<Guess> {
     let mut fits = fits.into_iter();
     let Some((config, architecture)) = fits.next() else {
         let like = match nearest {
-            (0, _) => String::new(),
+            // Less is no likeness.
+            (matching, _) if 2 * matching < shapes.len() => String::new(),
             (matching, name) => {
                 format!(" (the nearest is {name}, with {matching} of the file's {} tensors)", shapes.len())
             }
@@ -84,9 +85,19 @@ pub fn guess(header: &[u8]) -> Result<Guess> {
         _ => format!(" The same tensors also fit {}.", others.into_iter().collect::<Vec<_>>().join(", ")),
     };
     let pretrained = &config["pretrained_cfg"];
+    let numbers = |key: &str| {
+        pretrained[key].as_array().into_iter().flatten().map(Value::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let names = match config["num_classes"].as_u64() {
+        Some(1000) => "Its 1000 classes are taken for ImageNet's",
+        _ => "The names of its classes are not known",
+    };
     let note = format!(
-        "There is no config.json; by its tensors this is {architecture}.{same} Assumed: pictures of {} pixels with mean {} and standard deviation {}.",
-        pretrained["input_size"][1], pretrained["mean"], pretrained["std"]
+        "There is no config.json; by its tensors this is {architecture}.{same} Assumed: strides and padding as usual for it, pictures of {} pixels, \
+         mean {}, standard deviation {}. {names}.",
+        pretrained["input_size"][1],
+        numbers("mean"),
+        numbers("std")
     );
     Ok(Guess { config: config.to_string(), architecture, note })
 }

@@ -208,7 +208,7 @@ function showModel() {
   const { architecture, labels, parameters, bytes, sha256, cached, assumed } = info.model;
   el('model-facts', HTMLElement).textContent =
     `${architecture}, ${labels.length} classes, ${(parameters / 1e6).toPrecision(3)} million parameters, ${size(bytes)}` +
-    `${cached ? `; kept copy of ${date(cached)}` : ''}. SHA-256 ${sha256}`;
+    `${cached ? `; kept copy of ${date(cached)}` : ''}.\nSHA-256 ${sha256}`;
   el('assumed', HTMLElement).textContent = assumed ?? '';
   el('assumed', HTMLElement).hidden = !assumed;
   const { kind, description, reason } = info.device;
@@ -739,7 +739,7 @@ async function showKept() {
   list.replaceChildren(
     ...kept.map(({ id, bytes, date: when, complete, sha256 }) => {
       const item = document.createElement('li');
-      const text = `${id}: ${size(bytes)}${complete ? '' : ' of an interrupted download'}, ${date(when)}${sha256 ? `. SHA-256 ${sha256}` : ''}`;
+      const text = `${id}: ${size(bytes)}${complete ? '' : ' of an interrupted download'}, ${date(when)}${sha256 ? `.\nSHA-256 ${sha256}` : ''}`;
       const buttons = Object.assign(document.createElement('div'), { className: 'inputs' });
       /** @param {string} label @param {() => void} act */
       const button = (label, act) => {

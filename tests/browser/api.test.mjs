@@ -1,6 +1,6 @@
 // The built dist/ through the public API in Chromium: both families, both methods, both devices, and everything that can go wrong.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { launch, openApi, serve, shared, site } from './harness.mjs';
@@ -45,7 +45,7 @@ describe('both families, both methods, both devices', () => {
       }, name);
       assert.deepEqual(result.kinds, ['cpu', 'webgpu']);
       assert.deepEqual(result.devices, ['cpu', 'webgpu']);
-      assert.ok(result.logits < 1e-3, `logits differ by ${result.logits}`);
+      assert.ok(result.logits < 1e-4, `logits differ by ${result.logits}`);
       assert.ok(result.cam >= 0.999 && result.ig >= 0.999, `cosines ${result.cam}, ${result.ig}`);
       assert.ok(result.timm[0] < 1e-5 && result.timm[1] > 0.99999 && result.timm[2] > 0.9999, JSON.stringify(result.timm));
       assert.equal(result.shapes[4], 'Float32Array');
@@ -54,6 +54,50 @@ describe('both families, both methods, both devices', () => {
       assert.equal(result.labels.length, 5);
       console.log(
         `${name}: WebGPU against CPU: logits ${result.logits.toExponential(1)}, Grad-CAM ${result.cam.toFixed(7)}, IG ${result.ig.toFixed(7)}`,
+      );
+      await page.close();
+    });
+  }
+
+  const www = new URL('../../www/', import.meta.url);
+  const samples = JSON.parse(readFileSync(new URL('samples/samples.json', www))).slice(0, 4);
+  for (const { id, path } of JSON.parse(readFileSync(new URL('models/models.json', www))).models.filter(({ path }) => path)) {
+    test(`${id}, as it is served: the devices agree on the samples`, { timeout: 240_000 }, async () => {
+      const page = await open();
+      const of = await page.evaluate(
+        async ([id, files]) => {
+          const [cpu, webgpu] = await Promise.all(['cpu', 'webgpu'].map((device) => api.createExplainer({ model: id, device })));
+          const seen = [];
+          for (const file of files) {
+            const photo = await t.bytes(`/samples/${file}`);
+            const [a, b] = [await cpu.classify(photo), await webgpu.classify(photo)];
+            // Another class than the first may be as likely on the other device.
+            const ask = { method: 'grad_cam', target: a.predictions[0].index };
+            const [left, right] = [await cpu.attribute(photo, ask), await webgpu.attribute(photo, ask)];
+            seen.push({
+              kinds: [left.device, right.device],
+              logits: t.relative(b.logits, a.logits),
+              cam: t.cosine(right.values, left.values),
+              shape: left.shape,
+              labels: [a, b].map(({ predictions }) => predictions.map(({ label }) => label)),
+            });
+          }
+          return { seen, size: cpu.info.model.bytes };
+        },
+        [id, samples.map(({ file }) => file)],
+      );
+      assert.ok(of.size > 0);
+      of.seen.forEach(({ kinds, logits, cam, labels }, i) => {
+        const { file, label } = samples[i];
+        assert.deepEqual(kinds, ['cpu', 'webgpu']);
+        assert.ok(logits < 1e-4, `${file}: logits differ by ${logits}`);
+        assert.ok(cam >= 0.999, `${file}: cosine ${cam}`);
+        // The models of photos know what is on the samples.
+        if (label && path.startsWith('sightline-')) for (const found of labels) assert.ok(found.includes(label), `${file}: ${found}`);
+      });
+      const worst = (key, pick) => pick(...of.seen.map((seen) => seen[key]));
+      console.log(
+        `${id}: WebGPU against CPU on ${of.seen.length} photos: logits ${worst('logits', Math.max).toExponential(1)}, Grad-CAM ${worst('cam', Math.min).toFixed(7)}`,
       );
       await page.close();
     });

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { drop, explained, golden, idle, openPage, serve, shot, site } from './harness.mjs';
+import { drop, explained, golden, idle, openPage, screenshots, serve, shot, site } from './harness.mjs';
 import { hostile, savedVit, stateDict } from './torch.mjs';
 
 const here = site();
@@ -480,7 +480,7 @@ describe('files', () => {
     const pth = stateDict(weights);
     const saved = (name) => readFileSync(join(golden, 'pth', `${name}.pth`));
     for (const [name, weights, words, config] of [
-      ['vit.safetensors', vit.weights, /nearest is vit_.*config\.json/],
+      ['vit.safetensors', vit.weights, /no supported architecture.*config\.json/],
       ['plain.pth', saved('plain'), /no supported architecture.*config\.json/],
       ['hostile.pth', hostile('echo it ran'), /posix\.system.*nothing of it was run/],
       ['hostile.pth', hostile('echo it ran'), /posix\.system/, vit.config],
@@ -843,6 +843,16 @@ describe('on the page', () => {
       if (['hostile.pth', 'net.pt', 'plain.pth', 'words.txt'].includes(name)) await shots(page, `opening-refused-${name.split('.')[0]}`);
       await page.click('#alert-close');
     }
+    // Also in sight where the file was chosen, far down a phone's page.
+    await page.setViewportSize(tall);
+    await page.locator('#pick-model').scrollIntoViewIfNeeded();
+    const scrolled = await page.evaluate(() => scrollY);
+    await page.setInputFiles('#model-files', { name: 'net.pth', mimeType: '', buffer: saved('whole') });
+    await page.waitForSelector('#alert:not([hidden])');
+    const { y, height } = await page.locator('#alert').boundingBox();
+    assert.ok(scrolled > 740 && y >= 0 && y + height <= 740, `the alert is at ${y} to ${y + height}`);
+    await page.screenshot({ path: join(screenshots, 'opening-refused-scrolled-phone.png') });
+    await page.setViewportSize(wide);
     // And it all goes on.
     await page.click('#predictions li:nth-child(2) button');
     const second = await page.textContent('#predictions li:nth-child(2) .label');

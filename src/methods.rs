@@ -343,6 +343,13 @@ macro_rules! methods {
 // One line per method.
 methods! {
     grad_cam,
+    saliency,
+    input_x_gradient,
+    smooth_grad,
+    smooth_grad_sq,
+    var_grad,
+    guided_backprop,
+    guided_grad_cam,
     integrated_gradients,
 }
 

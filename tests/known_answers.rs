@@ -2,91 +2,12 @@
 
 mod common;
 
-use std::ops::Range;
-
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
+use common::nets::*;
 use common::*;
 use serde_json::json;
-use sightline::Result;
-use sightline::explainer::Image;
-use sightline::layers::{Act, Conv2d, Conv2dSpec, Linear};
-use sightline::models::{Feature, Fold, Layer, Model, ModelSpec, Stage};
-use sightline::package::Package;
-use sightline::pass::{Activation, Pass, Rules, Tappable};
-use sightline::preprocess::PreprocessConfig;
-
-type Forward = fn(Tensor<4>, &mut Pass) -> Result<Tensor<2>>;
-
-/// A net of one stage, written as a function.
-struct Net {
-    spec: ModelSpec,
-    forward: Forward,
-}
-
-impl Model for Net {
-    fn spec(&self) -> &ModelSpec {
-        &self.spec
-    }
-    fn run(&self, _: Range<usize>, state: Activation, pass: &mut Pass) -> Result<Activation> {
-        Ok((self.forward)(Tappable::unwrap(state)?, pass)?.wrap())
-    }
-}
-
-fn net(
-    input_size: [usize; 3],
-    num_classes: usize,
-    layers: &[(&str, [usize; 3])],
-    forward: Forward,
-) -> sightline::Explainer {
-    let layer = |(id, [channels, h, w]): &(&str, [usize; 3])| Layer {
-        id: (*id).into(),
-        stage: 0,
-        fold: Fold::Map { channels: *channels, h: *h, w: *w },
-    };
-    let spec = ModelSpec {
-        architecture: "net".into(),
-        input_size,
-        num_classes,
-        stages: vec![Stage { name: "all".into(), macs: 1.0 }],
-        layers: layers.iter().map(layer).collect(),
-        default_layer: layers.last().map(|l| l.0.into()).unwrap_or_default(),
-        features: [Feature::Rectifier].into(),
-        attention: None,
-    };
-    let preprocess = PreprocessConfig::from_pretrained_cfg(&json!({})).unwrap();
-    explainer(Package {
-        model: Box::new(Net { spec, forward }),
-        preprocess,
-        labels: vec![],
-        temperature: 1.0,
-        parameters: 0,
-    })
-}
-
-fn image(data: &[f32], shape: [usize; 3]) -> Image {
-    Image::Tensor { data: data.to_vec(), shape: shape.to_vec() }
-}
-
-fn t<const D: usize>(data: &[f32], shape: [usize; D]) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(data.to_vec(), shape), &Device::flex())
-}
-
-fn one_conv(x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<2>> {
-    let conv = Conv2d {
-        spec: Conv2dSpec::new("conv", 1, 2, 3).padding(None).bias(true),
-        weight: t(&[1.0; 18], [2, 1, 3, 3]),
-        bias: Some(t(&[-50.0, -75.0], [2])),
-    };
-    let a = pass.tap("conv", pass.conv2d(&conv, x))?;
-    let a = pass.tap("relu", pass.act(Act::Relu, a))?;
-    let [n, ..] = a.dims();
-    let weight: Vec<f32> = [1.0; 5].into_iter().chain([-1.0; 3]).collect();
-    let linear = Linear { weight: t(&weight, [8, 1]), bias: None };
-    let y = pass.linear(&linear, a.reshape([n, 1, 8]));
-    let y = pass.act(Act::Relu, y.reshape([n, 1, 1, 1])).reshape([n, 1]);
-    // A second class, so that there is something to choose.
-    Ok(Tensor::cat(vec![y.clone(), y * -1.0], 1))
-}
+use sightline::layers::Act;
+use sightline::pass::{Pass, Rules, Tappable};
 
 #[test]
 fn f1_grad_cam_of_captums_one_conv_net() {
@@ -155,30 +76,6 @@ fn a_pass_replaces_what_it_is_told_to() {
     assert!(one_conv(t(&pixels, [1, 1, 4, 4]), &mut pass).is_err(), "a replacement of another shape");
 }
 
-fn two_features(x: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
-    (x.clone().narrow(3, 0, 1), x.narrow(3, 1, 1))
-}
-
-fn logits(y: Tensor<4>) -> Result<Tensor<2>> {
-    let [n, ..] = y.dims();
-    let y = y.reshape([n, 1]);
-    Ok(Tensor::cat(vec![y.clone(), y * -1.0], 1))
-}
-
-/// ReLU(ReLU(x1) - 1 - ReLU(x2))
-fn f2_direct(x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<2>> {
-    let (a, b) = two_features(x);
-    let z = pass.act(Act::Relu, a) - 1.0 - pass.act(Act::Relu, b);
-    logits(pass.act(Act::Relu, z))
-}
-
-/// The same function by another net: ReLU(ReLU(x1 - 1) - ReLU(x2)).
-fn f2_equivalent(x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<2>> {
-    let (a, b) = two_features(x);
-    let z = pass.act(Act::Relu, a - 1.0) - pass.act(Act::Relu, b);
-    logits(pass.act(Act::Relu, z))
-}
-
 #[test]
 fn f2_integrated_gradients_of_the_papers_two_nets() {
     for forward in [f2_direct as Forward, f2_equivalent] {
@@ -194,13 +91,6 @@ fn f2_integrated_gradients_of_the_papers_two_nets() {
             assert!(completeness.delta.abs() < 1e-5 && completeness.baseline_score == 0.0);
         }
     }
-}
-
-fn linear_model(x: Tensor<4>, _: &mut Pass) -> Result<Tensor<2>> {
-    let weight: Vec<f32> = (0..12).map(|i| (i as f32 * 0.7).sin()).collect();
-    let y = x * t(&weight, [1, 3, 2, 2]);
-    let [n, ..] = y.dims();
-    logits(y.reshape([n, 1, 12, 1]).sum_dim(2) + 0.25)
 }
 
 #[test]
@@ -225,26 +115,6 @@ fn f5_every_quadrature_is_exact_on_a_linear_model_at_every_n() {
             }
         }
     }
-}
-
-fn dead(x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<2>> {
-    let a = pass.tap("a", x)?;
-    let [n, ..] = a.dims();
-    let z = pass.act(Act::Relu, a.reshape([n, 1, 4, 1]).sum_dim(2) - 100.0);
-    logits(z)
-}
-
-fn constant(x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<2>> {
-    let a = pass.tap("a", x * 0.0 + 2.0)?;
-    let [n, ..] = a.dims();
-    logits(a.reshape([n, 1, 4, 1]).sum_dim(2))
-}
-
-fn overflow(x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<2>> {
-    let a = pass.tap("a", x)?;
-    let [n, ..] = a.dims();
-    // The root's derivative at 0 is infinite.
-    logits((a.reshape([n, 1, 4, 1]) - 1.0).sqrt().sum_dim(2))
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What several test files share.
 #![allow(dead_code)] // each test binary uses a part
 
+pub mod nets;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::pin::pin;

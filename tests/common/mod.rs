@@ -45,11 +45,15 @@ pub fn shared(path: &str) -> Option<PathBuf> {
 
 pub type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
+/// Tensors of float32 and of bytes, as float32.
 pub fn read_tensors(path: &Path) -> Tensors {
     let bytes = std::fs::read(path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let read = |view: safetensors::tensor::TensorView| {
-        let values = view.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
+        let values = match view.dtype() {
+            safetensors::Dtype::U8 => view.data().iter().copied().map(f32::from).collect(),
+            _ => view.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
+        };
         (view.shape().to_vec(), values)
     };
     file.tensors().into_iter().map(|(name, view)| (name, read(view))).collect()

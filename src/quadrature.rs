@@ -11,11 +11,18 @@ pub enum Rule {
     Midpoint,
     /// n equally spaced nodes with both ends, the ends at half weight (captum's `riemann_trapezoid` sums to (n - 1) / n instead).
     Trapezoid,
+    /// Left ends of n equal steps.
+    Left,
+    /// Right ends of n equal steps, as zennit.
+    Right,
+    /// n equally spaced nodes with both ends at equal weights, as PAIR saliency.
+    BothEnds,
 }
 
 impl Rule {
     /// The rules by id.
-    pub const CHOICES: &'static [&'static str] = &["gauss_legendre", "midpoint", "trapezoid"];
+    pub const CHOICES: &'static [&'static str] =
+        &["gauss_legendre", "midpoint", "trapezoid", "left", "right", "both_ends"];
 
     /// The rule of that id.
     pub fn from_id(id: &str) -> Option<Self> {
@@ -23,11 +30,14 @@ impl Rule {
             "gauss_legendre" => Some(Self::GaussLegendre),
             "midpoint" => Some(Self::Midpoint),
             "trapezoid" => Some(Self::Trapezoid),
+            "left" => Some(Self::Left),
+            "right" => Some(Self::Right),
+            "both_ends" => Some(Self::BothEnds),
             _ => None,
         }
     }
 
-    /// `n` pairs (node, weight), nodes ascending. A trapezoid of one node is the midpoint.
+    /// `n` pairs (node, weight), nodes ascending. A trapezoid and both ends of one node are the midpoint.
     pub fn nodes(self, n: usize) -> Vec<(f64, f64)> {
         match self {
             Self::GaussLegendre => gauss_legendre(n),
@@ -35,7 +45,15 @@ impl Rule {
                 let steps = (n - 1) as f64;
                 (0..n).map(|i| (i as f64 / steps, if i == 0 || i == n - 1 { 0.5 } else { 1.0 } / steps)).collect()
             }
-            _ => (0..n).map(|i| ((i as f64 + 0.5) / n as f64, 1.0 / n as f64)).collect(),
+            Self::BothEnds if n > 1 => (0..n).map(|i| (i as f64 / (n - 1) as f64, 1.0 / n as f64)).collect(),
+            _ => {
+                let offset = match self {
+                    Self::Left => 0.0,
+                    Self::Right => 1.0,
+                    _ => 0.5,
+                };
+                (0..n).map(|i| ((i as f64 + offset) / n as f64, 1.0 / n as f64)).collect()
+            }
         }
     }
 }

@@ -372,6 +372,18 @@ def relu_rules(g, target=None, tag=''):
     g.add(f'guided_backprop{tag}.captum.deconvolution', dict(method='guided_backprop', target=target, rule='deconvolution'), CAPTUM, ca.Deconvolution(m).attribute(g.x, target=0)[0])
 
 
+def relu6_rules(g):
+    """For ReLU6, which captum's hooks pass over."""
+    rules = dict(guided=lambda m, inside, outside: (inside[0].relu(),), deconvolution=lambda m, inside, outside: (outside[0].relu(),))
+    for rule, hook in rules.items():
+        hooks = [m.register_full_backward_hook(hook) for m in g.model.modules() if isinstance(m, nn.ReLU6)]
+        gradient = g.gradient(g.x)[0]
+        for h in hooks:
+            h.remove()
+        g.add(f'guided_backprop.relu6.{rule}', dict(method='guided_backprop', target=g.top, rule=rule), PLAIN, gradient,
+              'g [0 < a < 6] [g > 0]; captum hooks nn.ReLU alone and returns the plain gradient here' if rule == 'guided' else 'g [g > 0] at each ReLU6')
+
+
 def guided_cams(g, layer):
     where = {} if layer == g.default_layer else dict(layer=layer)
     for mode in ('nearest', 'bilinear'):
@@ -435,11 +447,11 @@ def lrp(g, epsilon=1e-6, tag='', target=None):
     norm = zennit.rules.Norm(stabilizer=1e-6)
     composite = zennit.composites.EpsilonPlusFlat(epsilon=epsilon, layer_map=[(timm.layers.adaptive_avgmax_pool.FastAdaptiveAvgPool, norm)],
                                                   canonizers=[zennit.canonizers.NamedMergeBatchNorm(batch_norms(model)), ResidualSum()])
-    seed = torch.zeros(1, model.num_classes, dtype=g.dtype)
     with torch.enable_grad(), zennit.attribution.Gradient(model=model, composite=composite) as attributor:
         logits = g.model(g.x).detach().requires_grad_()
         slope, = torch.autograd.grad(score(logits, target).sum(), logits)
         out, relevance = attributor(g.x, (slope * logits).detach())
+    assert torch.allclose(out, logits, rtol=1e-2, atol=1e-3 * logits.abs().max().item()), 'the canonised model is another one'
     options = {} if epsilon == 1e-6 else dict(epsilon=epsilon)
     g.add(f'lrp{tag}.zennit', dict(method='lrp', target=target, **options), ZENNIT, relevance[0],
           "EpsilonPlusFlat; batch norms merged, residual sums and average pools by its Norm rule; starts from the logit times the score's gradient")
@@ -657,6 +669,7 @@ def mobilenet(g):
     cams(g, 'blocks.4', tag='.inner', only=['grad_cam', 'hires_cam', 'xgrad_cam', 'norm_grad', 'score_cam', 'ablation_cam'])
     gradients(g)
     path_integrals(g, steps=12, rules=False, baselines=False)
+    relu6_rules(g)
     lrp(g)
 
 

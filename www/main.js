@@ -593,10 +593,10 @@ function readOptions(method) {
 /** @param {File[]} files */
 function take(files) {
   // A repository's folder may hold the same weights in several formats.
-  const weights = [/\.safetensors$/i, /\.(pth|pt|bin)$/i].map((end) => files.find((f) => end.test(f.name))).find(Boolean);
+  const weights = [/\.safetensors$/i, /\.(pth|pt|bin|ckpt|pth\.tar)$/i].map((end) => files.find((f) => end.test(f.name))).find(Boolean);
   const config = files.find((f) => f.name === 'config.json') ?? files.find((f) => f.name.endsWith('.json'));
   if (weights) {
-    addModel(weights.name.replace(/\.\w+$/, ''), { weights, ...(config ? { config } : {}) });
+    addModel(weights.name.replace(/\.(pth\.tar|\w+)$/, ''), { weights, ...(config ? { config } : {}) });
     return;
   }
   if (config) {

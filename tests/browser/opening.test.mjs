@@ -767,7 +767,7 @@ describe('on the page', () => {
     const said = [];
     for (const [name, data] of [
       ['lone.safetensors', weights],
-      ['saved.pth', stateDict(weights)],
+      ['saved.pth.tar', stateDict(weights)],
     ]) {
       await drop(page, [{ name, data }]);
       await facts(page, sha256(data));

@@ -41,14 +41,14 @@
 pub mod baseline;
 pub mod error;
 pub mod explainer;
-mod gradient_rule;
+pub mod gradient_rule;
 pub mod grid;
 pub mod guess;
 pub mod layers;
 pub mod methods;
 pub mod models;
 pub mod net;
-mod noisy;
+pub mod noisy;
 pub mod package;
 pub mod pass;
 pub mod photo;

@@ -194,10 +194,11 @@ test('with the keyboard alone', async () => {
   await page.keyboard.press('Enter');
   await page.waitForFunction((label) => document.querySelector('#facts').textContent.includes(`“${label}”`), label);
   await focus('#method');
+  const before = await page.textContent('#method option:checked');
   await page.keyboard.press('ArrowDown');
-  await page.waitForFunction(() => document.querySelector('#facts').textContent.includes('Integrated gradients'), null, {
-    timeout: 60_000,
-  });
+  const method = await page.textContent('#method option:checked');
+  assert.notEqual(method, before);
+  await page.waitForFunction((name) => document.querySelector('#facts').textContent.startsWith(`${name} for`), method, { timeout: 60_000 });
   await page.close();
 });
 

@@ -392,11 +392,41 @@ def guided_cams(g, layer):
               'nearest is its default' if mode == 'nearest' else '')
 
 
+class WindowsApart(nn.Module):
+    """The same max pooling over windows laid side by side, each input copied into every window that it is in."""
+    def __init__(self, pool):
+        super().__init__()
+        self.kernel, self.stride, self.padding = pool.kernel_size, pool.stride, pool.padding
+        self.pool = nn.MaxPool2d(self.kernel)
+
+    def forward(self, x):
+        x = F.pad(x, [self.padding] * 4, value=-1e9)
+        windows = x.unfold(2, self.kernel, self.stride).unfold(3, self.kernel, self.stride)   # [N, C, h, w, kernel, kernel]
+        n, c, h, w, k, _ = windows.shape
+        return self.pool(windows.permute(0, 1, 2, 4, 3, 5).reshape(n, c, h * k, w * k))
+
+
+def windows_apart(model):
+    model = copy.deepcopy(model)
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.MaxPool2d):
+            parent, _, leaf = name.rpartition('.')
+            setattr(model.get_submodule(parent), leaf, WindowsApart(module))
+    return model
+
+
 def deep_lift(g, target=None, tag=''):
     target = g.top if target is None else target
+    request = lambda name: dict(method='deep_lift', target=target, baseline=name)
     for name, baseline in dict(mean=torch.zeros_like(g.x), black=flat(g, 0)).items():
-        m = ca.DeepLift(Scored(copy.deepcopy(g.model), target)).attribute(g.x, baseline, target=0)[0]
-        g.add(f'deep_lift{tag}.captum.{name}', dict(method='deep_lift', target=target, baseline=name), CAPTUM, m)
+        m = ca.DeepLift(Scored(windows_apart(g.model), target)).attribute(g.x, baseline, target=0)[0]
+        g.add(f'deep_lift{tag}.captum.{name}', request(name), CAPTUM, m,
+              'on the same net with the windows of max pooling laid side by side, where its rule for max pooling holds')
+    if not tag:
+        m = ca.DeepLift(Scored(copy.deepcopy(g.model), target)).attribute(g.x, torch.zeros_like(g.x), target=0)[0]
+        g.add('deep_lift.captum.as-is', request('mean'), CAPTUM, m,
+              "on the net as it is: a ReLU before a max pooling takes its gradient before the pooling's rule has changed it, as both hook one tensor, and where "
+              'windows overlap max_unpool2d keeps one share per input; so attributions do not add up to the difference of the scores', cosine=None)
 
 
 class ResidualSum(zennit.canonizers.AttributeCanonizer):

@@ -663,7 +663,7 @@ def resnet(g):
         gradients(g, target=target, tag=tag)
     path_integrals(g, rules=False, baselines=False, target=g.contrast, tag='.contrast')
     relu_rules(g, target=g.group, tag='.group')
-    deep_lift(g, target=g.group, tag='.group')
+    deep_lift(g, target=g.contrast, tag='.contrast')
     lrp(g, target=g.contrast, tag='.contrast')
     gradients(g)
     gradients(g, tag='.log-probability', output='log_probability')

@@ -176,15 +176,15 @@ def cams(g, layer, target=None, tag='', only=None, masked=True):
                             eigen_cam=pgc.EigenCAM, eigen_grad_cam=pgc.EigenGradCAM, score_cam=pgc.ScoreCAM, ablation_cam=pgc.AblationCAM).items():
         if not wanted(method) or (not masked and method in ('score_cam', 'ablation_cam')):
             continue
-        kwargs, definition, agreement = {}, TAPPED, .9999
+        kwargs, definition, agreement, options = {}, TAPPED, .9999, {}
         if method == 'grad_cam_plus_plus':
-            definition += '; 1e-6 in the denominator of alpha, ours has none: the maps part where squared gradients are as small'
+            definition, options = definition + '; 1e-6 in the denominator of the weights: `epsilon` 1e-6', dict(epsilon=1e-6)
         if method == 'xgrad_cam':
             definition += '; 1e-7 in the denominator'
         if method.startswith('eigen'):
             definition += '; the sign, which the library leaves free, is ours'
         if method == 'score_cam':
-            definition += '; resizes masks with align_corners=True, ours with half-pixel centres'
+            definition, options = definition + '; masks are resized corner to corner: `alignCorners`', dict(alignCorners=True)
         if method == 'ablation_cam':
             if hasattr(g.model, 'patch_embed'):
                 kwargs['ablation_layer'] = pgc.ablation_layer.AblationLayerVit()
@@ -195,16 +195,17 @@ def cams(g, layer, target=None, tag='', only=None, masked=True):
             m = signed(m, a)
         if method == 'eigen_grad_cam':
             m = signed(m, a * d)
-        g.add(f'{method}{tag}.pytorch-grad-cam', request(method), PGC, m, definition, cosine=agreement)
+        g.add(f'{method}{tag}.pytorch-grad-cam', request(method, **options), PGC, m, definition, cosine=agreement)
     for method, cls in dict(grad_cam=tc.GradCAM, grad_cam_plus_plus=tc.GradCAMpp, layer_cam=tc.LayerCAM, xgrad_cam=tc.XGradCAM, score_cam=tc.ScoreCAM).items():
         if not wanted(method) or (not masked and method == 'score_cam'):
             continue
-        definition, agreement = 'before its scaling (normalized=False), after its ReLU', .9999
+        definition, agreement, options = 'before its scaling (normalized=False), after its ReLU', .9999, {}
         if method == 'grad_cam_plus_plus':
-            definition, agreement = definition + '; its division writes into a copy, so that alpha is the squared gradient itself', None
+            definition, agreement = definition + '; an error of the library: its division writes into a copy, so that the weights are the squared gradients themselves', None
         if method == 'score_cam':
-            definition += '; masks are scaled before they are resized, and weights are a softmax of differences, which is that of the scores'
-        g.add(f'{method}{tag}.torch-cam', request(method), TORCHCAM, torchcam_library(g, cls, layer, target), definition, clip='relu', cosine=agreement)
+            definition += '; masks are scaled before they are resized: `scaleFirst`; the softmax of its differences is that of the scores'
+            options = dict(scaleFirst=True)
+        g.add(f'{method}{tag}.torch-cam', request(method, **options), TORCHCAM, torchcam_library(g, cls, layer, target), definition, clip='relu', cosine=agreement)
     if wanted('norm_grad'):
         g.add(f'norm_grad{tag}.definition', request('norm_grad'), PLAIN, a.norm(dim=0) * d.norm(dim=0), 'norm over channels of A times that of g, per location (2004.02866)')
     if wanted('eigen_cam') and only is None:
@@ -516,7 +517,7 @@ def rise(g, samples=20, cells=4, probability=.5):
     masks = torch.stack(masks)
     name, m = g.keep('masks', masks), masks.to(g.dtype)
     weights = g.scores(m[:, None] * g.x)
-    g.add('rise.definition', dict(method='rise', target=g.top, nSamples=samples, cells=cells, probability=probability), PLAIN,
+    g.add('rise.definition', dict(method='rise', target=g.top, nSamples=samples, cells=cells, probability=probability, centre=False), PLAIN,
           ((weights[:, None, None] * m).sum(0) / (samples * probability))[None], 'sum of score times mask / (N p) (1806.07421), masks ours', inject=dict(masks=name))
 
 

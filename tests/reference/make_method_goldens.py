@@ -517,8 +517,11 @@ def rise(g, samples=20, cells=4, probability=.5):
     masks = torch.stack(masks)
     name, m = g.keep('masks', masks), masks.to(g.dtype)
     weights = g.scores(m[:, None] * g.x)
-    g.add('rise.definition', dict(method='rise', target=g.top, nSamples=samples, cells=cells, probability=probability, centre=False), PLAIN,
-          ((weights[:, None, None] * m).sum(0) / (samples * probability))[None], 'sum of score times mask / (N p) (1806.07421), masks ours', inject=dict(masks=name))
+    for centre, tag in ((False, ''), (True, '.centred')):
+        scores = weights - weights.mean() * centre
+        g.add(f'rise.definition{tag}', dict(method='rise', target=g.top, nSamples=samples, cells=cells, probability=probability, centre=centre), PLAIN,
+              ((scores[:, None, None] * m).sum(0) / (samples * probability))[None],
+              'sum of score times mask / (N p) (1806.07421), masks ours' + '; the mean score subtracted first' * centre, inject=dict(masks=name))
 
 
 def superpixels(g, count, samples, lime_seed=3):

@@ -717,6 +717,26 @@ impl Context<'_> {
         Ok(x.grad(&gradients).unwrap_or_else(|| x.inner().zeros_like()))
     }
 
+    /// What a backward pass by the rules of a pass makes of a seed at the logits: `seed` turns logits `[N, K]` into one of that shape, the
+    /// result is shaped as the inputs `[N, C, H, W]`.
+    ///
+    /// # Errors
+    /// Those of the model and the pass.
+    pub fn pull_back(
+        &self,
+        x: Tensor<4>,
+        pass: &mut Pass,
+        seed: impl FnOnce(Tensor<2>) -> Tensor<2>,
+    ) -> Result<Tensor<4>> {
+        let [n, ..] = x.dims();
+        let x = x.autodiff().require_grad();
+        let logits = self.resume(0, x.clone().wrap(), pass)?;
+        self.run.count(0.0, n as f64);
+        let seed = seed(logits.clone().inner()).autodiff();
+        let gradients = (logits * seed).sum().backward();
+        Ok(x.grad(&gradients).unwrap_or_else(|| x.inner().zeros_like()))
+    }
+
     /// F of one input `[C, H, W]`.
     ///
     /// # Errors

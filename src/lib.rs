@@ -56,6 +56,7 @@ pub mod preprocess;
 pub mod pth;
 pub mod quadrature;
 pub mod random;
+pub mod relevance;
 pub mod target;
 #[cfg(target_arch = "wasm32")]
 mod wasm;

@@ -351,6 +351,8 @@ methods! {
     guided_backprop,
     guided_grad_cam,
     integrated_gradients,
+    lrp,
+    deep_lift,
 }
 
 /// The method of that id.

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use burn::tensor::Tensor;
 use burn::tensor::ops::PadMode;
-use burn::tensor::{Tensor, module};
 
 use crate::error::Result;
 use crate::layers::{
@@ -425,7 +425,7 @@ fn run(nodes: &[Node], mut x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<4>> {
             Node::Conv(conv) => pass.conv2d(conv, x),
             Node::Affine(affine) => {
                 let [scale, shift] = affine.as_ref();
-                x * scale.clone() + shift.clone()
+                pass.affine(x.clone(), x * scale.clone() + shift.clone())
             }
             Node::Places(ops) => {
                 let [n, c, h, w] = x.dims();
@@ -441,15 +441,12 @@ fn run(nodes: &[Node], mut x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<4>> {
                 x * gate
             }
             Node::Sum(branches) => {
-                let mut sum: Option<Tensor<4>> = None;
-                for branch in branches {
-                    let made = run(branch, x.clone(), pass)?;
-                    sum = Some(match sum {
-                        Some(sum) => sum + made,
-                        None => made,
-                    });
+                let mut parts = branches.iter().map(|b| run(b, x.clone(), pass)).collect::<Result<Vec<_>>>()?;
+                let rest = parts.split_off(parts.len().min(1));
+                match parts.pop() {
+                    Some(first) => pass.sum(first, rest),
+                    None => x,
                 }
-                sum.unwrap_or(x)
             }
             Node::Concat(branches) => {
                 let parts = branches.iter().map(|b| run(b, x.clone(), pass)).collect::<Result<Vec<_>>>()?;
@@ -469,9 +466,9 @@ fn run_plain(op: &Op, x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<4>> {
         Op::AvgPool(pool) => pass.avg_pool(pool, x),
         Op::GlobalAvgPool => pass.global_avg_pool(x).reshape([n, c, 1, 1]),
         Op::AdaptiveAvgPool(size) if [h, w] == *size => x,
-        Op::AdaptiveAvgPool(size) => module::adaptive_avg_pool2d(x, *size),
+        Op::AdaptiveAvgPool(size) => pass.adaptive_avg_pool(*size, x),
         Op::ReflectPad(by) => x.pad((*by, *by, *by, *by), PadMode::Reflect),
-        Op::Times(factor) => x * *factor,
+        Op::Times(factor) => pass.affine(x.clone(), x * *factor),
         Op::Flatten => x.reshape([n, c * h * w, 1, 1]),
         Op::Tap(id) => pass.tap(id, x)?,
         // Everything with weights has a node of its own.

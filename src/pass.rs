@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::{Gradients, Tensor, module};
 
 use crate::error::{Error, Result};
 use crate::layers::{Act, Conv2d, LayerNorm, Linear, Pool};
@@ -130,6 +130,18 @@ pub trait Rules {
     /// Mean over space, `[N, C, h, w] -> [N, C]`.
     fn global_avg_pool(&self, x: Tensor<4>) -> Tensor<2> {
         x.mean_dims(&[2, 3]).flatten(1, 3)
+    }
+    /// Means over a grid of so many rows and columns, `[N, C, H, W] -> [N, C, h, w]`.
+    fn adaptive_avg_pool(&self, size: [usize; 2], x: Tensor<4>) -> Tensor<4> {
+        module::adaptive_avg_pool2d(x, size)
+    }
+    /// The sum of tensors of one shape, at least one.
+    fn sum(&self, first: Tensor<4>, rest: Vec<Tensor<4>>) -> Tensor<4> {
+        rest.into_iter().fold(first, |sum, part| sum + part)
+    }
+    /// `y`, which a factor and a shift of each channel have made of `x`: a batch norm that no convolution precedes, a scale.
+    fn affine(&self, _x: Tensor<4>, y: Tensor<4>) -> Tensor<4> {
+        y
     }
 }
 
@@ -266,5 +278,17 @@ impl<'a> Pass<'a> {
     /// Mean over space by the pass' rules.
     pub fn global_avg_pool(&self, x: Tensor<4>) -> Tensor<2> {
         self.rules.global_avg_pool(x)
+    }
+    /// Means over a grid of another size by the pass' rules.
+    pub fn adaptive_avg_pool(&self, size: [usize; 2], x: Tensor<4>) -> Tensor<4> {
+        self.rules.adaptive_avg_pool(size, x)
+    }
+    /// The sum by the pass' rules.
+    pub fn sum(&self, first: Tensor<4>, rest: Vec<Tensor<4>>) -> Tensor<4> {
+        self.rules.sum(first, rest)
+    }
+    /// `y`, an affine function of each of `x`'s channels, by the pass' rules.
+    pub fn affine(&self, x: Tensor<4>, y: Tensor<4>) -> Tensor<4> {
+        self.rules.affine(x, y)
     }
 }

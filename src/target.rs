@@ -140,6 +140,13 @@ impl Target {
         }
     }
 
+    /// d score / d logits at each row, `[N, K] -> [N, K]`.
+    pub fn gradient(&self, logits: Tensor<2>) -> Tensor<2> {
+        let logits = logits.autodiff().require_grad();
+        let gradients = self.score(logits.clone()).sum().backward();
+        logits.grad(&gradients).unwrap_or_else(|| logits.inner().zeros_like())
+    }
+
     /// The score of one row of logits, in f64.
     pub fn score_of(&self, logits: &[f32]) -> f64 {
         let logit = |k: usize| logits.get(k).copied().map_or(f64::NAN, f64::from);

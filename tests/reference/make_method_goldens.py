@@ -611,16 +611,21 @@ def transformer(g):
     patches = lambda r: seen_from(r)[prefix:].reshape(h, w)
     from_class = "class token's row" if model.cls_token is not None else 'mean over rows'
 
-    def rollout(fuse):
+    def rollout(fuse, discard=0):
         r = one
         for block in a:
-            mixed = fuse(block) + one
+            fused = fuse(block).flatten()
+            fused[fused.argsort()[:int(discard * len(fused))]] = 0
+            mixed = fused.reshape(one.shape) + one
             r = (mixed / mixed.sum(-1, keepdim=True)) @ r
         return patches(r)
     fusions = dict(mean=lambda b: b.mean(0), max=lambda b: b.amax(0), min=lambda b: b.amin(0))
     for name, fuse in fusions.items():
         g.add(f'attention_rollout.{name}', dict(method='attention_rollout', target=g.top, headFusion=name), PLAIN, rollout(fuse),
               f'product over blocks of row-normalised (A + 1), {name} over heads, {from_class} (2005.00928)')
+
+    g.add('attention_rollout.discard', dict(method='attention_rollout', target=g.top, discard=.6), PLAIN, rollout(fusions['mean'], .6),
+          'as above, the smallest 60 % of each block\'s entries set to 0 first')
 
     def chefer(target):
         r = one

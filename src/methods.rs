@@ -353,6 +353,7 @@ methods! {
     integrated_gradients,
     lrp,
     deep_lift,
+    salient_relevance,
 }
 
 /// The method of that id.

@@ -82,13 +82,18 @@ impl Rules for Composite {
 
     /// Epsilon: parts x w, the value in the denominator. First: parts of 1 each.
     fn linear(&self, layer: &Linear, x: Tensor<3>) -> Tensor<3> {
-        let value = layer.forward(x.clone().detach());
         let without_bias = |weight| Linear { weight, bias: None };
         if self.flat.take() {
+            let value = layer.forward(x.clone().detach());
             return shared(value, without_bias(layer.weight.ones_like()).forward(live(&x) + 1.0));
         }
-        let parts = without_bias(layer.weight.clone()).forward(x.clone().detach() * live(&x));
-        value.clone() + parts / stabilised(value, self.epsilon)
+        let parts = without_bias(layer.weight.clone()).forward(weighed(&x));
+        let whole = parts.clone().detach();
+        let value = match &layer.bias {
+            Some(bias) => whole.clone() + bias.clone().unsqueeze(),
+            None => whole.clone(),
+        };
+        value.clone() + (parts - whole) / stabilised(value, self.epsilon)
     }
 
     /// All of it passes.

@@ -16,6 +16,8 @@
 //! into modules; there is one for torchvision's VGG and ResNet. Its callers mostly seed with 1 in place of the logit, which scales the map and, for a negative
 //! logit, turns its sign.
 
+use burn::tensor::Tensor;
+
 use crate::error::Result;
 use crate::explainer::Context;
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
@@ -65,11 +67,17 @@ pub const COMPOSITE: OptionSpec = OptionSpec {
 /// # Errors
 /// Those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
+    Ok(Output::new(relevance(context).await?, context.spec().input_size))
+}
+
+/// The relevance `[C, H, W]` by the options [`EPSILON`] and [`COMPOSITE`].
+///
+/// # Errors
+/// Those of the model and the device.
+pub async fn relevance(context: &Context<'_>) -> Result<Vec<f32>> {
     let options = context.options();
     let rules = Composite::new(options.number("epsilon")?, options.choice("composite")? == "epsilon_plus_flat");
-    let relevance =
-        context.pull_back(context.upload(context.input()), &mut Pass::new().with_rules(&rules), |logits| {
-            context.target().gradient(logits.clone()) * logits
-        })?;
-    Ok(Output::new(context.read(relevance).await?, context.spec().input_size))
+    let mut pass = Pass::new().with_rules(&rules);
+    let seed = |logits: Tensor<2>| context.target().gradient(logits.clone()) * logits;
+    context.read(context.pull_back(context.upload(context.input()), &mut pass, seed)?).await
 }

@@ -8,10 +8,12 @@
 //! So sum(attribution) = F(x) - F(x') but for rounding, max pooling included. A score that is not linear in the logits (a group, a log-probability; captum
 //! explains logits alone) starts from its mean gradient on the straight line between the two rows of logits, which has that property too.
 //!
-//! Output `[C, H, W]`, signed, with the completeness residual. Families: convolutional nets without gates and layer norms; a product of two activations has
-//! no rescale rule (captum differentiates it, which breaks completeness). captum's pooling rule falls short of completeness in two ways that ours does not share:
-//! directly behind a ReLU its hooks miss the rule and the plain gradient passes (`pooling: "gradient"` does the same), and where windows overlap only one
-//! window's share stays (`max_unpool2d` overwrites).
+//! Output `[C, H, W]`, signed, with the completeness residual. Families: convolutional nets without gates and layer norms (AlexNet, DenseNet,
+//! EfficientNet-Lite, both Inceptions, MobileNetV2, the minimal MobileNetV3, ResNet, SqueezeNet, VGG): a product of two activations has no rescale rule.
+//!
+//! captum differentiates what it has no rule for, products and ReLU6 among them, which breaks completeness. So do two faults of its pooling rule that ours does not
+//! share: directly behind a ReLU its hooks miss the rule and the plain gradient passes (`pooling: "gradient"` does the same), and where windows overlap only
+//! one window's share stays (`max_unpool2d` overwrites).
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -11,10 +11,12 @@
 //! The seed is logit * d score / d logit at every logit, so that for a logit it is the score. What biases take is lost: sum(R) is the score only
 //! where there are none.
 //!
-//! Output `[C, H, W]`, signed; under the flat rule the channels are equal. Families: convolutional nets without gates and layer norms. zennit has this
-//! composite for the modules it knows: residual sums and means written as functions it differentiates (which loses relevance) unless a canoniser turns them
-//! into modules; there is one for torchvision's VGG and ResNet. Its callers mostly seed with 1 in place of the logit, which scales the map and, for a negative
-//! logit, turns its sign.
+//! Output `[C, H, W]`, signed; under the flat rule the channels are equal. Families: convolutional nets without gates and layer norms (AlexNet, DenseNet,
+//! EfficientNet-Lite, both Inceptions, MobileNetV2, the minimal MobileNetV3, ResNet, SqueezeNet, VGG).
+//!
+//! zennit has this composite for the modules it knows: residual sums and means written as functions it differentiates (which loses relevance) unless a
+//! canoniser turns them into modules; there is one for torchvision's VGG and ResNet. Its callers mostly seed with 1 in place of the logit, which scales the map
+//! and, for a negative logit, turns its sign.
 
 use burn::tensor::Tensor;
 

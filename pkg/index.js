@@ -193,7 +193,8 @@ export class Explainer {
     const tensor = async (/** @type {any} */ one) => {
       if (typeof one !== 'object' || one === null) return one;
       const { data, shape } = 'data' in one && 'shape' in one ? one : await this.preprocess(one, { signal });
-      return { data, shape };
+      // The core reads options as JSON.
+      return { data: Array.from(data), shape: Array.from(shape) };
     };
     if (baseline === undefined) return request;
     return { ...request, baseline: Array.isArray(baseline) ? await Promise.all(baseline.map(tensor)) : await tensor(baseline) };

@@ -85,7 +85,7 @@ impl Fold {
 pub struct Layer {
     /// timm's module name.
     pub id: String,
-    /// The stage that computes it.
+    /// The stage in which it is met.
     pub stage: usize,
     /// How it folds to a grid.
     pub fold: Fold,

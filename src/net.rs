@@ -281,7 +281,8 @@ pub struct NetPlan {
 }
 
 /// Plans the net whose stages are named lists of operations, the last of which ends in `[N, K, 1, 1]`. Every tap on a grid of more than one
-/// place becomes a layer.
+/// place becomes a layer. What a stage has from its first tap on is left to the next, whose boundary then is the very tensor that is tapped: a method that
+/// reads it runs nothing before it again.
 ///
 /// # Errors
 /// [`Error::BadModel`](crate::Error::BadModel) where the input is too small or widths contradict each other.
@@ -311,7 +312,12 @@ impl NetPlan {
             attention: None,
         };
         let mut ops = Vec::new();
-        for (index, (name, stage)) in stages.into_iter().enumerate() {
+        let last = stages.len().saturating_sub(1);
+        let mut left = Vec::new();
+        for (index, (name, mut own)) in stages.into_iter().enumerate() {
+            let tapped = own.iter().position(|op| matches!(op, Op::Tap(_))).filter(|_| index < last);
+            let rest = own.split_off(tapped.unwrap_or(own.len()));
+            let stage = [std::mem::replace(&mut left, rest), own].concat();
             let mut seen = Trace::default();
             shape = trace(&stage, shape, &mut seen)?;
             spec.stages.push(Stage { name, macs: seen.macs });

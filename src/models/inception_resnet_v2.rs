@@ -1,6 +1,6 @@
 //! Inception-ResNet-v2 (Szegedy et al. 2016, arXiv 1602.07261) by timm's names, keys and `model_args`.
 //!
-//! Stages: one per convolution of the stem (with the pooling behind it), one per block, `conv2d_7b` (the last spatial map), `classif` (mean over space, linear).
+//! Stages: one per convolution of the stem, one per block, `conv2d_7b` (the last spatial map), `classif` (mean over space, linear).
 
 use crate::error::Result;
 use crate::layers::{Act, Conv2dSpec, Pool};

@@ -3,7 +3,7 @@
 //! The auxiliary classifier of the training (`AuxLogits`), which torchvision's files and timm's `tv_in1k` have, is read past. torchvision's `transform_input`
 //! is no part of the net: it turns photos of ImageNet's mean and standard deviation into those of 0.5 and 0.5, which `pretrained_cfg` can ask for.
 //!
-//! Stages: one per convolution of the stem (with the pooling behind it), one per block, `fc` (mean over space, linear).
+//! Stages: one per convolution of the stem, one per block, `fc` (mean over space, linear).
 
 use crate::error::Result;
 use crate::layers::{Act, Conv2dSpec, Padding, Pool};

@@ -1,6 +1,6 @@
 //! SqueezeNet (Iandola et al. 2016, arXiv 1602.07360) by torchvision's names and keys.
 //!
-//! Stages: `features.0` (with its pooling), one per fire module (with the pooling behind it), `classifier` (convolution, ReLU, mean over space).
+//! Stages: `features.0`, one per fire module, `classifier` (convolution, ReLU, mean over space).
 
 use crate::error::Result;
 use crate::layers::{Act, Conv2dSpec, Pool};

@@ -346,7 +346,7 @@ impl Explainer {
                 }
             }
         }
-        if spec.needs.contains(&Need::Gradients) {
+        if spec.needs.contains(&Need::Gradients) || spec.reads != Reads::Input {
             for warning in warnings.iter_mut().filter(|w| w.code == "zero-map") {
                 *warning = context.why_zero().await?;
             }
@@ -524,16 +524,26 @@ impl Context<'_> {
 
     /// Inputs per pass: `asked`, or what keeps a chunk short on this device.
     pub fn chunk_size(&self, asked: Option<usize>) -> usize {
+        self.chunk_size_from(0, asked)
+    }
+
+    /// [`Context::chunk_size`] of passes that begin before `stage`.
+    fn chunk_size_from(&self, stage: usize, asked: Option<usize>) -> usize {
         // A chunk is the unit of progress and of cancelling: about 100 ms on the CPU; a GPU wants larger ones.
         let budget = if *self.device == Device::flex() { 2.5e8 } else { 4e9 };
-        let macs: f64 = self.spec().stages.iter().map(|s| s.macs).sum();
+        let macs: f64 = self.spec().stages.iter().skip(stage).map(|s| s.macs).sum();
         asked.unwrap_or(((budget / macs.max(1.0)) as usize).clamp(1, 16))
     }
 
     /// The option `chunkSize` and the device decide into how many nearly equal ranges `0..total` is cut.
     pub fn chunks(&self, total: usize) -> Result<Vec<Range<usize>>> {
+        self.chunks_from(0, total)
+    }
+
+    /// [`Context::chunks`] of passes that begin before `stage`.
+    pub fn chunks_from(&self, stage: usize, total: usize) -> Result<Vec<Range<usize>>> {
         let asked = if self.options.has("chunkSize") { self.options.integer("chunkSize")? } else { None };
-        let count = total.div_ceil(self.chunk_size(asked).min(total.max(1)));
+        let count = total.div_ceil(self.chunk_size_from(stage, asked).min(total.max(1)));
         Ok((0..count).map(|i| i * total / count..(i + 1) * total / count).collect())
     }
 
@@ -632,21 +642,43 @@ impl Context<'_> {
         self.combine(maps).await
     }
 
-    /// The output of a method that has a map `[1, 1, h, w]` of each of the request's layers.  Of several, the whole is the mean of all, each
-    /// divided by its largest magnitude and shown on the finest of the grids.
+    /// The output of a method that has a map `[1, 1, h, w]` of each of the request's layers; see [`Context::combined`].
     ///
     /// # Errors
     /// Those of the device.
     pub async fn combine(&self, maps: Vec<Tensor<4>>) -> Result<Output> {
-        let shapes: Vec<[usize; 2]> = maps.iter().map(|map| map.dims()).map(|[_, _, h, w]| [h, w]).collect();
+        let sizes: Vec<usize> = maps.iter().map(|map| map.shape().num_elements()).collect();
         let flat = maps.into_iter().map(|map| map.flatten::<1>(0, 3)).collect();
-        let mut rest = self.read(Tensor::cat(flat, 0)).await?;
-        let mut layers = Vec::new();
-        for (layer, shape) in self.layers.iter().zip(shapes) {
-            let after = rest.split_off(rest.len().min(shape[0] * shape[1]));
-            layers.push(LayerMap { id: layer.id.clone(), shape, values: std::mem::replace(&mut rest, after) });
+        let all = self.read(Tensor::cat(flat, 0)).await?;
+        let mut rest = all.as_slice();
+        let split = sizes.into_iter().map(|size| {
+            let (map, after) = rest.split_at(size.min(rest.len()));
+            rest = after;
+            map.to_vec()
+        });
+        Ok(self.combined(split.collect()))
+    }
+
+    /// The output of a method that has a map, row-major, of each of the request's layers, or of the first of them. Of several, the whole is the mean of all, each divided
+    /// by its largest magnitude and shown on the finest of the grids.
+    pub fn combined(&self, maps: Vec<Vec<f32>>) -> Output {
+        let named = self.layers.iter().zip(maps);
+        let mut layers: Vec<LayerMap> =
+            named.map(|(l, values)| LayerMap { id: l.id.clone(), shape: l.fold.grid_shape(), values }).collect();
+        if self.layers.len() < 2 {
+            return layers.pop().map_or_else(Output::default, |only| Output::new(only.values, only.shape));
         }
-        Ok(combined(layers))
+        let finest = layers.iter().map(|l| l.shape).max_by_key(|[h, w]| h * w).unwrap_or_default();
+        let mut whole = vec![0f32; finest.iter().product()];
+        for layer in &layers {
+            let largest = layer.values.iter().fold(0f32, |m, v| m.max(v.abs()));
+            if largest > 0.0 && largest.is_finite() {
+                let shown = bilinear(&layer.values, layer.shape, finest);
+                let share = 1.0 / (largest * layers.len() as f32);
+                whole.iter_mut().zip(shown).for_each(|(sum, v)| *sum += v * share);
+            }
+        }
+        Output { layers, ..Output::new(whole, finest) }
     }
 
     fn first_stage(&self) -> usize {
@@ -787,24 +819,6 @@ impl Context<'_> {
     async fn largest(&self, tensor: Tensor<4>) -> Result<f32> {
         Ok(self.read(tensor.abs().max()).await?.first().copied().unwrap_or_default())
     }
-}
-
-/// See [`Context::combine`].
-fn combined(mut layers: Vec<LayerMap>) -> Output {
-    if layers.len() < 2 {
-        return layers.pop().map_or_else(Output::default, |only| Output::new(only.values, only.shape));
-    }
-    let finest = layers.iter().map(|l| l.shape).max_by_key(|[h, w]| h * w).unwrap_or_default();
-    let mut whole = vec![0f32; finest.iter().product()];
-    for layer in &layers {
-        let largest = layer.values.iter().fold(0f32, |m, v| m.max(v.abs()));
-        if largest > 0.0 && largest.is_finite() {
-            let shown = bilinear(&layer.values, layer.shape, finest);
-            let share = 1.0 / (largest * layers.len() as f32);
-            whole.iter_mut().zip(shown).for_each(|(sum, v)| *sum += v * share);
-        }
-    }
-    Output { layers, ..Output::new(whole, finest) }
 }
 
 fn upload(input: &[f32], [c, h, w]: [usize; 3], device: &Device) -> Tensor<4> {

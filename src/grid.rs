@@ -1,14 +1,33 @@
 //! Maps on one grid shown on another.
 
+/// Which points of two grids lie on each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// The grids' edges: PyTorch's `align_corners=False`.
+    Centres,
+    /// The centres of the outermost cells: PyTorch's `align_corners=True`.
+    Corners,
+}
+
 /// A plane `[h, w]` on a grid of another size: linear between cell centres, constant beyond the outermost ones, as PyTorch's
 /// `interpolate(mode="bilinear", align_corners=False)`.
-pub fn bilinear(values: &[f32], [h, w]: [usize; 2], [rows, columns]: [usize; 2]) -> Vec<f32> {
+pub fn bilinear(values: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
+    resize(values, from, to, Align::Centres)
+}
+
+/// [`bilinear`], with grids that lie on each other as `align` says.
+pub fn resize(values: &[f32], [h, w]: [usize; 2], [rows, columns]: [usize; 2], align: Align) -> Vec<f32> {
     let axis = |from: usize, to: usize| -> Vec<(usize, usize, f32)> {
+        let last = from.saturating_sub(1);
         (0..to)
             .map(|i| {
-                let at = ((i as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, from.saturating_sub(1) as f64);
+                let at = match align {
+                    Align::Centres => (i as f64 + 0.5) * from as f64 / to as f64 - 0.5,
+                    Align::Corners => (i * last) as f64 / to.saturating_sub(1).max(1) as f64,
+                };
+                let at = at.clamp(0.0, last as f64);
                 let low = at.floor() as usize;
-                (low, (low + 1).min(from.saturating_sub(1)), (at - low as f64) as f32)
+                (low, (low + 1).min(last), (at - low as f64) as f32)
             })
             .collect()
     };
@@ -42,6 +61,11 @@ mod tests {
         let expected = [1.0, 1.25, 1.75, 2.0, 2.0, 2.375, 3.125, 3.5, 3.0, 3.5, 4.5, 5.0];
         assert!(grown.iter().zip(expected).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-6), "{grown:?}");
         assert_eq!(bilinear(&[7.0], [1, 1], [2, 3]), [7.0; 6]);
+        // The same with align_corners=True.
+        let grown = resize(&[1.0, 2.0, 3.0, 5.0], [2, 2], [3, 4], Align::Corners);
+        let thirds = [3.0, 4.0, 5.0, 6.0, 6.0, 7.5, 9.0, 10.5, 9.0, 11.0, 13.0, 15.0];
+        assert!(grown.iter().zip(thirds).all(|(a, b): (&f32, f32)| (a - b / 3.0).abs() < 1e-6), "{grown:?}");
+        assert_eq!(resize(&[7.0, 9.0], [2, 1], [1, 3], Align::Corners), [7.0; 3]);
         assert_eq!(nearest(&[1.0, 2.0, 3.0, 5.0], [2, 2], [3, 2]), [1.0, 2.0, 1.0, 2.0, 3.0, 5.0]);
     }
 }

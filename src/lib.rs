@@ -39,6 +39,7 @@
 //! Axes are N, C, H, W; T tokens; D width; K classes; lower-case h, w for layer grids.
 
 pub mod baseline;
+pub mod channels;
 pub mod error;
 pub mod explainer;
 pub mod gradient_rule;
@@ -53,6 +54,7 @@ pub mod package;
 pub mod pass;
 pub mod photo;
 pub mod preprocess;
+pub mod principal;
 pub mod pth;
 pub mod quadrature;
 pub mod random;

@@ -343,6 +343,15 @@ macro_rules! methods {
 // One line per method.
 methods! {
     grad_cam,
+    grad_cam_plus_plus,
+    hires_cam,
+    layer_cam,
+    xgrad_cam,
+    norm_grad,
+    eigen_cam,
+    eigen_grad_cam,
+    score_cam,
+    ablation_cam,
     saliency,
     input_x_gradient,
     smooth_grad,

@@ -30,6 +30,16 @@ impl Activation {
             Self::Logits(t) => t.dims().to_vec(),
         }
     }
+
+    /// So many times, one after the other along the leading axis.
+    #[must_use]
+    pub fn repeat(self, times: usize) -> Self {
+        match self {
+            Self::Map(t) => Self::Map(t.repeat_dim(0, times)),
+            Self::Tokens(t) => Self::Tokens(t.repeat_dim(0, times)),
+            Self::Logits(t) => Self::Logits(t.repeat_dim(0, times)),
+        }
+    }
 }
 
 /// A tensor rank that can be an [`Activation`].

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use common::*;
 use serde_json::{Value, json};
-use sightline::explainer::Image;
-use sightline::methods::{Kind, METHODS, MethodSpec, Reads, Space};
-use sightline::models::{self, FAMILIES, Family};
+use sightline::explainer::{Image, Passes, Unwatched};
+use sightline::methods::{Group, Kind, METHODS, MethodSpec, Need, Reads, Space};
+use sightline::models::{self, FAMILIES, Family, ModelSpec};
 use sightline::package::{Config, Package};
 use sightline::{Error, Explainer};
 
@@ -87,6 +87,14 @@ fn every_method_on(id: &str) {
         // Nothing is left over from the first run, and nothing is drawn without the seed.
         let second = attribute(&mut explainer, &image, request.clone()).unwrap();
         assert_eq!(first.values, second.values, "{name}: twice");
+        if spec.group == Group::Cam && spec.reads == Reads::Layers && spec.needs.contains(&Need::Gradients) {
+            let Passes { forward, backward } = second.passes;
+            assert!(
+                (forward + backward - cam_cost(&model)).abs() < 1e-9 && forward == backward,
+                "{name}: {:?}",
+                second.passes
+            );
+        }
         for target in [json!({ "contrast": [0, 1] }), json!({ "group": [0, 2] })] {
             let mut request = request.clone();
             request["target"] = target.clone();
@@ -174,7 +182,7 @@ fn options_out_of_range_or_unknown_are_refused_by_name() {
 #[test]
 fn several_layers_come_from_one_backward_pass() {
     let (mut explainer, image) = open_golden(&golden("models/resnet_basic"));
-    now(explainer.classify(&image, None, &sightline::explainer::Unwatched)).unwrap();
+    now(explainer.classify(&image, None, &Unwatched)).unwrap();
     let ids: Vec<String> = explainer.package().model.spec().layers.iter().map(|l| l.id.clone()).collect();
     for spec in METHODS.iter().map(|m| m.spec).filter(|m| m.reads == Reads::Layers) {
         let mut request = quick(spec);
@@ -199,4 +207,29 @@ fn several_layers_come_from_one_backward_pass() {
         assert_eq!(all.values.len(), finest);
         assert!(all.values.iter().all(|v| v.abs() <= 1.0 + 1e-5));
     }
+}
+
+/// What a CAM adds to the prediction's forward pass: from its layer on, forward and back.
+fn cam_cost(model: &ModelSpec) -> f64 {
+    let layer = model.layer(&model.default_layer).unwrap();
+    2.0 * model.share(layer.stage..model.stages.len())
+}
+
+#[test]
+fn prediction_and_cam_at_the_last_stage_cost_at_most_1_2_forwards() {
+    // The cost of published sizes needs no weights; that running CAMs count so is seen above.
+    let mut architectures = 0;
+    for (family, architecture) in FAMILIES.iter().flat_map(|f| f.architectures().into_iter().map(|a| (f.id, a))) {
+        let size =
+            architecture.rsplit('_').find_map(|part| part.parse::<usize>().ok().filter(|s| (160..=512).contains(s)));
+        let size = size.unwrap_or(if family.starts_with("inception") { 299 } else { 224 });
+        let config = json!({ "architecture": architecture, "num_classes": 1000, "pretrained_cfg": { "input_size": [3, size, size] } });
+        let plan = models::plan(&Config::parse(&config.to_string()).unwrap()).unwrap();
+        let cost = cam_cost(plan.spec());
+        // SqueezeNet's classifier is a convolution of the whole last map: a CAM runs as much of it as the prediction did.
+        let most = if family == "squeezenet" { 0.5 } else { 0.2 };
+        assert!(cost <= most, "{architecture} at {size} pixels: a CAM costs {cost:.3} forwards more");
+        architectures += 1;
+    }
+    assert!(architectures >= 200, "{architectures}");
 }

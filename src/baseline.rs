@@ -66,24 +66,37 @@ impl Baseline {
     }
 }
 
-/// Gaussian blur of one plane, kernel cut at 4 sigma, edges mirrored (d c b a | a b c d), as scipy's `gaussian_filter` does.
+/// Half of the Gaussian's kernel: the weights at distances 0, 1, .., cut at 4 sigma, the whole kernel summing to 1; as scipy's `gaussian_filter`.
+pub fn gaussian(sigma: f64) -> Vec<f64> {
+    let radius = (4.0 * sigma + 0.5) as usize;
+    let weight = |i: usize| if i == 0 { 1.0 } else { (-0.5 * (i as f64 / sigma).powi(2)).exp() };
+    let half: Vec<f64> = (0..=radius).map(weight).collect();
+    let sum = 2.0 * half.iter().sum::<f64>() - 1.0;
+    half.into_iter().map(|weight| weight / sum).collect()
+}
+
+/// [`blur_exactly`] of numbers of single precision.
 pub fn blur(plane: &[f32], h: usize, w: usize, sigma: f64) -> Vec<f32> {
-    let radius = (4.0 * sigma + 0.5) as i64;
-    let kernel: Vec<f64> = (-radius..=radius).map(|i| (-0.5 * (i as f64 / sigma).powi(2)).exp()).collect();
-    let sum: f64 = kernel.iter().sum();
+    let plane: Vec<f64> = plane.iter().copied().map(f64::from).collect();
+    blur_exactly(&plane, h, w, sigma).into_iter().map(|v| v as f32).collect()
+}
+
+/// Gaussian blur of one plane, kernel cut at 4 sigma, edges mirrored (d c b a | a b c d), as scipy's `gaussian_filter` does.
+pub fn blur_exactly(plane: &[f64], h: usize, w: usize, sigma: f64) -> Vec<f64> {
+    let half = gaussian(sigma);
     let mirrored = |i: i64, n: usize| {
         let n = n as i64;
         let i = i.rem_euclid(2 * n);
         i.min(2 * n - 1 - i) as usize
     };
-    let along = |source: &[f32], length: usize, count: usize, step: usize, skip: usize| {
-        let mut out = vec![0.0f32; source.len()];
+    let along = |source: &[f64], length: usize, count: usize, step: usize, skip: usize| {
+        let mut out = vec![0.0; source.len()];
         for line in 0..count {
+            let value = |at: i64| source[line * skip + mirrored(at, length) * step];
             for at in 0..length {
-                let weighted = kernel.iter().zip(-radius..).map(|(k, offset)| {
-                    k * f64::from(source[line * skip + mirrored(at as i64 + offset, length) * step])
-                });
-                out[line * skip + at * step] = (weighted.sum::<f64>() / sum) as f32;
+                let pairs = half.iter().zip(0i64..).skip(1);
+                let sides = pairs.map(|(k, i)| k * (value(at as i64 - i) + value(at as i64 + i)));
+                out[line * skip + at * step] = half[0] * value(at as i64) + sides.sum::<f64>();
             }
         }
         out

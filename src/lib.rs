@@ -42,6 +42,7 @@ pub mod baseline;
 pub mod channels;
 pub mod error;
 pub mod explainer;
+pub mod felzenszwalb;
 pub mod gradient_rule;
 pub mod grid;
 pub mod guess;

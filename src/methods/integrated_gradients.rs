@@ -137,13 +137,19 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     })
 }
 
-struct Progress {
-    done: usize,
-    total: usize,
+/// How far a method is that takes several integrals.
+pub struct Progress {
+    /// Points that are behind.
+    pub done: usize,
+    /// Points in all.
+    pub total: usize,
 }
 
 /// (x - x') times the weighted sum of the gradients at the nodes, row-major; x and x' `[1, C, H, W]`.
-async fn integral(
+///
+/// # Errors
+/// [`Error::Aborted`] between chunks; those of the model and the device.
+pub async fn integral(
     context: &Context<'_>,
     origin: &Tensor<4>,
     input: &Tensor<4>,

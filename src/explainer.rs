@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::baseline::Baseline;
 use crate::error::{Error, Result};
 use crate::grid::bilinear;
+use crate::heads::{self, Heads};
 use crate::methods::{
     self, Completeness, LayerMap, LocalFuture, MethodSpec, Need, Options, Output, Reads, Reference, Space,
 };
@@ -339,9 +340,11 @@ impl Explainer {
         let Output { mut values, shape, completeness, mut layers, mut warnings, details } =
             (method.run)(&context).await?;
         run.check()?;
+        // What the method itself says of an empty map is nearer to the cause.
+        let said: Vec<&str> = warnings.iter().map(|w| w.code).collect();
         for values in layers.iter_mut().map(|layer| &mut layer.values).chain([&mut values]) {
             for warning in examine(values) {
-                if !warnings.contains(&warning) {
+                if !warnings.contains(&warning) && !said.contains(&warning.code) {
                     warnings.push(warning);
                 }
             }
@@ -371,6 +374,52 @@ impl Explainer {
             passes: run.passes.get(),
             elapsed_ms: run.elapsed(),
             warnings,
+        })
+    }
+
+    /// Ranks a transformer's attention heads for what `request` (`{ target, output }`) asks about; see [`crate::heads`].
+    ///
+    /// # Errors
+    /// Those of [`Explainer::attribute`]; [`Error::Unsupported`] for a model without attention.
+    pub async fn heads(
+        &mut self,
+        image: &Image,
+        mut request: Map<String, Value>,
+        control: &dyn Control,
+    ) -> Result<Heads> {
+        let run = Run::new(control);
+        if self.spec().attention.is_none() {
+            return Err(heads::unsupported(&self.spec().architecture));
+        }
+        let target = request.remove("target");
+        let quantity = Quantity::parse(request.remove("output").as_ref())?;
+        if let Some(unknown) = request.keys().next() {
+            return Err(Error::BadOption(format!(
+                "{unknown}: the head table has no such option; it has target and output"
+            )));
+        }
+        self.predict(image, &run).await?;
+        let Some(predicted) = &self.predicted else { return Err(Error::Internal("the prediction is gone".into())) };
+        let target = Target::parse(target.as_ref(), quantity, &predicted.logits)?;
+        run.breathe().await?;
+        let context = Context {
+            model: &*self.package.model,
+            preprocess: &self.package.preprocess,
+            device: &self.device,
+            predicted,
+            target,
+            layers: Vec::new(),
+            options: Options::default(),
+            run: &run,
+        };
+        let table = heads::table(&context).await?;
+        Ok(Heads {
+            target: context.target.to_json(),
+            output: quantity.id(),
+            score: context.score(),
+            heads: table,
+            passes: run.passes.get(),
+            elapsed_ms: run.elapsed(),
         })
     }
 
@@ -703,6 +752,38 @@ impl Context<'_> {
         let stages = stage..self.spec().stages.len();
         self.run.count(n as f64 * self.spec().share(stages.clone()), 0.0);
         Tensor::<2>::unwrap(self.model.run(stages, state, pass)?)
+    }
+
+    /// Runs one stage again, on the state before it, for what the pass takes there.
+    ///
+    /// # Errors
+    /// Those of the model and the pass.
+    pub fn rerun(&self, stage: usize, pass: &mut Pass) -> Result<()> {
+        self.run.count(self.spec().share(stage..stage + 1), 0.0);
+        self.model.run(stage..stage + 1, self.state(stage)?, pass).map(drop)
+    }
+
+    /// One step of a backward pass through a transformer that holds one stage's graph at a time: from the score's gradient behind `stage`,
+    /// `[1, T, D]` (`None` behind the last stage), the gradient before it, `[1, T, D]`, and those at what `pass` keeps.
+    ///
+    /// # Errors
+    /// Those of the model and the pass.
+    pub fn backward_stage(
+        &self,
+        stage: usize,
+        behind: Option<Tensor<3>>,
+        pass: &mut Pass,
+    ) -> Result<(Tensor<3>, Gradients)> {
+        let share = self.spec().share(stage..stage + 1);
+        self.run.count(share, share);
+        let before = Tensor::<3>::unwrap(self.state(stage)?)?.autodiff().require_grad();
+        let out = self.model.run(stage..stage + 1, before.clone().wrap(), pass)?;
+        let score = match behind {
+            None => self.target.score(Tappable::unwrap(out)?).sum(),
+            Some(gradient) => (Tensor::<3>::unwrap(out)? * gradient).sum(),
+        };
+        let gradients = score.backward();
+        Ok((before.grad(&gradients).unwrap_or_else(|| before.inner().zeros_like()), gradients))
     }
 
     /// The score's gradients, from `stage` on, where the pass keeps them.

@@ -38,6 +38,7 @@
 //!
 //! Axes are N, C, H, W; T tokens; D width; K classes; lower-case h, w for layer grids.
 
+pub mod attention;
 pub mod baseline;
 pub mod channels;
 pub mod error;
@@ -46,6 +47,7 @@ pub mod felzenszwalb;
 pub mod gradient_rule;
 pub mod grid;
 pub mod guess;
+pub mod heads;
 pub mod layers;
 pub mod methods;
 pub mod models;
@@ -60,6 +62,7 @@ pub mod pth;
 pub mod quadrature;
 pub mod random;
 pub mod relevance;
+pub mod spectral;
 pub mod target;
 #[cfg(target_arch = "wasm32")]
 mod wasm;

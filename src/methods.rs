@@ -112,7 +112,7 @@ pub enum Reads {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Kind {
-    /// A whole number; a default of `None` means that the device decides.
+    /// A whole number; a default of `None` means what the help says, or that the device decides.
     Integer {
         /// Default.
         default: Option<u32>,
@@ -366,6 +366,10 @@ methods! {
     lrp,
     deep_lift,
     salient_relevance,
+    attention_rollout,
+    chefer,
+    raw_attention,
+    token_cut,
 }
 
 /// The method of that id.

@@ -129,6 +129,8 @@ pub struct Attention {
     pub special: Vec<&'static str>,
     /// Patch grid, rows and columns.
     pub grid: [usize; 2],
+    /// Side of a patch, input pixels.
+    pub patch: usize,
 }
 
 impl Attention {

@@ -467,12 +467,7 @@ impl Engine {
     pub async fn attribute(&self, input: JsValue, request: JsValue, job: &Job) -> JsResult<JsValue> {
         let (job, mut taken) = (job.inner.clone(), Taken::from(&self.slot)?);
         let image = read_image(&input)?;
-        let request: Map<String, Value> = serde_wasm_bindgen::from_value(request).map_err(|e| {
-            throw(Error::BadOption(format!(
-                "the options hold something that is neither number, text nor truth value: {e}"
-            )))
-        })?;
-        let result: Attribution = taken.get()?.attribute(&image, request, &*job).await.map_err(throw)?;
+        let result: Attribution = taken.get()?.attribute(&image, read_request(request)?, &*job).await.map_err(throw)?;
         let object = to_js(&result)?;
         set(&object, "values", &Float32Array::from(result.values.as_slice()))?;
         let layers: Array = Reflect::get(&object, &"layers".into())?.unchecked_into();
@@ -480,6 +475,14 @@ impl Engine {
             set(&described, "values", &Float32Array::from(layer.values.as_slice()))?;
         }
         Ok(object)
+    }
+
+    /// The head table for what `request` (`{ target, output }`) asks about.
+    pub async fn heads(&self, input: JsValue, request: JsValue, job: &Job) -> JsResult<JsValue> {
+        let (job, mut taken) = (job.inner.clone(), Taken::from(&self.slot)?);
+        let image = read_image(&input)?;
+        let result = taken.get()?.heads(&image, read_request(request)?, &*job).await.map_err(throw)?;
+        to_js(&result)
     }
 
     /// The tensor that the model is fed and the part of the photo that it shows.
@@ -493,6 +496,12 @@ impl Engine {
         set(&object, "crop", &to_js(&crop)?)?;
         Ok(object)
     }
+}
+
+fn read_request(request: JsValue) -> JsResult<Map<String, Value>> {
+    serde_wasm_bindgen::from_value(request).map_err(|e| {
+        throw(Error::BadOption(format!("the options hold something that is neither number, text nor truth value: {e}")))
+    })
 }
 
 fn read_image(input: &JsValue) -> JsResult<Image> {

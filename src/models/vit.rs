@@ -314,6 +314,7 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
                 .flat_map(|(name, count)| std::iter::repeat_n(name, count))
                 .collect(),
             grid,
+            patch,
         }),
     };
     let positions = if no_embed_class { h * w } else { tokens };

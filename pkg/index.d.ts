@@ -162,7 +162,7 @@ export interface Attribution {
   score: number;
   completeness?: { baselineScore: number; score: number; sum: number; delta: number } | null;
   /** Further findings, as the method's documentation describes. */
-  details?: Record<string, unknown> | null;
+  details?: { outlierTokens?: OutlierToken[]; [finding: string]: unknown } | null;
   crop?: Crop | null;
   passes: Passes;
   elapsedMs: number;
@@ -177,11 +177,57 @@ export interface Warning {
   message: string;
 }
 
+/** A token whose norm behind the last block stands out (an attention sink); `row` and `column` of a patch. */
+export interface OutlierToken {
+  /** Its place in the sequence. */
+  token: number;
+  kind: 'patch' | 'class' | 'distillation' | 'register';
+  row: number | null;
+  column: number | null;
+  norm: number;
+}
+
+export interface HeadsOptions {
+  /** The top class where left out. */
+  target?: Target;
+  output?: 'logit' | 'log_probability';
+  signal?: AbortSignal;
+  onProgress?: (progress: { stage: 'compute'; loaded: number; total: number; passes: Passes }) => void;
+}
+
+/** An attention head, counted from 0. */
+export interface Head {
+  block: number;
+  head: number;
+  /** The score minus the score without this head: positive where it speaks for the target. */
+  importance: number;
+  /** Mean distance between a patch and the patches that it looks at, in patches, and in input pixels. */
+  distance: number;
+  distancePixels: number;
+  /** Of the attention of one token, in nats, mean over all. */
+  entropy: number;
+  /** Part of the attention on class, distillation and register tokens. */
+  specialShare: number;
+}
+
+export interface Heads {
+  target: Target;
+  output: 'logit' | 'log_probability';
+  score: number;
+  /** Block by block. */
+  heads: Head[];
+  passes: Passes;
+  elapsedMs: number;
+  device: 'webgpu' | 'cpu';
+}
+
 export class Explainer {
   private constructor();
   readonly info: Info;
   classify(image: ImageSource, options?: { topK?: number; signal?: AbortSignal }): Promise<Classification>;
   attribute(image: ImageSource, options: AttributeOptions): Promise<Attribution>;
+  /** Ranks the attention heads of a transformer; rejects with `unsupported` for other models. */
+  heads(image: ImageSource, options?: HeadsOptions): Promise<Heads>;
   /** The tensor that the model is fed. */
   preprocess(image: ImageSource, options?: { signal?: AbortSignal }): Promise<{ data: Float32Array; shape: number[]; crop?: Crop | null }>;
   dispose(): void;

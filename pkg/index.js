@@ -56,6 +56,14 @@ function only(rest, name) {
   if (unknown !== undefined) throw new SightlineError('bad-option', `${unknown}: ${name} has no such option`);
 }
 
+/** The core checks the options; this is what cannot even be sent to it. @param {Record<string, unknown>} request */
+function sendable(request) {
+  for (const [name, value] of Object.entries(request)) {
+    if (typeof value === 'function' || typeof value === 'symbol' || (typeof value === 'number' && !Number.isFinite(value)))
+      throw new SightlineError('bad-option', `${name}: ${String(value).slice(0, 40)} is no value for an option`);
+  }
+}
+
 /** @template T @param {Promise<T>} promise @param {AbortSignal | undefined} signal @returns {Promise<T>} */
 function abortable(promise, signal) {
   if (!signal) return promise;
@@ -169,17 +177,27 @@ export class Explainer {
    * @param {import('./index.js').AttributeOptions} options
    */
   async attribute(image, { signal, stop, onProgress, onEstimate, ...request } = /** @type {any} */ ({})) {
-    // The core checks the options against the registry; this is what cannot even be sent to it.
-    for (const [name, value] of Object.entries(request)) {
-      if (typeof value === 'function' || typeof value === 'symbol' || (typeof value === 'number' && !Number.isFinite(value)))
-        throw new SightlineError('bad-option', `${name}: ${String(value).slice(0, 40)} is no value for an option`);
-    }
+    sendable(request);
     if (stop !== undefined && !(stop instanceof AbortSignal)) throw new SightlineError('bad-option', 'stop: it must be an AbortSignal');
     if (onEstimate !== undefined && typeof onEstimate !== 'function')
       throw new SightlineError('bad-option', 'onEstimate: it must be a function');
     request = await this.#withPictures(request, signal);
     const message = { op: 'attribute', request, estimates: onEstimate !== undefined };
     const result = await this.#run(image, message, { signal, stop, onProgress, onEstimate });
+    result.device = this.info.device.kind;
+    return result;
+  }
+
+  /**
+   * What each attention head of a transformer is worth to the target, and where it looks.
+   * @param {import('./index.js').ImageSource} image
+   * @param {import('./index.js').HeadsOptions} [options]
+   */
+  async heads(image, { target, output, signal, onProgress, ...rest } = {}) {
+    only(rest, 'heads');
+    const request = { target, output };
+    sendable(request);
+    const result = await this.#run(image, { op: 'heads', request }, { signal, onProgress });
     result.device = this.info.device.kind;
     return result;
   }

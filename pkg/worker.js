@@ -187,6 +187,9 @@ const operations = {
     const buffers = [result, ...result.layers].map(({ values }) => values.buffer);
     return { result, transfer: buffers };
   },
+  async heads({ call, engine, input, request }) {
+    return { result: await work(call, engine, (made, job) => made.heads(input, request, job)) };
+  },
   async prepare({ engine, input }) {
     const result = engines.get(engine).made.prepare(input);
     return { result, transfer: [result.data.buffer] };

@@ -95,7 +95,7 @@ fn sink(map: &[f32], prefix: usize, outliers: &[Outlier]) -> Option<Warning> {
         code: "attention-sink",
         cause: None,
         message: format!(
-            "{:.0} % of the map lies on {} of {} patches whose norm stands out behind the last block (see details): such patches draw attention and need not matter where they are",
+            "{:.0} % of the map lies on {} of {} patches whose norm stands out behind the last block (details.outlierTokens): such attention sinks often stand for the whole photo and not for their place",
             100.0 * share,
             on.len(),
             map.len()

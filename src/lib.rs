@@ -16,6 +16,7 @@
 //!   becomes the leaf of the autodiff graph, or receives a zero leaf where something before it is tracked already.
 //! * A family's **plan** ([`models::Plan`]) knows every tensor's name and shape before a byte of the weights is read. Packages are
 //!   hostile input: sizes are checked against the plan before anything is allocated.
+//! * Beside attributions there is the table of a transformer's attention heads ([`heads`]).
 //! * Nothing reads back from the device synchronously: [`explainer::Context::read`] awaits.
 //!
 //! ## Adding a method

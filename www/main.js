@@ -19,6 +19,12 @@ import {
 /** `remote`: its weights may have to be downloaded. @typedef {{ name: string, source: ModelSource, remote?: boolean }} NamedModel */
 
 const MAX_SHOWN = 1600;
+/** What the values of methods say that ask about no class. @type {Record<string, string>} */
+const CLASSLESS = {
+  raw_attention: 'Higher values are looked at more.',
+  attention_rollout: 'From higher values more attention arrives.',
+  token_cut: 'Positive values are the part that stands out, negative ones the rest.',
+};
 const BASELINES = ['mean', 'black', 'white', 'blur', 'noise'];
 /** Shown only where something takes longer. */
 const PATIENCE = 500;
@@ -357,6 +363,7 @@ function showPredictions() {
 
 function showFacts() {
   const { attribution: a, explainer } = shown;
+  showHeads();
   if (!a || !explainer) {
     // The numbers of another photo or model are not left beside this one.
     el('facts', HTMLElement).textContent = '';
@@ -365,9 +372,9 @@ function showFacts() {
     return;
   }
   const method = methods.find((m) => m.id === a.method);
-  const what = inWords(a.target, explainer.info.model.labels);
+  const what = CLASSLESS[a.method] ? seenFrom(a) : ` for ${inWords(a.target, explainer.info.model.labels)}`;
   el('facts', HTMLElement).textContent =
-    `${method?.name} for ${what}${a.layer ? ` at ${a.layer}` : ''}: ${a.elapsedMs < 1000 ? `${Math.round(a.elapsedMs)} ms` : `${(a.elapsedMs / 1000).toFixed(1)} s`}` +
+    `${method?.name}${what}${a.layer ? ` at ${a.layer}` : ''}: ${a.elapsedMs < 1000 ? `${Math.round(a.elapsedMs)} ms` : `${(a.elapsedMs / 1000).toFixed(1)} s`}` +
     ` on ${a.device === 'cpu' ? 'the CPU' : 'WebGPU'}, ${number(a.passes.forward)} forward and ${number(a.passes.backward)} backward passes. Score (${typeof a.target === 'number' ? 'logit' : 'contrast' in a.target ? 'difference of logits' : 'log-odds'}) ${a.score.toFixed(2)}.`;
   el('warnings', HTMLElement).replaceChildren(
     ...[...explainer.info.warnings, ...a.warnings].map(({ message }) =>
@@ -450,9 +457,10 @@ function paint(estimate) {
     const top = rendered.percentile < 100 ? ` The scale ends at the ${rendered.percentile}th percentile.` : '';
     note.textContent = rendered.empty
       ? 'This map has nothing to show on this scale.'
-      : `${scale === 'positive' ? 'Higher values speak for the class.' : 'Positive values speak for the class, negative ones against it.'}${top}`;
-    const what = shown.attribution && inWords(shown.attribution.target, shown.explainer?.info.model.labels ?? []);
-    canvas.setAttribute('aria-label', `${shown.photoName}: ${method?.name} heatmap${what ? ` for ${what}` : ''}`);
+      : `${CLASSLESS[attribution.method ?? ''] ?? (scale === 'positive' ? 'Higher values speak for the class.' : 'Positive values speak for the class, negative ones against it.')}${top}`;
+    const asked = shown.attribution && ` for ${inWords(shown.attribution.target, shown.explainer?.info.model.labels ?? [])}`;
+    const what = shown.attribution && CLASSLESS[shown.attribution.method] ? seenFrom(shown.attribution) : asked;
+    canvas.setAttribute('aria-label', `${shown.photoName}: ${method?.name} heatmap${what ?? ''}`);
   } else {
     canvas.width = bitmap.width;
     canvas.height = bitmap.height;
@@ -479,6 +487,7 @@ function paint(estimate) {
     context.strokeRect(x + line / 2, y + line / 2, w - line, h - line);
     context.setLineDash([]);
   }
+  if (context) outlineQuery(context);
 }
 
 // --- controls from the registries -----------------------------------------------------------------------------------------------
@@ -541,6 +550,7 @@ function showMethod() {
   described = method.id;
   el('method-summary', HTMLElement).textContent = `${method.summary} ${method.caveat} (${method.citation}; ${method.cost}.)`;
   el('layer-label', HTMLElement).hidden = method.reads === 'input';
+  showQuery();
   const options = method.options.filter((option) => option.type !== 'tensor');
   el('options-box', HTMLElement).hidden = options.length === 0;
   ui.options.replaceChildren(
@@ -587,6 +597,162 @@ function readOptions(method) {
   }
   return values;
 }
+
+// --- what a patch looks at: chosen by pointing at it, or with the arrow keys --------------------------------------------------------
+
+/** Whose attention a map shows. @param {import('./pkg/index.js').Attribution} a */
+function seenFrom({ details }) {
+  if (!details || !('query' in details)) return '';
+  const query = /** @type {{ kind: string, row: number, column: number } | null} */ (details.query);
+  const where = query?.kind === 'patch' ? `the patch in row ${query.row + 1}, column ${query.column + 1}` : 'the class token';
+  const special = Number(details.specialShare);
+  return ` of ${query ? where : 'all tokens'} in block ${details.block}${special ? ` (${percent.format(special)} of it on special tokens)` : ''}`;
+}
+
+/** The patches on the canvas, while attention is shown. */
+function patchGrid() {
+  const { attribution, explainer } = shown;
+  const grid = explainer?.info.model.attention?.grid;
+  if (!grid || attribution?.method !== 'raw_attention' || !attribution.crop) return undefined;
+  const { x, y, width, height, photoWidth, photoHeight } = attribution.crop;
+  const [sx, sy] = [canvas.width / photoWidth, canvas.height / photoHeight];
+  const query = /** @type {{ kind: string, row: number, column: number } | null} */ (attribution.details?.query);
+  const at = query?.kind === 'patch' ? query : undefined;
+  return { rows: grid[0], columns: grid[1], x: x * sx, y: y * sy, w: (width * sx) / grid[1], h: (height * sy) / grid[0], at };
+}
+
+/** @param {CanvasRenderingContext2D} context */
+function outlineQuery(context) {
+  const grid = patchGrid();
+  if (!grid?.at) return;
+  const place = /** @type {const} */ ([grid.x + grid.at.column * grid.w, grid.y + grid.at.row * grid.h, grid.w, grid.h]);
+  const line = Math.max(2, canvas.width / 300);
+  for (const [width, colour] of /** @type {const} */ ([
+    [2.5 * line, 'black'],
+    [line, 'white'],
+  ])) {
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    context.strokeRect(...place);
+  }
+}
+
+function showQuery() {
+  const looking = ui.method.value === 'raw_attention';
+  // Arrow keys reach an application, not a picture, where a screen reader runs.
+  canvas.setAttribute('role', looking ? 'application' : 'img');
+  canvas.toggleAttribute('tabindex', looking);
+  if (!looking) return;
+  canvas.tabIndex = 0;
+  el('method-summary', HTMLElement).textContent +=
+    ' Point at a patch of the photo to see what it looks at, or move there with the arrow keys; Escape goes back to the class token.';
+}
+
+let looking = false;
+let moved = false;
+/** Shows the attention of a patch; where many are asked for, of the newest. @param {string} query a patch, or '' */
+async function lookFrom(query) {
+  const field = /** @type {HTMLInputElement | null} */ (ui.options.querySelector('[data-option="query"]'));
+  // What else is under way is not interrupted by a pointer that passes.
+  if (!field || field.value === query || (running && !looking)) return;
+  field.value = query;
+  moved = true;
+  if (looking) return;
+  looking = true;
+  while (moved && !running) {
+    moved = false;
+    await explain();
+  }
+  looking = false;
+}
+
+canvas.addEventListener('pointermove', ({ clientX, clientY }) => {
+  const grid = patchGrid();
+  if (!grid) return;
+  const box = canvas.getBoundingClientRect();
+  // The picture is centred in its box.
+  const scale = Math.min(box.width / canvas.width, box.height / canvas.height);
+  const column = Math.floor(((clientX - box.left - box.width / 2) / scale + canvas.width / 2 - grid.x) / grid.w);
+  const row = Math.floor(((clientY - box.top - box.height / 2) / scale + canvas.height / 2 - grid.y) / grid.h);
+  if (row >= 0 && row < grid.rows && column >= 0 && column < grid.columns) lookFrom(String(row * grid.columns + column));
+});
+canvas.addEventListener('keydown', (event) => {
+  const grid = patchGrid();
+  const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+  if (!grid || !(step || event.key === 'Escape')) return;
+  event.preventDefault();
+  if (!step) return void lookFrom('');
+  const from = grid.at ?? { row: Math.floor(grid.rows / 2), column: Math.floor(grid.columns / 2) };
+  const clamp = (/** @type {number} */ v, /** @type {number} */ count) => Math.min(Math.max(v, 0), count - 1);
+  const [row, column] = [clamp(from.row + (step[0] ?? 0), grid.rows), clamp(from.column + (step[1] ?? 0), grid.columns)];
+  lookFrom(String(row * grid.columns + column));
+});
+
+// --- the head table -------------------------------------------------------------------------------------------------------------------
+
+/** Field, title, whether large values come first, how a value is written. @type {[keyof import('./pkg/index.js').Head, string, boolean, (v: number) => string][]} */
+const COLUMNS = [
+  ['block', 'Block', false, String],
+  ['head', 'Head', false, String],
+  ['importance', 'Importance', true, (v) => v.toFixed(3)],
+  ['distance', 'Distance (patches)', true, (v) => v.toFixed(2)],
+  ['entropy', 'Entropy (nats)', true, (v) => v.toFixed(2)],
+  ['specialShare', 'On special tokens', true, (v) => percent.format(v)],
+];
+/** What was ranked last, and for what. @type {{ heads: import('./pkg/index.js').Heads, photo: Blob, explainer: Explainer } | undefined} */
+let ranked;
+let sortedBy = 'importance';
+
+function showHeads() {
+  const { attribution, explainer, photo } = shown;
+  const attention = explainer?.info.model.attention;
+  el('heads', HTMLElement).hidden = !attention;
+  el('heads-count', HTMLElement).textContent = attention ? String(attention.blocks * attention.heads) : '';
+  // The numbers of another photo, model or class are not left beside this one.
+  const same = (/** @type {unknown} */ target) => JSON.stringify(target) === JSON.stringify(attribution?.target);
+  const found = el('heads-found', HTMLElement);
+  found.hidden = !(ranked && ranked.photo === photo && ranked.explainer === explainer && same(ranked.heads.target));
+  if (!ranked || !explainer || found.hidden) return;
+  const { heads, target, score } = ranked.heads;
+  el('heads-caption', HTMLElement).textContent = `For ${inWords(target, explainer.info.model.labels)}, score ${score.toFixed(2)}`;
+  const sorting = COLUMNS.find(([id]) => id === sortedBy);
+  if (!sorting) return;
+  const [by, , largest] = sorting;
+  const rows = [...heads].sort((a, b) => (largest ? b[by] - a[by] : a[by] - b[by]));
+  const focused = found.contains(document.activeElement) ? document.activeElement?.textContent : undefined;
+  found.querySelector('thead tr')?.replaceChildren(
+    ...COLUMNS.map(([id, title, down]) => {
+      const cell = Object.assign(document.createElement('th'), { scope: 'col' });
+      const button = Object.assign(document.createElement('button'), { type: 'button', textContent: title });
+      button.addEventListener('click', () => {
+        sortedBy = id;
+        showHeads();
+      });
+      if (id === by) cell.ariaSort = down ? 'descending' : 'ascending';
+      cell.append(button);
+      return cell;
+    }),
+  );
+  found.querySelector('tbody')?.replaceChildren(
+    ...rows.map((head) => {
+      const row = document.createElement('tr');
+      row.append(...COLUMNS.map(([id, , , text]) => Object.assign(document.createElement('td'), { textContent: text(head[id]) })));
+      return row;
+    }),
+  );
+  if (focused) [...found.querySelectorAll('button')].find((b) => b.textContent === focused)?.focus();
+}
+
+el('heads-go', HTMLButtonElement).addEventListener('click', () => {
+  const { explainer, photo } = shown;
+  if (!explainer || !photo) return;
+  return task('Ranking the heads', async (signal, onProgress) => {
+    const heads = await explainer.heads(photo, { target: asked(shown.target), signal, onProgress });
+    if (signal.aborted) return;
+    ranked = { heads, photo, explainer };
+    showHeads();
+  });
+});
 
 // --- what comes in: files, folders, pasted pictures, addresses ------------------------------------------------------------------
 

@@ -5,14 +5,14 @@
 //! One forward pass per channel, from the layer's stage on; channels of the largest variance first, so that stopping after n of them is `maxChannels: n`. Memory is that of one chunk.
 //!
 //! Output `[h, w]`, signed; the paper's last ReLU is left to rendering, and |y| in place of its y keeps the sign where the score is negative. pytorch-grad-cam sets a channel to 0 where
-//! a layer has no negative values, else to the smallest value less 1e7.
+//! a layer has no negative values, else to the smallest value less 1e7: `replacement`.
 
 use burn::tensor::{Tensor, TensorData};
 
 use crate::channels::{self, Channels as Maps, MAX_CHANNELS};
 use crate::error::Result;
 use crate::explainer::Context;
-use crate::methods::{CHUNK_SIZE, Channels, Group, MethodSpec, Output, Reads, Sign, Space};
+use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, Sign, Space};
 use crate::models::Layer;
 use crate::pass::{Activation, Pass, Tappable};
 
@@ -36,6 +36,12 @@ pub static SPEC: MethodSpec = MethodSpec {
     reads: Reads::Layers,
     estimates: true,
     options: &[
+        OptionSpec {
+            id: "replacement",
+            kind: Kind::Number { default: 0.0, min: -1e9, max: 1e9 },
+            unit: Some("activation"),
+            help: "what a channel is set to; far below all values it is what pytorch-grad-cam does in layers with negative ones",
+        },
         MAX_CHANNELS,
         CHUNK_SIZE,
     ],
@@ -46,6 +52,7 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// # Errors
 /// [`Error::Aborted`](crate::Error::Aborted) between chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
+    let replacement = context.options().number("replacement")?;
     let score = |layer: &Layer, maps: &Maps, chunk: &[usize]| {
         let (n, count) = (chunk.len(), maps.count());
         let mut kept = vec![1.0f32; n * count];
@@ -53,11 +60,19 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
             row.iter_mut().skip(k).take(1).for_each(|v| *v = 0.0);
         }
         let kept = Tensor::<2>::from_data(TensorData::new(kept, [n, count]), context.device());
+        let instead = (kept.clone().neg() + 1.0) * replacement;
         let mut pass = Pass::new().replace(&layer.id, |activation| {
+            let (kept, instead) = (kept.clone(), instead.clone());
             Ok(match activation {
-                Activation::Map(x) => (x * kept.clone().reshape([n, count, 1, 1])).wrap(),
-                Activation::Tokens(x) => (x * kept.clone().reshape([n, 1, count])).wrap(),
-                Activation::Logits(x) => (x * kept.clone()).wrap(),
+                Activation::Map(x) => {
+                    let shape = [n, count, 1, 1];
+                    (x * kept.reshape(shape) + instead.reshape(shape)).wrap()
+                }
+                Activation::Tokens(x) => {
+                    let shape = [n, 1, count];
+                    (x * kept.reshape(shape) + instead.reshape(shape)).wrap()
+                }
+                Activation::Logits(x) => (x * kept + instead).wrap(),
             })
         });
         let states = context.state(layer.stage)?.repeat(n);

@@ -34,9 +34,9 @@ pub static SPEC: MethodSpec = MethodSpec {
     estimates: false,
     options: &[OptionSpec {
         id: "epsilon",
-        kind: Kind::Number { default: 0.0, min: 0.0, max: 1.0 },
+        kind: Kind::Number { default: 0.0, min: 0.0, max: 1e6 },
         unit: Some("squared gradient"),
-        help: "added to the denominator of the weights; pytorch-grad-cam has 1e-6",
+        help: "added to the denominator of the weights; pytorch-grad-cam has 1e-6, torch-cam amounts to a large one",
     }],
 };
 

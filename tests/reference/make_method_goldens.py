@@ -145,13 +145,21 @@ def torchcam_library(g, cls, layer, target, **kwargs):
         return cam(scores=logits, targets=lambda sample: score(sample, target), normalized=False)[0][0].clone()
 
 
+def outputs(g, modules, target=None):
+    """What modules give out; with a target, and the score, as a graph."""
+    kept = []
+    hooks = [(g.module(m) if isinstance(m, str) else m).register_forward_hook(lambda m, i, o: kept.append(o)) for m in modules]
+    with torch.set_grad_enabled(target is not None):
+        logits = g.model(g.x.clone().requires_grad_(target is not None))
+    for hook in hooks:
+        hook.remove()
+    return kept if target is None else (kept, score(logits, target).sum())
+
+
 def activation_and_gradient(g, layer, target):
     """A and d score / d A at a layer, folded to [C, h, w]."""
-    kept = []
-    hook = g.module(layer).register_forward_hook(lambda m, i, o: kept.append(o))
-    s = score(g.model(g.x.clone().requires_grad_()), target).sum()
-    hook.remove()
-    a, d = kept[0], torch.autograd.grad(s, kept[0])[0]
+    (a,), s = outputs(g, [layer], target)
+    d, = torch.autograd.grad(s, a)
     fold = tokens_to_grid(g.model) or (lambda t: t)
     return fold(a.detach())[0], fold(d)[0]
 
@@ -172,11 +180,12 @@ def cams(g, layer, target=None, tag='', only=None, masked=True):
     request = lambda method, **options: dict(method=method, target=target, **where, **options)
     wanted = lambda method: only is None or method in only
     a, d = activation_and_gradient(g, layer, target)
+    whole, = outputs(g, [layer])
     for method, cls in dict(grad_cam=pgc.GradCAM, grad_cam_plus_plus=pgc.GradCAMPlusPlus, hires_cam=pgc.HiResCAM, layer_cam=pgc.LayerCAM, xgrad_cam=pgc.XGradCAM,
                             eigen_cam=pgc.EigenCAM, eigen_grad_cam=pgc.EigenGradCAM, score_cam=pgc.ScoreCAM, ablation_cam=pgc.AblationCAM).items():
         if not wanted(method) or (not masked and method in ('score_cam', 'ablation_cam')):
             continue
-        kwargs, definition, agreement, options = {}, TAPPED, .9999, {}
+        kwargs, definition, options = {}, TAPPED, {}
         if method == 'grad_cam_plus_plus':
             definition, options = definition + '; 1e-6 in the denominator of the weights: `epsilon` 1e-6', dict(epsilon=1e-6)
         if method == 'xgrad_cam':
@@ -188,24 +197,26 @@ def cams(g, layer, target=None, tag='', only=None, masked=True):
         if method == 'ablation_cam':
             if hasattr(g.model, 'patch_embed'):
                 kwargs['ablation_layer'] = pgc.ablation_layer.AblationLayerVit()
-            if a.min() != 0:
-                definition, agreement = TAPPED + "; where a layer has negative values the library sets a channel to its minimum - 1e7, ours and the paper's to 0", None
+            if whole.min() != 0:
+                definition += "; where a layer has negative values the library sets a channel to its minimum - 1e7, ours and the paper's to 0: `replacement` (one channel a pass: in a larger batch the minimum falls with every row)"
+                options, kwargs['batch_size'] = dict(replacement=float(whole.min()) - 1e7), 1
         m, = grad_cam_library(g, cls, [layer], target, **kwargs)
         if method == 'eigen_cam':
             m = signed(m, a)
         if method == 'eigen_grad_cam':
             m = signed(m, a * d)
-        g.add(f'{method}{tag}.pytorch-grad-cam', request(method, **options), PGC, m, definition, cosine=agreement)
+        g.add(f'{method}{tag}.pytorch-grad-cam', request(method, **options), PGC, m, definition)
     for method, cls in dict(grad_cam=tc.GradCAM, grad_cam_plus_plus=tc.GradCAMpp, layer_cam=tc.LayerCAM, xgrad_cam=tc.XGradCAM, score_cam=tc.ScoreCAM).items():
         if not wanted(method) or (not masked and method == 'score_cam'):
             continue
-        definition, agreement, options = 'before its scaling (normalized=False), after its ReLU', .9999, {}
+        definition, options = 'before its scaling (normalized=False), after its ReLU', {}
         if method == 'grad_cam_plus_plus':
-            definition, agreement = definition + '; an error of the library: its division writes into a copy, so that the weights are the squared gradients themselves', None
+            definition += '; an error of the library: its division writes into a copy, so that alpha is the squared gradient itself, the limit of a large `epsilon`'
+            options = dict(epsilon=1e3)
         if method == 'score_cam':
             definition += '; masks are scaled before they are resized: `scaleFirst`; the softmax of its differences is that of the scores'
             options = dict(scaleFirst=True)
-        g.add(f'{method}{tag}.torch-cam', request(method, **options), TORCHCAM, torchcam_library(g, cls, layer, target), definition, clip='relu', cosine=agreement)
+        g.add(f'{method}{tag}.torch-cam', request(method, **options), TORCHCAM, torchcam_library(g, cls, layer, target), definition, clip='relu')
     if wanted('norm_grad'):
         g.add(f'norm_grad{tag}.definition', request('norm_grad'), PLAIN, a.norm(dim=0) * d.norm(dim=0), 'norm over channels of A times that of g, per location (2004.02866)')
     if wanted('eigen_cam') and only is None:
@@ -594,11 +605,7 @@ def superpixels(g, count, samples, lime_seed=3):
 
 def attention(g, target):
     """Per block softmax attention [heads, T, T] and d score / d attention."""
-    kept = []
-    hooks = [b.attn.attn_drop.register_forward_hook(lambda m, i, o: kept.append(o)) for b in g.model.blocks]
-    s = score(g.model(g.x.clone().requires_grad_()), target).sum()
-    for hook in hooks:
-        hook.remove()
+    kept, s = outputs(g, [b.attn.attn_drop for b in g.model.blocks], target)
     return [a.detach()[0] for a in kept], [d[0] for d in torch.autograd.grad(s, kept)]
 
 
@@ -642,12 +649,7 @@ def transformer(g):
     g.add('raw_attention.patch', dict(method='raw_attention', target=g.top, block=len(a) - 1, query=5), PLAIN, a[-1].mean(0)[prefix + 5, prefix:].reshape(h, w),
           'mean over heads of the last block, from patch 5')
 
-    keys = []
-    for block in model.blocks:
-        hook = block.attn.k_norm.register_forward_hook(lambda m, i, o: keys.append(o.detach()[0]))
-        with torch.no_grad():
-            model(g.x)
-        hook.remove()
+    keys = [k[0] for k in outputs(g, [block.attn.k_norm for block in model.blocks])]
 
     def token_cut(keys, tau):
         f = F.normalize(keys.transpose(0, 1).reshape(-1, keys.shape[0] * keys.shape[2])[prefix:], dim=-1)

@@ -1,4 +1,4 @@
-//! Grad-CAM++. Chattopadhay et al. 2017, arXiv 1710.11063, equation 19: the class score is the exponential of the logit.
+//! Grad-CAM++. Chattopadhyay et al. 2017, arXiv 1710.11063, equation 19: the class score is the exponential of the logit.
 //!
 //! L = sum_k w_k A_k, w_k = sum_hw alpha_k ReLU(g_k), alpha_k = g_k^2 / (2 g_k^2 + g_k^3 sum_hw A_k + epsilon) with g = d score / d A. Without epsilon, the default, alpha
 //! is 1 / (2 + g_k sum_hw A_k) where g is not 0. 0 at its pole, where |2 + g sum A| < 1e-6. One forward and one backward pass from the first layer's stage on.
@@ -20,7 +20,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     group: Group::Cam,
     summary: "Where is what raises the score, counting every place of a channel that does, however few?",
     caveat: "Its weights are a closed form for the exponential of the score, not a derivative of the score itself.",
-    citation: "Chattopadhay et al. 2017",
+    citation: "Chattopadhyay et al. 2017",
     arxiv: "1710.11063",
     equation: "sum_k w_k A_k, w_k = sum_hw ReLU(g_k) / (2 + g_k sum_hw A_k), g_k = d score / d A_k",
     cost: "1 forward and 1 backward from the layer on",

@@ -26,7 +26,7 @@ export type MethodId = ${union(methods.map((m) => m.id))};
 export interface OptionSpec {
   id: ${union(methods.flatMap((m) => m.options.map((o) => o.id)))};
   type: 'integer' | 'number' | 'choice' | 'boolean' | 'baseline' | 'tensor';
-  /** null: what the help says, or the device decides. Absent for tensors, which replace what the method would draw itself. */
+  /** null: the device, the model or the input decides. Absent for tensors, which replace what the method would draw itself. */
   default?: number | string | boolean | null;
   min?: number;
   max?: number;

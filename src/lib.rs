@@ -41,6 +41,7 @@
 
 pub mod attention;
 pub mod baseline;
+pub mod black_box;
 pub mod channels;
 pub mod error;
 pub mod explainer;
@@ -64,6 +65,7 @@ pub mod quadrature;
 pub mod random;
 pub mod relevance;
 pub mod spectral;
+pub mod superpixels;
 pub mod target;
 #[cfg(target_arch = "wasm32")]
 mod wasm;

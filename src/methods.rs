@@ -112,7 +112,7 @@ pub enum Reads {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Kind {
-    /// A whole number; a default of `None` means what the help says, or that the device decides.
+    /// A whole number; a default of `None` means that the device, the model or the input decides.
     Integer {
         /// Default.
         default: Option<u32>,
@@ -370,6 +370,10 @@ methods! {
     chefer,
     raw_attention,
     token_cut,
+    occlusion,
+    rise,
+    lime,
+    kernel_shap,
 }
 
 /// The method of that id.
@@ -527,7 +531,7 @@ impl Options {
         self.0.get(id).ok_or_else(|| Error::Internal(format!("the method does not describe its option {id:?}")))
     }
 
-    /// A whole number, `None` where the device decides.
+    /// A whole number, `None` where none is given and there is no default.
     ///
     /// # Errors
     /// [`Error::Internal`] where the method does not describe the option.

@@ -47,6 +47,10 @@ fn quick(spec: &MethodSpec) -> Value {
         {
             request[option.id] = json!(3u32.clamp(min, max));
         }
+        // Few windows, next to each other.
+        if ["window", "stride"].contains(&option.id) {
+            request[option.id] = json!(16);
+        }
     }
     request
 }

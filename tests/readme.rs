@@ -8,8 +8,7 @@ fn tables() -> String {
     for m in METHODS.iter().map(|m| m.spec) {
         let option = |o: &sightline::methods::OptionSpec| match o.kind {
             Kind::Integer { default: Some(d), .. } => format!("`{}` ({d})", o.id),
-            Kind::Integer { .. } if o.id == "chunkSize" => format!("`{}` (by device)", o.id),
-            Kind::Integer { .. } => format!("`{}`", o.id),
+            Kind::Integer { .. } => format!("`{}` (automatic)", o.id),
             Kind::Number { default, .. } => format!("`{}` ({default})", o.id),
             Kind::Choice { default, .. } | Kind::Baseline { default, .. } => format!("`{}` ({default})", o.id),
             Kind::Boolean { default } => format!("`{}` ({default})", o.id),

@@ -49,7 +49,7 @@ fn quick(spec: &MethodSpec) -> Value {
         }
         // Few windows, next to each other.
         if ["window", "stride"].contains(&option.id) {
-            request[option.id] = json!(16);
+            request[option.id] = json!(24);
         }
     }
     request

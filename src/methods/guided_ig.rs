@@ -6,6 +6,9 @@
 //! |gradient| goes there, or as far as the distance asks for. Each change of a value adds change * gradient, the gradient being that of the step's start.
 //! `fraction` counts all values, those that may go no further coming last; `maxDist` 0 is integrated gradients by left Riemann sums.
 //!
+//! Which values go first hangs on the last digits of gradients that are nearly equal, so on large nets two programs, or two devices, part ways: PAIR with
+//! gradients in f64 and in f32 has a cosine of 0.93 on MobileNetV2 at 20 steps. On such nets the sum also misses the difference of the scores by far.
+//!
 //! `nSteps` forward and backward passes one after another, since each begins where the last one's gradient led; one forward pass for the baseline's score.
 //! Output `[C, H, W]`, signed, with the completeness residual sum(attribution) - (F(x) - F(x')).
 
@@ -22,7 +25,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     name: "Guided IG",
     group: Group::Path,
     summary: "How much did each pixel add to the score, on a way from a baseline picture that keeps out of steep places?",
-    caveat: "Each step follows the gradient at its start: on a rough model the sum can miss the difference of the scores by far.",
+    caveat: "The way hangs on the last digits of gradients: on large models another device may take another one, and the sum can miss the difference of the scores by far.",
     citation: "Kapishnikov et al. 2021",
     arxiv: "2106.09788",
     equation: "sum_k d score / dx (x_k) * (x_{k+1} - x_k), the values with the smallest |d score / dx| going first",

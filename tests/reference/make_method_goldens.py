@@ -632,7 +632,7 @@ def transformer(g):
               f'product over blocks of row-normalised (A + 1), {name} over heads, {from_class} (2005.00928)')
 
     g.add('attention_rollout.discard', dict(method='attention_rollout', target=g.top, discard=.6), PLAIN, rollout(fusions['mean'], .6),
-          'as above, the smallest 60 % of each block\'s entries set to 0 first')
+          f'the same, mean over heads, the smallest 60 % of each block set to 0 first, {from_class}')
 
     def chefer(target):
         r = one
@@ -687,6 +687,7 @@ def resnet(g):
     lrp(g)
     lrp(g, epsilon=.01, tag='.epsilon')
     blur_ig(g)
+    guided_ig(g, {'': dict(nSteps=20, fraction=.25, maxDist=.02), '.far': dict(nSteps=20, fraction=.1, maxDist=.2)})
     xrai(g)
     occlusion(g, [(8, 4), (7, 5)])
     occlusion_pair(g, 15)

@@ -168,6 +168,18 @@ export interface Attribution {
   elapsedMs: number;
   device: 'webgpu' | 'cpu';
   warnings: Warning[];
+  provenance?: Provenance;
+}
+
+/** What it takes to compute an attribution again, but the photo. */
+export interface Provenance {
+  model: { id: string; architecture: string /** Of the weights' file, hexadecimal. */; sha256: string };
+  /** Of Sightline. */
+  version: string;
+  /** The method's options, those left out by their defaults; pictures and tensors as their shape in words. */
+  options: Record<string, string | number | boolean>;
+  /** The names of the classes that were asked about. */
+  labels: Record<number, string>;
 }
 
 export interface Warning {
@@ -296,19 +308,44 @@ export interface RenderOptions {
   scale?: Scale;
   /** The scale ends where this share (%) of the magnitudes ends; 100 for layers, 99 for pixels. */
   percentile?: number;
+  /** `cells`: every number one square, as computed. */
   interpolation?: 'smooth' | 'cells';
-  /** How [C, H, W] becomes one plane; the method's registry entry says. */
-  channels?: 'none' | 'sum' | 'max_abs';
+  /** Paints the largest values alone: those that fill this share (%) of the map; on a scale with both signs the largest magnitudes. Never those at or below zero (magnitudes: at zero). */
+  threshold?: number;
+  /** With `threshold`: the photo itself where they are, and grey elsewhere. */
+  only?: boolean;
+  /** Lines of equal value at these levels, or at this many (0 to 20) evenly spaced over the scale; where it has both signs, this many on each side. */
+  contours?: number | number[];
+  /** How [C, H, W] becomes one plane; as the registry says of the attribution's method where left out, and the sum where it names none. */
+  channels?: Channels;
 }
+export type Channels = 'none' | 'sum' | 'max_abs';
 export interface Rendered {
   lo: number;
   hi: number;
   colormap: string;
   percentile: number;
+  /** The share (0 to 1) of the map's values that lie beyond the ends and have their colour; on a scale from zero those below zero do not count. */
+  clipped: number;
+  channels: Channels;
   /** Nothing was painted: the map has no value on this scale. */
   empty: boolean;
   /** Where on the canvas the heatmap lies. */
   place: { x: number; y: number; width: number; height: number };
+  /** `kept` is the share (0 to 1) of the map that was painted, `cut` the smallest value (or magnitude) in it: infinite where none is. */
+  threshold: { percent: number; cut: number; kept: number } | null;
+  /** The levels that were drawn. */
+  contours: number[];
+}
+/** A number of a map, and its place on the grid. */
+export interface Place {
+  value: number;
+  /** From 0. */
+  row: number;
+  column: number;
+  /** How many the map has. */
+  rows: number;
+  columns: number;
 }
 /** What painting reads of an attribution; an estimate, or one layer of several, can be put in its place. */
 export type Paintable = Pick<Attribution, 'values' | 'shape' | 'space'> & Partial<Pick<Attribution, 'method' | 'crop'>>;
@@ -319,5 +356,102 @@ export function renderHeatmap(
   options?: RenderOptions,
 ): Rendered;
 export function renderColorbar(canvas: HTMLCanvasElement, colormap: string): void;
-export function toPlane(attribution: Paintable, channels?: 'none' | 'sum' | 'max_abs'): { plane: Float32Array; h: number; w: number };
+export function toPlane(attribution: Paintable, channels?: Channels): { plane: Float32Array; h: number; w: number };
+/** The cell under a point of the canvas (in its pixels) and its number as computed; null beside the heatmap. */
+export function valueAt(attribution: Paintable, rendered: Rendered, x: number, y: number): Place | null;
+/** The widest of several maps' scales, for `scale`. Their values must be comparable, as those of one method on one model are. */
+export function sharedScale(
+  attributions: Paintable[],
+  options?: { scale?: 'positive' | 'symmetric'; percentile?: number; channels?: Channels },
+): [low: number, high: number];
+
+/** Names by class index: `info.model.labels`, or those of some classes. */
+export type Labels = string[] | Record<number, string>;
+export type Describable = Paintable & Partial<Pick<Attribution, 'target' | 'provenance'>>;
+/** Templates, whose `{names}` are replaced; `describeStrings` has the English ones and shows which names each may have. */
+export interface DescribeStrings {
+  /** For numbers (BCP 47). */
+  locale: string;
+  share: string;
+  more: string;
+  less: string;
+  class: string;
+  contrast: string;
+  group: string;
+  about: string;
+  parts: { positive: string; negative: string; all: string };
+  /** The area that the regions are parts of. */
+  seen: string;
+  photo: string;
+  map: string;
+  /** Row by row from the upper left. */
+  ninths: string[];
+  rows: string[];
+  columns: string[];
+  most: string;
+  spread: string;
+  spot: string;
+  spots: string;
+  uniform: string;
+  join: string;
+  end: string;
+  balance: string;
+  none: string;
+  empty: string;
+  invalid: string;
+  nothing: string;
+}
+export const describeStrings: DescribeStrings;
+/** What a map shows, from its numbers alone: where most of what is positive lies, the strongest spot, and what share is negative. */
+export function describe(
+  attribution: Describable,
+  options?: { labels?: Labels; strings?: Partial<DescribeStrings>; channels?: Channels },
+): string;
+
+/** Templates as those of `describe`; `exportStrings` has the English ones. */
+export interface ExportStrings {
+  image: string;
+  percentile: string;
+  threshold: string;
+  contours: string;
+  shared: string;
+  empty: string;
+  title: string;
+  method: string;
+  at: string;
+  model: string;
+  options: string;
+  output: string;
+  version: string;
+}
+export const exportStrings: ExportStrings;
+export interface ExportOptions {
+  /** The map alone; over the photo; or the photo and each map over it, side by side. `overlay` where there is a photo, `comparison` for several. */
+  what?: 'heatmap' | 'overlay' | 'comparison';
+  /** As the pictures are painted. */
+  render?: RenderOptions;
+  /** The colour scale with its ends, what was cut off, and of a single map the sentence of `describe`; true where left out. */
+  legend?: boolean;
+  /** Model, checksum, method, options and version in the picture; true where left out. They are in the file's metadata in any case. */
+  provenance?: boolean;
+  labels?: Labels;
+  /** Above each of several maps; method, class and layer where left out. */
+  titles?: string[];
+  strings?: Partial<DescribeStrings & ExportStrings>;
+}
+/**
+ * A PNG to keep, with its origin in text chunks: `Title`, `Description`, `Software`, and `sightline` (JSON: what was asked, provenance, scale).
+ * Rejects with `bad-option`, and with `unsupported-image` for a photo of another site that does not allow its pixels to be read.
+ */
+export function exportPng(
+  attributions: Attribution | Attribution[],
+  image: CanvasImageSource | ImageData | null,
+  options?: ExportOptions,
+): Promise<Blob>;
+/** The values as a file for numpy (`numpy.load`): float32, C order, in the attribution's shape. */
+export function toNpy(attribution: Pick<Attribution, 'values' | 'shape'>): Uint8Array<ArrayBuffer>;
+/** The attribution as JSON text, every value as the same float32 (a minus before zero is lost); null stands for one that is not a finite number. */
+export function toJson(attribution: Attribution): string;
+/** An attribution from the text of `toJson`, or that text parsed; what is not one is `bad-option`. It can be shown without a model. */
+export function fromJson(json: string | object): Attribution;
 export const version: string;

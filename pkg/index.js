@@ -11,7 +11,9 @@ import { decodeByBrowser, toInput } from './image.js';
 import { addLabels, fetchWeights, findModel, inspect, modelList } from './source.js';
 import { methods, version } from './wasm/registry.js';
 
-export { renderColorbar, renderHeatmap, toPlane } from './render.js';
+export { describe, describeStrings } from './describe.js';
+export { exportPng, exportStrings, fromJson, toJson, toNpy } from './export.js';
+export { renderColorbar, renderHeatmap, sharedScale, toPlane, valueAt } from './render.js';
 export { SightlineError, version };
 
 /** The attribution methods with their options, from the core's registry. */
@@ -151,6 +153,28 @@ export async function createExplainer(options) {
   }
 }
 
+/**
+ * @param {import('./index.js').Info} info @param {import('./index.js').Attribution} result @param {Record<string, any>} request
+ * @returns {import('./index.js').Provenance}
+ */
+function provenance({ model: { id, architecture, sha256, labels }, version }, { method, target }, request) {
+  const inWords = (/** @type {any} */ value) => {
+    if (Array.isArray(value)) return value.map(inWords).join(', ');
+    return typeof value === 'object' && value !== null ? `a tensor of ${value.shape?.join(' × ')}` : value;
+  };
+  const specs = methods.find((m) => m.id === method)?.options ?? [];
+  const used = specs
+    .map(({ id, default: usual }) => [id, inWords(request[id] ?? usual)])
+    .filter(([, value]) => value !== null && value !== undefined);
+  const classes = typeof target === 'number' ? [target] : 'contrast' in target ? target.contrast : target.group;
+  return {
+    model: { id, architecture, sha256 },
+    version,
+    options: Object.fromEntries(used),
+    labels: Object.fromEntries(classes.map((k) => [k, labels[k] ?? String(k)])),
+  };
+}
+
 /** A model on a device. Made by {@link createExplainer}. */
 export class Explainer {
   /** @type {import('./host.js').Engine} */
@@ -185,6 +209,7 @@ export class Explainer {
     const message = { op: 'attribute', request, estimates: onEstimate !== undefined };
     const result = await this.#run(image, message, { signal, stop, onProgress, onEstimate });
     result.device = this.info.device.kind;
+    result.provenance = provenance(this.info, result, request);
     return result;
   }
 

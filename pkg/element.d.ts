@@ -1,0 +1,144 @@
+/**
+ * `<sightline-explainer>`: a photo, and where a classifier looked in it. Importing this defines the element; where there is no document (on a server)
+ * it defines nothing and fails nowhere.
+ *
+ * Parts for CSS: `base`, `figure`, `frame`, `canvas`, `poster`, `progress`, `legend`, `caption`, `controls`, `predict`, `reveal`, `score`, `error`.
+ * Custom properties: `--sightline-background`, `-color`, `-muted`, `-border`, `-accent`, `-on-accent`, `-bar`, `-alarm`, `-radius`, `-max-width`, `-font`.
+ * Slots: `caption` and `legend`, each in place of what would be said there.
+ */
+import type { Attribution, Classification, ErrorCode, Info, Paintable, SightlineError, Target } from './index.js';
+
+/**
+ * `idle`: no photo is named; `waiting`: lazy, and far from the viewport; `predicting`: the learner paints, the map is not shown; `ready`: the map is
+ * shown; `error`: see the `error` event.
+ */
+export type State = 'idle' | 'waiting' | 'loading' | 'computing' | 'predicting' | 'ready' | 'error';
+
+export interface Overlap {
+  /** The painted share (0 to 1) of what the model saw. */
+  area: number;
+  /** The share of the positive attribution inside the painted area; an area placed at random has `area` on average. Null where the map has none. */
+  share: number | null;
+  /** Intersection over union of the painted area and the strongest `top` %. Null where the map has no positive value. */
+  iou: number | null;
+  /** In per cent. */
+  top: number;
+  /** The share of the area that the strongest are, with those as strong as the last of them. */
+  topArea: number;
+}
+
+/** What a learner painted and how it agrees with the map. */
+export interface Quiz extends Overlap {
+  /** From 1; counts on while the photo stays. */
+  attempt: number;
+  method: string;
+  target: Target;
+  /** The model's id; null for a saved attribution that does not name it. */
+  model: string | null;
+  src: string | null;
+  /** The grid over what the model saw, and the painted cells of it, row-major from 0. */
+  rows: number;
+  columns: number;
+  painted: number[];
+}
+
+export interface ExplainerEventMap {
+  /** The photo and the model are here; `info` is null for a saved attribution. */
+  load: CustomEvent<{ info: Info | null; predictions: Classification['predictions'] }>;
+  progress: CustomEvent<{
+    stage: 'download' | 'wasm' | 'device' | 'weights' | 'compute';
+    loaded: number;
+    total: number | undefined;
+  }>;
+  /** The map is shown. */
+  attribution: CustomEvent<{ attribution: Attribution; predictions: Classification['predictions'] }>;
+  error: CustomEvent<{ code: ErrorCode; message: string; error: SightlineError }>;
+  /** In predict mode: the learner has let the map be shown. */
+  quiz: CustomEvent<Quiz>;
+}
+
+export interface PngOptions {
+  /** The map alone, over the photo, or both beside each other. */
+  what?: 'heatmap' | 'overlay' | 'comparison';
+  legend?: boolean;
+  provenance?: boolean;
+}
+
+/** Each property but `saved` reflects the attribute of its name; setting one to null, undefined or false removes that. */
+export class SightlineExplainer extends HTMLElement {
+  /** The photo's address. From another origin it needs `Access-Control-Allow-Origin`. */
+  src: string;
+  /** The photo in words; the canvas's label begins with it. */
+  alt: string;
+  /** An id of `listModels()`, a hub's name (`owner/name`) or an address; the first built-in model where left out. */
+  model: string;
+  /** One of `listMethods()`; Grad-CAM where left out. */
+  method: string;
+  /** A class index or label; `3 not 5`; `3 or 5`; the top class where left out. */
+  target: string;
+  layer: string;
+  /** The method's options, as JSON. */
+  options: string | Record<string, unknown>;
+  /** `auto`, `webgpu` or `cpu`. */
+  device: string;
+  /** Shows classes, methods, opacity, colours and a button that saves a PNG. */
+  controls: boolean;
+  /** Takes controls away: `method`, `target`, `look`, several of them with spaces between, or all where empty (or true). */
+  locked: string | boolean;
+  /** A picture shown until the photo is here. */
+  poster: string;
+  /** `lazy`: nothing is fetched until the element is near the viewport. */
+  loading: string;
+  /** `light` or `dark`; as the system has it where left out. */
+  theme: string;
+  colormap: string;
+  /** Of the heatmap, 0 to 1. */
+  opacity: string | number;
+  /** `positive` or `symmetric`. */
+  scale: string;
+  /** `smooth` or `cells`. */
+  interpolation: string;
+  /** Predict, then reveal: the learner paints where the model must have looked before the map is shown. */
+  predict: boolean;
+  /** The strongest share (%) of the map that the painted area is compared with; 20 where left out. */
+  top: string | number;
+  /** The folder of this package's files where they are served from elsewhere. */
+  assetBaseUrl: string | URL;
+  /** A saved attribution: its address, or what `toJson` made, as text or parsed. It is shown without a model. */
+  get saved(): string | object | null;
+  set saved(value: string | object | null | undefined);
+
+  readonly state: State;
+  /** Null until there is one. */
+  readonly attribution: Attribution | null;
+  readonly predictions: Classification['predictions'];
+  readonly info: Info | null;
+
+  /** Computes what the attributes ask for, now, whatever `loading` says; rejects with a SightlineError, `aborted` where attributes changed meanwhile. */
+  explain(): Promise<Attribution>;
+  /** Rejects with `bad-option` while no map is shown. */
+  exportPng(options?: PngOptions): Promise<Blob>;
+
+  addEventListener<K extends keyof ExplainerEventMap>(
+    type: K,
+    listener: (this: SightlineExplainer, event: ExplainerEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void;
+}
+
+/**
+ * Compares a painted area with a map as the quiz does: `painted` is row-major, `rows * columns` long, over the part of the photo that the model saw.
+ * Throws `bad-option` where it is not.
+ */
+export function overlap(
+  painted: ArrayLike<number>,
+  attribution: Paintable,
+  grid: { rows: number; columns: number; top?: number; channels?: 'none' | 'sum' | 'max_abs' },
+): Overlap;
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'sightline-explainer': SightlineExplainer;
+  }
+}

@@ -104,7 +104,7 @@ export class SightlineExplainer extends HTMLElement {
   top: string | number;
   /** The folder of this package's files where they are served from elsewhere. */
   assetBaseUrl: string | URL;
-  /** A saved attribution: its address, or what `toJson` made, as text or parsed. It is shown without a model. */
+  /** A saved attribution: its address, or what `toJson` made, as text (in the attribute, too) or parsed. It is shown without a model. */
   get saved(): string | object | null;
   set saved(value: string | object | null | undefined);
 

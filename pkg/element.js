@@ -108,9 +108,9 @@ export class SightlineExplainer extends Base {
     return this.#saved ?? this.getAttribute('saved');
   }
   set saved(value) {
-    const isJson = typeof value === 'object' || (typeof value === 'string' && value.trimStart().startsWith('{'));
-    this.#saved = isJson ? value : null;
-    if (isJson || value === undefined) this.removeAttribute('saved');
+    const held = (typeof value === 'object' && value !== null) || (typeof value === 'string' && isJson(value));
+    this.#saved = held ? value : null;
+    if (held || value === null || value === undefined) this.removeAttribute('saved');
     else this.setAttribute('saved', /** @type {string} */ (value));
     this.#plan();
   }
@@ -292,6 +292,8 @@ export class SightlineExplainer extends Base {
   /** @param {AbortSignal} signal @returns {Promise<string | object>} */
   async #savedJson(signal) {
     if (this.#saved !== null) return this.#saved;
+    const text = this.getAttribute('saved') ?? '';
+    if (isJson(text)) return text;
     const url = this.#url('saved');
     const blob = await requestBlob(url, { signal });
     if (blob.size > MAX_SAVED) throw new SightlineError('bad-option', `saved: ${url} is larger than any attribution`);
@@ -497,7 +499,7 @@ export class SightlineExplainer extends Base {
     if (this.#attribution && !this.#run) this.#settle();
     else if (this.#view) this.#view.busy.hidden = false;
     this.#tools();
-    this.#view?.again.focus();
+    this.#view?.again.focus({ preventScroll: true });
   }
 
   #paintAgain() {
@@ -506,7 +508,7 @@ export class SightlineExplainer extends Base {
     this.#revealed = area.erasing = false;
     area.clear();
     if (this.#attribution) this.#settle();
-    this.#view?.area.focus();
+    this.#view?.area.focus({ preventScroll: true });
   }
 
   /** @param {Attribution} attribution */
@@ -826,6 +828,9 @@ export class SightlineExplainer extends Base {
     view.again.addEventListener('click', () => this.#paintAgain());
   }
 }
+
+/** Whether a saved attribution is given itself, not its address. @param {string} text */
+const isJson = (text) => text.trimStart().startsWith('{');
 
 /** The property of an attribute. @param {string} name */
 const camel = (name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());

@@ -248,7 +248,8 @@ def gradients(g, target=None, tag='', output=None):
     extra = dict(output=output) if output else {}
     m = Scored(g.model, target, output or 'logit')
     g.add(f'saliency{tag}.captum', dict(method='saliency', target=target, **extra), CAPTUM, ca.Saliency(m).attribute(g.x, target=0)[0])
-    g.add(f'input_x_gradient{tag}.captum', dict(method='input_x_gradient', target=target, **extra), CAPTUM, ca.InputXGradient(m).attribute(g.x, target=0)[0])
+    if tag in ('', '.contrast'):   # the rest is in the gradient
+        g.add(f'input_x_gradient{tag}.captum', dict(method='input_x_gradient', target=target, **extra), CAPTUM, ca.InputXGradient(m).attribute(g.x, target=0)[0])
 
 
 def as_image(t):
@@ -270,7 +271,7 @@ def pair_model(g, target=None):
     return call
 
 
-def noisy(g, samples=5, level=.15, target=None, tag=''):
+def noisy(g, samples=4, level=.15, target=None, tag=''):
     target = g.top if target is None else target
     noise = np.random.RandomState(5).standard_normal((samples, *g.x.shape[1:])).astype(np.float32)
     name = g.keep('noise', noise)
@@ -514,7 +515,7 @@ def occlusion_pair(g, window):
           'adds up the differences of the windows over a pixel, of which ours takes the mean: divided by their number')
 
 
-def rise(g, samples=20, cells=4, probability=.5):
+def rise(g, samples=12, cells=4, probability=.5):
     """Masks by the paper's recipe: a coarse Bernoulli grid, resized bilinearly, cropped at a random offset."""
     h, w = g.x.shape[2:]
     r = np.random.RandomState(13)

@@ -3,6 +3,8 @@
 import {
   createExplainer,
   deleteCachedModel,
+  describe,
+  exportPng,
   inspectModel,
   listCachedModels,
   listColormaps,
@@ -11,6 +13,9 @@ import {
   renderColorbar,
   renderHeatmap,
   SightlineError,
+  toJson,
+  toNpy,
+  valueAt,
   version,
 } from './pkg/index.js';
 
@@ -46,6 +51,10 @@ const ui = {
   scale: select('scale'),
   interpolation: select('interpolation'),
   alpha: el('alpha', HTMLInputElement),
+  contours: select('contours'),
+  threshold: el('threshold', HTMLInputElement),
+  only: el('only', HTMLInputElement),
+  save: select('save'),
   outline: el('outline', HTMLInputElement),
   options: el('options', HTMLElement),
   question: select('question'),
@@ -431,7 +440,21 @@ const looks = () => ({
   colormap: ui.colormap.value,
   scale: /** @type {'positive' | 'symmetric'} */ (ui.scale.value),
   interpolation: /** @type {'smooth' | 'cells'} */ (ui.interpolation.value),
+  contours: Number(ui.contours.value),
+  ...(Number(ui.threshold.value) < 100 ? { threshold: Number(ui.threshold.value), only: ui.only.checked } : {}),
 });
+
+/** What the canvas shows. @type {{ attribution: import('./pkg/index.js').Paintable, rendered: import('./pkg/index.js').Rendered } | undefined} */
+let onCanvas;
+/** The last sentence: it follows from the numbers alone. @type {{ attribution: import('./pkg/index.js').Attribution | undefined, text: string }} */
+let said = { attribution: undefined, text: '' };
+/** @param {import('./pkg/index.js').Attribution} attribution */
+function sentenceOf(attribution) {
+  if (said.attribution !== attribution) {
+    said = { attribution, text: describe(attribution, { labels: shown.explainer?.info.model.labels ?? [] }) };
+  }
+  return said.text;
+}
 
 /**
  * Paints from the numbers that are there; never computes any.
@@ -445,22 +468,31 @@ function paint(estimate) {
   if (!bitmap) return;
   const context = canvas.getContext('2d');
   let crop = classification?.crop;
+  const text = shown.attribution && !estimate ? sentenceOf(shown.attribution) : '';
+  el('sentence', HTMLElement).textContent = text;
+  onCanvas = undefined;
   if (attribution) {
     const method = methods.find((m) => m.id === attribution.method);
     const { scale } = looks();
     const rendered = renderHeatmap(canvas, bitmap, attribution, { ...looks(), channels: method?.channels ?? 'sum' });
     crop = attribution.crop;
+    onCanvas = { attribution, rendered };
     renderColorbar(el('colorbar', HTMLCanvasElement), rendered.colormap);
     el('low', HTMLElement).textContent = number(rendered.lo);
     el('high', HTMLElement).textContent = number(rendered.hi);
     legend.hidden = rendered.empty;
-    const top = rendered.percentile < 100 ? ` The scale ends at the ${rendered.percentile}th percentile.` : '';
+    const top =
+      rendered.percentile < 100
+        ? ` The scale ends at the ${rendered.percentile}th percentile; ${percent.format(rendered.clipped)} of the values lie beyond.`
+        : '';
+    const kept = rendered.threshold ? ` Shown are the largest, on ${percent.format(rendered.threshold.kept)} of the map.` : '';
+    const lines = rendered.contours.length ? ` Lines at ${rendered.contours.map(number).join(', ')}.` : '';
     note.textContent = rendered.empty
       ? 'This map has nothing to show on this scale.'
-      : `${CLASSLESS[attribution.method ?? ''] ?? (scale === 'positive' ? 'Higher values speak for the class.' : 'Positive values speak for the class, negative ones against it.')}${top}`;
+      : `${CLASSLESS[attribution.method ?? ''] ?? (scale === 'positive' ? 'Higher values speak for the class.' : 'Positive values speak for the class, negative ones against it.')}${top}${kept}${lines}`;
     const asked = shown.attribution && ` for ${inWords(shown.attribution.target, shown.explainer?.info.model.labels ?? [])}`;
     const what = shown.attribution && CLASSLESS[shown.attribution.method] ? seenFrom(shown.attribution) : asked;
-    canvas.setAttribute('aria-label', `${shown.photoName}: ${method?.name} heatmap${what ?? ''}`);
+    canvas.setAttribute('aria-label', `${shown.photoName}: ${method?.name} heatmap${what ?? ''}${text && `. ${text}`}`);
   } else {
     canvas.width = bitmap.width;
     canvas.height = bitmap.height;
@@ -995,7 +1027,7 @@ el('url-form', HTMLFormElement).addEventListener('submit', (event) => {
 // --- wiring ----------------------------------------------------------------------------------------------------------------------------
 
 let framed = false;
-for (const control of [ui.alpha, ui.colormap, ui.scale, ui.interpolation, ui.outline]) {
+for (const control of [ui.alpha, ui.colormap, ui.scale, ui.interpolation, ui.outline, ui.contours, ui.threshold, ui.only]) {
   control.addEventListener('input', () => {
     if (framed) return;
     framed = true;
@@ -1037,16 +1069,48 @@ ui.model.addEventListener('change', () => {
 ui.device.addEventListener('change', () => openModel(shown.modelId || ui.model.value));
 el('cancel', HTMLButtonElement).addEventListener('click', () => running?.abort());
 el('alert-close', HTMLButtonElement).addEventListener('click', () => (el('alert', HTMLElement).hidden = true));
-el('export', HTMLButtonElement).addEventListener('click', () => {
-  canvas.toBlob((blob) => {
-    if (!blob) return;
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(blob);
-    link.download = `sightline-${shown.attribution?.method ?? 'photo'}.png`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  }, 'image/png');
+ui.threshold.addEventListener('input', () => {
+  const all = ui.threshold.value === '100';
+  el('threshold-text', HTMLElement).textContent = all ? 'all' : `${ui.threshold.value} %`;
+  ui.only.disabled = all;
 });
+/** The number under the pointer, on the canvas as it is fitted into its box. @param {PointerEvent} event */
+function showValue({ clientX, clientY }) {
+  const box = canvas.getBoundingClientRect();
+  const scale = Math.min(box.width / canvas.width, box.height / canvas.height);
+  const x = (clientX - box.left - (box.width - canvas.width * scale) / 2) / scale;
+  const y = (clientY - box.top - (box.height - canvas.height * scale) / 2) / scale;
+  const at = onCanvas && valueAt(onCanvas.attribution, onCanvas.rendered, x, y);
+  el('value', HTMLElement).textContent = at
+    ? `${number(at.value)} in row ${at.row + 1}, column ${at.column + 1} of ${at.rows} × ${at.columns}`
+    : '';
+}
+canvas.addEventListener('pointermove', showValue);
+canvas.addEventListener('pointerdown', showValue);
+canvas.addEventListener('pointerleave', ({ pointerType }) => {
+  if (pointerType === 'mouse') el('value', HTMLElement).textContent = '';
+});
+el('export', HTMLButtonElement).addEventListener('click', () => save().catch(complain));
+async function save() {
+  const { attribution, bitmap, explainer } = shown;
+  if (!attribution || !bitmap) return;
+  const what = ui.save.value;
+  const blob =
+    what === 'npy'
+      ? new Blob([toNpy(attribution)])
+      : what === 'json'
+        ? new Blob([toJson(attribution)], { type: 'application/json' })
+        : await exportPng(attribution, bitmap, {
+            what: /** @type {'overlay'} */ (what),
+            render: looks(),
+            labels: explainer?.info.model.labels ?? [],
+          });
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = `sightline-${attribution.method}${blob.type === 'image/png' ? `-${what}.png` : `.${what}`}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
 
 async function start() {
   el('version', HTMLElement).textContent = version;

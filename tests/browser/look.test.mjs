@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib';
 import { cellContour, smoothContour } from '../../pkg/contours.js';
 import { describe as say } from '../../pkg/describe.js';
 import { fromJson, toJson, toNpy } from '../../pkg/export.js';
-import { golden, screenshots, site } from './harness.mjs';
+import { golden, idle, openPage, screenshots, shot, site } from './harness.mjs';
 
 const here = site();
 const open = () => here.open();
@@ -622,6 +622,90 @@ describe('taking away', () => {
     assert.ok(sizes.overlay[1] > sizes.bare[1] + 100 && sizes.overlay[0] === sizes.bare[0], JSON.stringify(sizes));
     assert.ok(Math.abs(sizes.bare[0] / sizes.bare[1] - result.photo[0] / result.photo[1]) < 0.05);
     assert.ok(sizes.comparison[0] > 1000);
+    await page.close();
+  });
+});
+
+describe('on the page', () => {
+  const pixels = (page) => page.evaluate(() => document.querySelector('#canvas').toDataURL());
+  const painted = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
+  test('threshold, contours, the value under the pointer, the sentence, and everything to take away', async () => {
+    const page = await openPage(here);
+    const sentence = await page.textContent('#sentence');
+    assert.match(
+      sentence,
+      /^\d+ % of the positive attribution for “.*” lies in .* of what the model saw; the strongest spot, one of 8 × 8 cells/,
+    );
+    assert.ok((await page.getAttribute('#canvas', 'aria-label')).endsWith(`. ${sentence}`));
+    const requests = here.server.hits.length;
+    const before = await pixels(page);
+    assert.equal(await page.isDisabled('#only'), true);
+    await page.selectOption('#contours', '3');
+    await painted(page);
+    assert.match(await page.textContent('#legend-note'), /Lines at 0\.\d+, 0\.\d+, 0\.\d+\./);
+    await page.fill('#threshold', '20');
+    await painted(page);
+    assert.equal(await page.textContent('#threshold-text'), '20 %');
+    assert.match(await page.textContent('#legend-note'), /on 20% of the map/);
+    await shot(page, 'look-threshold');
+    await page.check('#only');
+    await painted(page);
+    await shot(page, 'look-only');
+    assert.notEqual(await pixels(page), before);
+
+    // Pointing at the strongest spot, as the sentence tells it, reads the top of the scale.
+    const [, right, down] = sentence.match(/middle at (\d+) % of the width and (\d+) % of the height/).map(Number);
+    const [width, height] = await page.evaluate(() => [document.querySelector('#canvas').width, document.querySelector('#canvas').height]);
+    const box = await page.locator('#canvas').boundingBox();
+    const seen = Math.min(width, height) * Math.min(box.width / width, box.height / height);
+    // The model sees the middle square of a photo.
+    const position = { x: box.width / 2 + (right / 100 - 0.5) * seen, y: box.height / 2 + (down / 100 - 0.5) * seen };
+    await page.hover('#canvas', { position });
+    const value = await page.textContent('#value');
+    assert.equal(value.split(' in row ')[0], await page.textContent('#high'));
+    assert.match(value, /of 8 × 8$/);
+    await page.hover('#legend-note');
+    assert.equal(await page.textContent('#value'), '');
+
+    const saves = {};
+    for (const what of ['overlay', 'heatmap', 'comparison', 'npy', 'json']) {
+      await page.selectOption('#save', what);
+      const [download] = await Promise.all([page.waitForEvent('download'), page.click('#export')]);
+      saves[what] = { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+    }
+    assert.deepEqual(
+      Object.values(saves).map(({ name }) => name),
+      ['grad_cam-overlay.png', 'grad_cam-heatmap.png', 'grad_cam-comparison.png', 'grad_cam.npy', 'grad_cam.json'].map(
+        (n) => `sightline-${n}`,
+      ),
+    );
+    const attribution = fromJson(saves.json.bytes.toString());
+    assert.ok(sentence.startsWith(say(attribution).slice(0, 40)));
+    assert.deepEqual(Buffer.from(toNpy(attribution)), saves.npy.bytes);
+    for (const what of ['overlay', 'heatmap', 'comparison']) assert.equal(saves[what].bytes.subarray(1, 4).toString(), 'PNG');
+
+    await page.fill('#threshold', '100');
+    await page.selectOption('#contours', '0');
+    await painted(page);
+    assert.equal(await pixels(page), before);
+    assert.equal(here.server.hits.length, requests, 'nothing was asked of the network');
+    assert.deepEqual(page.errors, []);
+    await page.close();
+  });
+
+  test('on a phone', async () => {
+    const page = await openPage(here, { width: 360, height: 740 });
+    await page.selectOption('#method', 'integrated_gradients');
+    await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('Integrated'), null, { timeout: 60_000 });
+    await idle(page);
+    await page.selectOption('#scale', 'symmetric');
+    await page.fill('#threshold', '10');
+    await painted(page);
+    assert.match(await page.textContent('#sentence'), /\d+ % of all magnitude is negative/);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= 360, `the page is ${width} px wide`);
+    await shot(page, 'look-phone');
     await page.close();
   });
 });

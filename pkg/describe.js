@@ -7,6 +7,9 @@ import { methodOf, toPlane } from './render.js';
 /** A region is named where it holds at least this share: a ninth first, else a third. */
 const HOLDS = { ninth: 0.4, third: 0.5 };
 
+/** Methods whose maps are the same whatever class is asked about. */
+const CLASSLESS = ['eigen_cam', 'attention_rollout', 'raw_attention', 'token_cut'];
+
 /** Where a smaller share than this lies is not told. */
 const LITTLE = 0.05;
 
@@ -80,7 +83,7 @@ export function describe(attribution, options = {}) {
   const all = crop && crop.width >= 0.995 * crop.photoWidth && crop.height >= 0.995 * crop.photoHeight;
   const whole = all ? strings.photo : crop ? strings.seen : strings.map;
   const target =
-    attribution.target === undefined
+    attribution.target === undefined || isClassless(attribution)
       ? ''
       : targetWords(attribution.target, options.labels ?? attribution.provenance?.labels ?? [], strings);
   const about = target && fill(strings.about, { target });
@@ -149,6 +152,9 @@ function overlaps(n) {
       .filter(([, share]) => share > 1e-9),
   );
 }
+
+/** Whether a map says nothing about a class. @param {{ method?: string | undefined }} attribution */
+export const isClassless = ({ method }) => CLASSLESS.includes(method ?? '');
 
 /** What is explained, in words. @param {import('./index.js').Target} target @param {import('./index.js').Labels} labels @param {Strings} strings */
 export function targetWords(target, labels, strings = describeStrings) {

@@ -1,7 +1,7 @@
 // @ts-check
 // What is taken away: pictures with their legend and origin, and the numbers.
 import { table } from './colormaps.js';
-import { describe, describeStrings, fill, targetWords } from './describe.js';
+import { describe, describeStrings, fill, isClassless, targetWords } from './describe.js';
 import { SightlineError } from './errors.js';
 import { isDrawable, sizeOf } from './image.js';
 import { methodOf, renderHeatmap } from './render.js';
@@ -53,7 +53,7 @@ export async function exportPng(attributions, image, options = {}) {
   const strings = { ...describeStrings, ...exportStrings, ...options.strings };
   const labelsOf = (/** @type {Attribution} */ a) => options.labels ?? a.provenance?.labels ?? [];
   const named = (/** @type {Attribution} */ a, template = strings.title) =>
-    fill(template, {
+    fill(isClassless(a) ? strings.method : template, {
       method: methodOf(a)?.name ?? a.method,
       target: targetWords(a.target, labelsOf(a), strings),
       at: a.layer ? fill(strings.at, { layer: a.layer }) : '',
@@ -338,7 +338,7 @@ export function toJson({ values, layers, ...rest }) {
     layers: layers.map(({ id, shape, values }) => ({ id, shape, values: numbers(values) })),
     values: numbers(values),
   };
-  return JSON.stringify(plain);
+  return JSON.stringify(plain, (_, value) => (ArrayBuffer.isView(value) ? Array.from(/** @type {Float32Array} */ (value)) : value));
 }
 
 /** In the fewest digits that give the same float32; null where there are none. @param {Float32Array} values */
@@ -358,7 +358,7 @@ const MAX_VALUES = 2 ** 24;
 const MAX_TEXT = 2e8;
 
 /**
- * Field by field: what is not known is left out, and what is not as it should be is refused.
+ * Field by field: what is not known is left out, as are the method's details, and what is not as it should be is refused.
  * @param {string | object} json
  * @returns {Attribution}
  */

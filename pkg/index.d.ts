@@ -452,6 +452,6 @@ export function exportPng(
 export function toNpy(attribution: Pick<Attribution, 'values' | 'shape'>): Uint8Array<ArrayBuffer>;
 /** The attribution as JSON text, every value as the same float32 (a minus before zero is lost); null stands for one that is not a finite number. */
 export function toJson(attribution: Attribution): string;
-/** An attribution from the text of `toJson`, or that text parsed; what is not one is `bad-option`. It can be shown without a model. */
+/** An attribution from the text of `toJson`, or that text parsed; what is not one is `bad-option`. It can be shown without a model. `details` do not come back. */
 export function fromJson(json: string | object): Attribution;
 export const version: string;

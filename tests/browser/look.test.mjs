@@ -370,6 +370,8 @@ describe('saying', () => {
     assert.match(say({ ...cases[0][0], target: { contrast: [3, 5] } }, { labels }), /for “dog” and not “cat” lies/);
     assert.match(say({ ...cases[0][0], target: { group: [3, 5] } }, { labels }), /for any of “dog”, “cat” lies/);
     assert.match(say({ ...cases[0][0], target: 8 }, { labels }), /for “8” lies/);
+    // Attention is nobody's in particular.
+    assert.match(say({ ...cases[0][0], method: 'attention_rollout' }, { labels }), /^62 % of the attribution lies/);
   });
 
   test('magnitudes are not called positive; channels are one plane as the method says; the area is named', () => {

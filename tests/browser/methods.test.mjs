@@ -150,7 +150,7 @@ describe('what a request may hold', () => {
     });
     assert.ok(result.count >= 2);
     assert.deepEqual(result.shapes[0], [64 * 64, 1, 64, 64]);
-    assert.ok(result.near > 0.9, `${result.near}`);
+    assert.ok(result.near > 0.5, `${result.near}`);
     assert.ok(result.passes < 8000 && result.early < 8000);
     assert.deepEqual(result.warnings, [['partial'], ['partial']]);
     await page.close();

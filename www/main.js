@@ -1,5 +1,7 @@
 // @ts-check
 // The page. It uses the public API of ./pkg/index.js and nothing else of it.
+
+import { embedPanel } from './embed-code.js';
 import {
   createExplainer,
   deleteCachedModel,
@@ -79,6 +81,8 @@ const methods = listMethods();
 const models = new Map();
 /** Whose the sample pictures are, by their names. @type {Map<string, string>} */
 const credits = new Map();
+/** Their files, by the same. @type {Map<string, string>} */
+const files = new Map();
 
 /** What is on the screen. Replaced only by something that worked. */
 const shown = {
@@ -502,6 +506,7 @@ function paint(estimate) {
     canvas.setAttribute('aria-label', shown.photoName);
   }
   showStrip();
+  if (embed.open) showEmbed();
   // Where the model saw all of it, an outline would say nothing.
   const whole = crop && crop.width > 0.995 * crop.photoWidth && crop.height > 0.995 * crop.photoHeight;
   if (crop && !whole && context && ui.outline.checked) {
@@ -1129,6 +1134,7 @@ async function start() {
       const button = document.createElement('button');
       button.type = 'button';
       credits.set(alt, credit);
+      files.set(alt, file);
       button.append(Object.assign(new Image(), { src: `./samples/${file}`, alt }));
       button.addEventListener('click', () => sample(file, alt));
       return button;
@@ -1143,6 +1149,41 @@ async function start() {
   showModel();
   if (first) await openModel(first);
 }
+
+/** What the embed code says: what is shown, as attributes of the element. */
+function embedded() {
+  const { attribution, photoName, modelId } = shown;
+  const file = files.get(photoName);
+  const source = models.get(modelId)?.source;
+  const method = methods.find((m) => m.id === attribution?.method);
+  const { target } = attribution ?? {};
+  const changed = Object.entries(method ? readOptions(method) : {}).filter(
+    ([name, value]) => value !== method?.options.find(({ id }) => id === name)?.default,
+  );
+  const isFiles = typeof source === 'object' && 'weights' in source;
+  const attributes = {
+    src: file ? new URL(`samples/${file}`, document.baseURI).href : 'your-photo.jpg',
+    alt: photoName,
+    model: typeof source === 'object' ? ('hub' in source ? source.hub : 'url' in source ? String(source.url) : 'your-model/') : source,
+    method: attribution?.method,
+    target:
+      typeof target === 'object' ? ('contrast' in target ? target.contrast.join(' not ') : target.group.join(' or ')) : target?.toString(),
+    layer: attribution && method?.reads !== 'input' ? (attribution.layer ?? 'all') : undefined,
+    options: changed.length ? JSON.stringify(Object.fromEntries(changed)) : undefined,
+    opacity: ui.alpha.value === '0.6' ? undefined : ui.alpha.value,
+    colormap: ui.colormap.value === 'inferno' ? undefined : ui.colormap.value,
+    scale: ui.scale.value === 'positive' ? undefined : ui.scale.value,
+    interpolation: ui.interpolation.value === 'smooth' ? undefined : ui.interpolation.value,
+  };
+  const problems = [
+    ...(file ? [] : ['Your photo is on your machine alone: put it on your own site, and its address in place of your-photo.jpg.']),
+    ...(isFiles ? ['This model was opened from files: put its folder on your own site, and its address in place of your-model/.'] : []),
+  ];
+  return { attributes, ...(problems.length ? { problem: problems.join(' ') } : {}) };
+}
+const embed = el('embed', HTMLDetailsElement);
+const showEmbed = embedPanel(embed, embedded);
+embed.addEventListener('toggle', showEmbed);
 
 /** @param {string} file @param {string} alt */
 async function sample(file, alt) {

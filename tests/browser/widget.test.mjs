@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { dist, launch, serve, shot } from './harness.mjs';
+import { dist, explained, idle, launch, serve, shot } from './harness.mjs';
 
 const it = {};
 before(async () => {
@@ -752,4 +752,58 @@ test('the embed page takes no option that it does not know, and none with a host
   assert.equal(await page.getAttribute('html', 'lang'), 'de');
   assert.equal(await page.evaluate(() => document.querySelector('sightline-explainer').attribution.target), 1);
   await page.close();
+});
+
+test('the page gives the code: what is pasted elsewhere shows the same', async () => {
+  const context = await it.browser.newContext({
+    viewport: { width: 1200, height: 900 },
+    permissions: ['clipboard-read', 'clipboard-write'],
+  });
+  const page = await context.newPage();
+  await page.goto(`${it.server.url}/`);
+  await explained(page);
+  await page.locator('#predictions li button').nth(1).click();
+  await page.selectOption('#method', 'smooth_grad');
+  await idle(page);
+  await page.locator('#options-box summary').click();
+  await page.fill('[data-option=nSamples]', '3');
+  await page.locator('[data-option=nSamples]').dispatchEvent('change');
+  await page.waitForTimeout(50);
+  await idle(page);
+  const shown = await page.evaluate(() => document.querySelector('#canvas').ariaLabel);
+  await page.locator('#embed summary').click();
+  const copied = async (kind) => {
+    await page.selectOption('#embed-kind', kind);
+    await page.click('#embed-copy');
+    await page.waitForFunction(() => document.querySelector('#embed [role=status]').textContent.startsWith('Copied'));
+    return page.evaluate(() => navigator.clipboard.readText());
+  };
+  const element = await copied('element');
+  await page.check('#embed-predict');
+  const iframe = await copied('iframe');
+  await page.locator('#embed').scrollIntoViewIfNeeded();
+  await shot(page, 'embed-code');
+  // A photo of the user's own has no address yet; the page says so.
+  await page.setInputFiles('#file', join(dist, 'samples/cat.jpg'));
+  await page.waitForFunction(() => document.querySelector('#embed-text').value.includes('your-photo.jpg'));
+  assert.match(await page.textContent('#embed [role=status]'), /your own site/);
+  await context.close();
+
+  const other = await it.browser.newPage({ viewport: { width: 800, height: 900 } });
+  await other.goto(`${it.elsewhere.url}/blank.html`);
+  await other.setContent(element + iframe);
+  await reach(other, 'ready');
+  const { method, label, options } = await other.evaluate(() => {
+    const { attribution, info } = document.querySelector('sightline-explainer');
+    return { method: attribution.method, label: info.model.labels[attribution.target], options: attribution.provenance.options };
+  });
+  assert.ok(shown.includes(label) && shown.includes('SmoothGrad'), `${shown} ${label}`);
+  assert.deepEqual([method, options.nSamples], ['smooth_grad', 3]);
+  const handle = await other.waitForSelector('iframe');
+  await handle.scrollIntoViewIfNeeded();
+  const frame = await handle.contentFrame();
+  await frame.waitForFunction(() => document.querySelector('sightline-explainer')?.state === 'predicting');
+  await other.waitForFunction(() => document.querySelector('iframe').style.height !== '');
+  assert.equal(await frame.evaluate(() => document.querySelector('sightline-explainer').getAttribute('options')), '{"nSamples":3}');
+  await other.close();
 });

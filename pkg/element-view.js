@@ -47,6 +47,7 @@ button:focus-visible, select:focus-visible, input:focus-visible { outline: 3px s
 .classes { list-style: none; margin: 0; padding: 0; display: grid; gap: 0.3rem; }
 .classes button { width: 100%; display: flex; justify-content: space-between; gap: 1rem; text-align: start;
   background: linear-gradient(to right, var(--_bar) var(--share), transparent var(--share)); }
+.warnings { margin: 0; padding-inline-start: 1.2em; }
 .error { background: var(--_alarm); border-radius: 0.4rem; padding: 0.6rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media print { .controls, .busy, .predict .row { display: none; } }
@@ -103,6 +104,7 @@ export function build(root) {
     note: make('span', { className: 'note' }),
     caption: make('span'),
     sentence: make('span', { className: 'hint' }),
+    warnings: make('ul', { part: 'warnings', className: 'warnings', hidden: true }),
     predict: make('div', { part: 'predict', className: 'panel predict', hidden: true }),
     ask: make('p'),
     keys: make('p', { id: 'keys', className: 'hint' }),
@@ -147,7 +149,7 @@ export function build(root) {
     make('slot', { name: 'legend' }, view.legend),
     make('figcaption', { part: 'caption' }, make('slot', { name: 'caption' }, view.caption, ' ', view.sentence)),
   );
-  view.base.append(figure, view.predict, view.controls, view.error, view.live);
+  view.base.append(figure, view.warnings, view.predict, view.controls, view.error, view.live);
   root.append(view.base);
   addStyle(root);
   return view;

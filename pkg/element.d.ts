@@ -2,7 +2,11 @@
  * `<sightline-explainer>`: a photo, and where a classifier looked in it. Importing this defines the element; where there is no document (on a server)
  * it defines nothing and fails nowhere.
  *
- * Parts for CSS: `base`, `figure`, `frame`, `canvas`, `poster`, `progress`, `legend`, `caption`, `controls`, `predict`, `reveal`, `score`, `error`.
+ * From another origin than the page's it needs nothing but `Access-Control-Allow-Origin` on this package's files; no COOP or COEP headers. A
+ * Content-Security-Policy must allow its site in `script-src` (with `'wasm-unsafe-eval'`) and `connect-src`, and `blob:` in `worker-src` where that
+ * is another origin.
+ *
+ * Parts for CSS: `base`, `figure`, `frame`, `canvas`, `poster`, `progress`, `legend`, `caption`, `warnings`, `controls`, `predict`, `reveal`, `score`, `error`.
  * Custom properties: `--sightline-background`, `-color`, `-muted`, `-border`, `-accent`, `-on-accent`, `-bar`, `-alarm`, `-radius`, `-max-width`, `-font`.
  * Slots: `caption` and `legend`, each in place of what would be said there.
  */

@@ -696,6 +696,9 @@ export class SightlineExplainer extends Base {
       const clipped = rendered.percentile < 100 ? ` ${fill(strings.clipped, { percentile: rendered.percentile })}` : '';
       view.note.textContent = rendered.empty ? strings.empty : meaning + clipped;
     }
+    const warnings = attribution ? [...(this.info?.warnings ?? []), ...attribution.warnings] : [];
+    view.warnings.hidden = warnings.length === 0;
+    view.warnings.replaceChildren(...warnings.map(({ message }) => make('li', {}, message)));
     this.#dressControls(view);
     this.#dressPredict(view);
     const error = this.state === 'error' ? this.#error : undefined;

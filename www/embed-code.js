@@ -3,8 +3,9 @@
 
 /** @typedef {Record<string, string | undefined>} Attributes what is undefined is left out */
 
+const ENTITIES = /** @type {Record<string, string>} */ ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' });
 /** @param {string} text */
-const escaped = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+const escaped = (text) => text.replace(/[&<>"]/g, (c) => ENTITIES[c] ?? c);
 
 /**
  * The element with its script.
@@ -23,7 +24,8 @@ export function elementCode(site, attributes) {
  */
 export function iframeCode(site, attributes, title) {
   const url = new URL('embed.html', site);
-  for (const [name, value] of Object.entries(attributes)) if (value !== undefined) url.searchParams.set(name, value);
+  // What lies beside the embed page needs no full address there.
+  for (const [name, value] of Object.entries(attributes)) if (value !== undefined) url.searchParams.set(name, value.replace(site.href, ''));
   return (
     `<iframe title="${escaped(title)}" src="${escaped(url.href)}" sandbox="allow-scripts" loading="lazy" width="100%" height="640" style="border: 0"></iframe>\n` +
     `<script type="module" src="${escaped(new URL('embed-host.js', site).href)}"></script>\n`

@@ -439,6 +439,14 @@ test('a saved attribution is shown without a model or wasm, as it was', async ()
     return results;
   }, json);
   assert.deepEqual(others, Array(2).fill(['input_x_gradient', 'ready', true]));
+  // What the core warned of is said.
+  const warned = await page.evaluate(async (json) => {
+    const element = document.body.appendChild(document.createElement('sightline-explainer'));
+    element.saved = { ...JSON.parse(json), warnings: [{ code: 'partial', message: 'Stopped <i>early</i>.' }] };
+    await element.explain();
+    return element.shadowRoot.querySelector('[part=warnings]').innerText;
+  }, json);
+  assert.equal(warned.trim(), 'Stopped <i>early</i>.');
   assert.deepEqual(
     it.server.hits.filter((path) => /\.wasm$|worker\.js|models|pkg\/index\.js|sightline\.js/.test(path)),
     [],

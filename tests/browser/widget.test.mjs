@@ -77,6 +77,8 @@ test('the overlap score: solved by hand, and against a slower twin', async () =>
     top: 20,
     topArea: 0,
   });
+  // Where all is the same, all of it is strongest, whatever the grid makes of its cells.
+  assert.equal(overlap(Array(32 * 32).fill(1), map(Array(49).fill(0.1), [7, 7]), { rows: 32, columns: 32 }).topArea, 1);
   for (const wrong of [
     { rows: 2, columns: 3 },
     { rows: 2, columns: 2, top: 0 },
@@ -328,6 +330,14 @@ test('mounted, unmounted and mounted again while it loads; gone for good; a prop
   assert.deepEqual(await Promise.all(['load', 'attribution', 'error'].map((type) => logged(page, type))), [1, 1, 0]);
   assert.deepEqual(await page.evaluate(() => [element.getAttribute('src'), element.hasAttribute('controls')]), ['/samples/cat.jpg', true]);
   assert.equal(page.workers().length, 1);
+  // Moved while it computes: it goes on.
+  const moved = await page.evaluate(async () => {
+    element.method = 'input_x_gradient';
+    const running = element.explain();
+    document.body.append(element);
+    return (await running).method;
+  });
+  assert.equal(moved, 'input_x_gradient');
   // Gone while it computes: the promise says so, and nothing is thrown at the page.
   const code = await page.evaluate(async () => {
     element.method = 'saliency';

@@ -319,6 +319,7 @@ def finish(kind):
     json.dump(dict(architecture=architecture, num_classes=K, global_pool=pool, model_args=dict(args, global_pool=pool), temperature=round(temperature, 3), label_names=names,
                    pretrained_cfg=cfg), open(folder(kind) + '/config.json', 'w'), indent=1)
     save_file({k: v.contiguous() for k, v in state.items() if not k.endswith('num_batches_tracked')}, folder(kind) + '/model.safetensors')
+    os.chmod(folder(kind) + '/model.safetensors', 0o644)
     print(f'sightline-{kind}: temperature {temperature:.3f}, {os.path.getsize(folder(kind) + "/model.safetensors")} bytes')
 
 
@@ -373,6 +374,8 @@ def evaluate(kind):
     recipe = RECIPES[kind]
     layer = 'layer4' if kind == 'cnn' else f'blocks.{config["model_args"].get("depth", 0) - 1}.norm1'
     cycles = ', then '.join(f"{c['epochs']} epochs at a cosine rate from {c['rate']} (the first {c['small']} {'at 48 pixels' if kind == 'cnn' else 'on half of the patches'})" for c in recipe['cycles'])
+    done, total = torch.load(f'{STATE}/{kind}.pt')['epoch'], sum(c['epochs'] for c in recipe['cycles'])
+    short = f' These weights are those after {done} of its {total} epochs.' if done < total else ''
     args = ', '.join(f'{k}={v}' for k, v in config['model_args'].items())
     print(f'sightline-{kind}: top-1 {one:.4f}, top-5 {five:.4f}, ECE {ece:.4f}, with temperature {ece_calm:.4f}')
     card = f"""# sightline-{kind}
@@ -381,7 +384,7 @@ One of 64 everyday things (animals, vehicles, food, household): `{config['archit
 Weights are stored in f16, in timm's package layout; timm opens the folder with `timm.create_model('local-dir:<folder>', pretrained=True)`.
 
 * **Data**: 32,000 photos of 64 x 64 pixels, 500 of each class, of which 640 were held out for calibration; 3,200 others to measure. Research use; the photos are not part of this project.
-* **Recipe**: `python training/photos.py train`, seed 1, in PyTorch on a CPU; log in `training/log/sightline-{kind}.txt`. {cycles}, batch 128, {'SGD with Nesterov momentum' if kind == 'cnn' else 'AdamW'},
+* **Recipe**: `python training/photos.py train`, seed 1, in PyTorch on a CPU; log in `training/log/sightline-{kind}.txt`.{short} {cycles}, batch 128, {'SGD with Nesterov momentum' if kind == 'cnn' else 'AdamW'},
   weight decay {recipe['decay']}; crops, mirrors, shifts, light and tint, mixed pictures; averaged weights. The loss is .3 label + .7 what two
   ImageNet models (DeiT-tiny, MobileNetV2; Apache-2.0) make of the same crop through a small read-out, and a head, dropped afterwards, that predicts their logits.
 * **Accuracy** on the 3,200 photos, measured by `python training/photos.py evaluate` from the shipped f16 weights: top-1 **{one:.2%}**, top-5 **{five:.2%}**.
@@ -398,7 +401,7 @@ Most confused (truth, answer, photos of 50): {'; '.join(f'{a}, {b}, {n}' for n, 
     rows = [per_class[::-1][r::16] for r in range(16)]
     card += ''.join('| ' + ' | '.join(f'{name} | {value:.0%}' for value, name in row) + ' |\n' for row in rows)
     open(path + '/README.md', 'w').write(card)
-    json.dump(dict(top1=round(one, 4), top5=round(five, 4), ece=round(ece_calm, 4)), open(path + '/figures.json', 'w'))
+    json.dump(dict(top1=round(one, 4), top5=round(five, 4), ece=round(ece_calm, 4), epochs=done), open(path + '/figures.json', 'w'))
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
 // that died is replaced without losing anything but the call that killed it.
 import { aborted, SightlineError } from './errors.js';
 import { request } from './fetch.js';
+import { locate } from './locate.js';
 
 /** @typedef {{ stage: string, loaded: number, total: number, passes?: { forward: number, backward: number } }} Progress */
 /** @typedef {{ op: string, call: number, engine: number, [key: string]: unknown }} Request */
@@ -34,7 +35,7 @@ class Host {
 
   /** @param {URL} base @returns {Promise<Worker>} */
   #start(base) {
-    this.#worker ??= startWorker(new URL('worker.js', base)).then((worker) => {
+    this.#worker ??= startWorker(locate('worker.js', base)).then((worker) => {
       const generation = this.#generation;
       this.#live = worker;
       worker.addEventListener('message', ({ data }) => {
@@ -142,9 +143,8 @@ class Host {
   /** Sends the package to a worker with the engine's build. @param {Engine} engine @param {'open' | 'plan'} op @param {((p: Progress) => void) | undefined} onProgress */
   async #build(engine, op, onProgress) {
     const { kind, base, source } = engine;
-    const folder = new URL(`wasm/${kind}/`, base);
-    const module = await this.#module(new URL('sightline_bg.wasm', folder), onProgress);
-    const url = new URL('sightline.js', folder).href;
+    const module = await this.#module(locate(`wasm/${kind}/sightline_bg.wasm`, base), onProgress);
+    const url = locate(`wasm/${kind}/sightline.js`, base).href;
     return this.#call(engine, { op, kind, url, module, source }, onProgress);
   }
 

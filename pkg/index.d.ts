@@ -140,7 +140,7 @@ export interface AttributeOptions {
   stop?: AbortSignal;
   onProgress?: (progress: { stage: 'compute'; loaded: number; total: number; passes: Passes }) => void;
   /** Of a method that estimates: the map so far, at most four times a second. */
-  onEstimate?: (estimate: { values: Float32Array; shape: number[] }) => void;
+  onEstimate?: (estimate: { values: Float32Array; shape: number[]; crop: Crop | null }) => void;
   /** Of methods that compare with a reference picture; integrated gradients average over a list. */
   baseline?: Baseline | Baseline[];
   /** The method's own options, see `listMethods()`. */
@@ -233,6 +233,57 @@ export interface Heads {
   device: 'webgpu' | 'cpu';
 }
 
+/** Numbers as the model holds them, of one input: `values` row-major, `shape` [C, h, w]; a transformer's tokens are folded to the patch grid. */
+export interface Activations {
+  layer: string;
+  values: Float32Array;
+  shape: [number, number, number];
+  crop?: Crop | null;
+  passes: Passes;
+  elapsedMs: number;
+}
+export interface GradientOptions {
+  /** The top class where left out. */
+  target?: Target;
+  output?: 'logit' | 'log_probability';
+  /** d score / d the activations of this layer; where left out, d score / d the input as fed to the model, per channel. */
+  layer?: string;
+  signal?: AbortSignal;
+}
+/** d score / d activations, or where `layer` is null d score / d input, of one input. */
+export interface Gradients extends Omit<Activations, 'layer'> {
+  layer: string | null;
+  target: Target;
+  output: 'logit' | 'log_probability';
+  /** The value of the score that was differentiated. */
+  score: number;
+}
+
+/** A map on its way; can be painted as it is. */
+export interface Estimate {
+  values: Float32Array;
+  shape: number[];
+  space: 'layer' | 'input';
+  crop: Crop | null;
+  /** Of the last item: all of the result. */
+  attribution: Attribution | null;
+}
+
+export interface BatchOptions extends Omit<AttributeOptions, 'onProgress'> {
+  /** No further photo is begun; the list holds those that are done. */
+  stop?: AbortSignal;
+  /** Rejects the whole with `aborted`. */
+  signal?: AbortSignal;
+  /** After each photo, with what became of it. */
+  onProgress?: (progress: { stage: 'batch'; loaded: number; total: number; item: BatchItem }) => void;
+}
+/** What became of the photo at `index`: one of the two is null. */
+export interface BatchItem {
+  index: number;
+  attribution: Attribution | null;
+  error: SightlineError | null;
+}
+
 export class Explainer {
   private constructor();
   readonly info: Info;
@@ -242,6 +293,15 @@ export class Explainer {
   heads(image: ImageSource, options?: HeadsOptions): Promise<Heads>;
   /** The tensor that the model is fed. */
   preprocess(image: ImageSource, options?: { signal?: AbortSignal }): Promise<{ data: Float32Array; shape: number[]; crop?: Crop | null }>;
+  /** A layer's activations; those of `info.model.defaultLayer` where none is named. */
+  activations(image: ImageSource, layer?: string, options?: { signal?: AbortSignal }): Promise<Activations>;
+  /** What the score changes by, per unit of the input or of a layer's activations. */
+  gradients(image: ImageSource, options?: GradientOptions): Promise<Gradients>;
+  /** One request for many photos, one after the other. A photo that cannot be explained leaves its error in the list and the others go on. */
+  attributeAll(images: Iterable<ImageSource>, options: BatchOptions): Promise<BatchItem[]>;
+  /** The map as it grows: an item for each estimate that the loop has time for, then one with the finished attribution. Leaving the loop ends the call. */
+  estimates(image: ImageSource, options: AttributeOptions): AsyncGenerator<Estimate, void, undefined>;
+  /** Frees the model; running calls end first. */
   dispose(): void;
 }
 

@@ -8,6 +8,7 @@ import { aborted, check, SightlineError, wrap } from './errors.js';
 import { requestJson } from './fetch.js';
 import { host } from './host.js';
 import { decodeByBrowser, toInput } from './image.js';
+import { home, locate } from './locate.js';
 import { addLabels, fetchWeights, findModel, inspect, modelList } from './source.js';
 import { methods, version } from './wasm/registry.js';
 
@@ -47,7 +48,8 @@ export const deleteCachedModel = deleteCached;
 
 /** @param {string | URL | undefined} assetBaseUrl */
 function baseOf(assetBaseUrl) {
-  const url = new URL(assetBaseUrl ?? '.', assetBaseUrl ? globalThis.location?.href : import.meta.url);
+  if (!assetBaseUrl) return home;
+  const url = new URL(assetBaseUrl, globalThis.location?.href);
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url;
 }
@@ -88,7 +90,7 @@ export async function createExplainer(options) {
     check(signal);
     const base = baseOf(assetBaseUrl);
     const hasBuild = async () => {
-      const builds = await requestJson(new URL('wasm/builds.json', base), { signal });
+      const builds = await requestJson(locate('wasm/builds.json', base), { signal });
       return Boolean(builds?.webgpu);
     };
     const choice = await abortable(chooseDevice(device, hasBuild), signal);
@@ -225,6 +227,94 @@ export class Explainer {
     const result = await this.#run(image, { op: 'heads', request }, { signal, onProgress });
     result.device = this.info.device.kind;
     return result;
+  }
+
+  /**
+   * The map as it grows: an item for each estimate that the loop has time for, then one with the finished attribution. Leaving the loop ends the call.
+   * @param {import('./index.js').ImageSource} image
+   * @param {import('./index.js').AttributeOptions} options
+   * @returns {AsyncGenerator<import('./index.js').Estimate, void, undefined>}
+   */
+  async *estimates(image, options) {
+    const { signal, onEstimate } = options ?? {};
+    const left = new AbortController();
+    const space = methods.find(({ id }) => id === options?.method)?.space ?? 'input';
+    /** @type {any} */
+    let latest;
+    let wake = () => {};
+    const running = this.attribute(image, {
+      ...options,
+      signal: signal ? AbortSignal.any([signal, left.signal]) : left.signal,
+      onEstimate: (estimate) => {
+        onEstimate?.(estimate);
+        latest = estimate;
+        wake();
+      },
+    });
+    const ended = running.catch(() => undefined);
+    try {
+      for (;;) {
+        const woken = new Promise((resolve) => (wake = () => resolve(true)));
+        if (!latest && (await Promise.race([woken, ended.then(() => false)])) === false) break;
+        const estimate = latest;
+        latest = undefined;
+        yield { ...estimate, space, attribution: null };
+      }
+      const attribution = await running;
+      const { values, shape, crop } = attribution;
+      yield { values, shape, crop: crop ?? null, space: attribution.space, attribution };
+    } finally {
+      left.abort();
+    }
+  }
+
+  /**
+   * One request for many photos, one after the other. A photo that cannot be explained leaves its error in the list and the others go on.
+   * @param {Iterable<import('./index.js').ImageSource>} images
+   * @param {import('./index.js').BatchOptions} options
+   * @returns {Promise<import('./index.js').BatchItem[]>}
+   */
+  async attributeAll(images, options) {
+    const { signal, stop, onProgress, ...request } = options ?? {};
+    const all = [...images];
+    /** @type {import('./index.js').BatchItem[]} */
+    const items = [];
+    for (const [index, image] of all.entries()) {
+      if (stop?.aborted) break;
+      /** @type {import('./index.js').BatchItem} */
+      let item;
+      try {
+        item = { index, attribution: await this.attribute(image, /** @type {any} */ ({ ...request, signal })), error: null };
+      } catch (error) {
+        const wrapped = wrap(error);
+        if (signal?.aborted) throw wrapped;
+        item = { index, attribution: null, error: wrapped };
+      }
+      items.push(item);
+      onProgress?.({ stage: 'batch', loaded: items.length, total: all.length, item });
+    }
+    return items;
+  }
+
+  /**
+   * A layer's activations; those of `info.model.defaultLayer` where none is named.
+   * @param {import('./index.js').ImageSource} image @param {string} [layer] @param {{ signal?: AbortSignal }} [options]
+   */
+  async activations(image, layer, { signal, ...rest } = {}) {
+    only(rest, 'activations');
+    if (layer !== undefined && typeof layer !== 'string') throw new SightlineError('bad-option', 'layer: it must be a layer’s name');
+    return this.#run(image, { op: 'activations', layer }, { signal });
+  }
+
+  /**
+   * What the score changes by, per unit of the input or of a layer's activations.
+   * @param {import('./index.js').ImageSource} image @param {import('./index.js').GradientOptions} [options]
+   */
+  async gradients(image, { target, output, layer, signal, ...rest } = {}) {
+    only(rest, 'gradients');
+    const request = { target, output, layer };
+    sendable(request);
+    return this.#run(image, { op: 'gradients', request }, { signal });
   }
 
   /**

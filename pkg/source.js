@@ -2,6 +2,7 @@
 import { Kept } from './cache.js';
 import { SightlineError } from './errors.js';
 import { download, requestBlob, requestJson, requestSize } from './fetch.js';
+import { locate } from './locate.js';
 
 /**
  * A model package as the worker takes it. The weights stay a Blob, which costs no wasm memory and can be sent again when a worker is replaced.
@@ -9,8 +10,8 @@ import { download, requestBlob, requestJson, requestSize } from './fetch.js';
  * @typedef {{ id: string, config?: string, weights?: Blob, file: string, labels?: string[] }} Source
  */
 /**
- * Where a package comes from. A folder's weights are not here yet.
- * @typedef {{ source: Source, folder?: URL, kept?: Kept, expected?: string }} Found
+ * Where a package comes from. A folder's weights are not here yet; `file` is the address of one of its files.
+ * @typedef {{ source: Source, folder?: URL, file?: (name: string) => URL, kept?: Kept, expected?: string }} Found
  */
 
 /** As 500 million parameters (the core's limit) need them as f32, and a header. */
@@ -50,7 +51,8 @@ export async function findModel(model, base, options) {
     if (entry.hub !== undefined) return fromHub(entry.hub, list, base, options);
     if (entry.url !== undefined) return fromFolder(address(entry.url, new URL('models/', base)), options);
     // It is served with the page: nothing to keep.
-    return fromFolder(new URL(`models/${entry.path}`, base), options, model);
+    const path = `models/${entry.path}`;
+    return fromFolder(new URL(path, base), options, { id: model, file: (name) => locate(`${path}/${name}`, base) });
   }
   if (typeof model !== 'object' || model === null) throw bad('give a built-in id, { hub }, { url } or { config, weights }');
   if ('hub' in model) return fromHub(model.hub, undefined, base, options);
@@ -90,15 +92,17 @@ async function fromHub(name, list, base, options) {
 const inside = (folder, name) => new URL(`${folder.pathname.replace(/\/$/, '')}/${name}${folder.search}`, folder);
 
 /**
- * @param {URL} folder @param {{ signal?: AbortSignal }} options @param {string} [builtin] the id of a built-in model, which is not kept
+ * @param {URL} folder @param {{ signal?: AbortSignal }} options
+ * @param {{ id: string, file: (name: string) => URL }} [builtin] of a built-in model, which is not kept
  * @param {string} [name] the name on the hub @returns {Promise<Found>}
  */
 async function fromFolder(folder, { signal }, builtin, name) {
-  const id = builtin ?? name ?? folder.href;
+  const id = builtin?.id ?? name ?? folder.href;
+  const file = builtin?.file ?? ((/** @type {string} */ name) => inside(folder, name));
   const kept = builtin === undefined ? await Kept.find(id, folder.href) : undefined;
-  const config = kept?.record?.complete ? kept.record.config : await (await requestBlob(inside(folder, 'config.json'), { signal })).text();
+  const config = kept?.record?.complete ? kept.record.config : await (await requestBlob(file('config.json'), { signal })).text();
   if (kept) kept.config = config;
-  return { source: { id, config, file: WEIGHTS }, folder, kept };
+  return { source: { id, config, file: WEIGHTS }, folder, file, kept };
 }
 
 /**
@@ -107,14 +111,14 @@ async function fromFolder(folder, { signal }, builtin, name) {
  * @param {{ signal?: AbortSignal, onBytes?: import('./fetch.js').OnBytes }} options
  */
 export async function fetchWeights(found, options) {
-  const { source, folder, kept } = found;
-  if (!folder || source.weights) return;
+  const { source, file, kept } = found;
+  if (!file || source.weights) return;
   if (await kept?.load()) {
     found.expected = kept?.record?.sha256 ?? kept?.expected;
     source.weights = new Blob(kept?.pieces);
     return;
   }
-  const url = inside(folder, WEIGHTS);
+  const url = file(WEIGHTS);
   try {
     const { blob, expected } = await download(url, { ...options, keeper: kept, allow: allow(url.href) });
     [source.weights, found.expected] = [blob, expected];
@@ -140,12 +144,12 @@ function explained(error) {
  * @returns {Promise<import('./index.js').ModelInspection>}
  */
 export async function inspect(model, base, options) {
-  const { source, folder, kept } = await findModel(model, base, options);
+  const { source, folder, file: at, kept } = await findModel(model, base, options);
   const { id, config, weights, file } = source;
   const record = kept?.record;
   let bytes = weights?.size ?? (record?.complete ? record.total : undefined);
-  if (folder && bytes === undefined) {
-    const url = inside(folder, WEIGHTS);
+  if (at && bytes === undefined) {
+    const url = at(WEIGHTS);
     bytes = await requestSize(url, options).catch((error) => Promise.reject(explained(error)));
     if (bytes !== undefined) allow(url.href)(bytes);
   }
@@ -182,7 +186,7 @@ export async function addLabels(source, base, options) {
   } catch {
     return;
   }
-  if (needed) source.labels = await requestJson(new URL('labels/imagenet1k.json', base), options);
+  if (needed) source.labels = await requestJson(locate('labels/imagenet1k.json', base), options);
 }
 
 /** @typedef {{ hub?: string, models: import('./index.js').ListedModel[] }} ModelList */
@@ -193,7 +197,7 @@ export async function addLabels(source, base, options) {
  * @returns {Promise<ModelList>}
  */
 export async function modelList(base, options) {
-  const url = new URL('models/models.json', base);
+  const url = locate('models/models.json', base);
   const list = await requestJson(url, options);
   if (!Array.isArray(list?.models)) throw new SightlineError('network', `${url} is not a list of models: it has no "models"`);
   return list;

@@ -187,6 +187,14 @@ const operations = {
     const buffers = [result, ...result.layers].map(({ values }) => values.buffer);
     return { result, transfer: buffers };
   },
+  async activations({ call, engine, input, layer }) {
+    const result = await work(call, engine, (made, job) => made.activations(input, layer, job));
+    return { result, transfer: [result.values.buffer] };
+  },
+  async gradients({ call, engine, input, request }) {
+    const result = await work(call, engine, (made, job) => made.gradients(input, request, job));
+    return { result, transfer: [result.values.buffer] };
+  },
   async heads({ call, engine, input, request }) {
     return { result: await work(call, engine, (made, job) => made.heads(input, request, job)) };
   },
@@ -209,8 +217,8 @@ async function work(call, engine, run, estimates) {
   const { made, glue } = engines.get(engine);
   const onProgress = (/** @type {number} */ loaded, /** @type {number} */ total) =>
     post({ call, progress: { stage: 'compute', loaded, total, passes: { forward: job.forward, backward: job.backward } } });
-  const onEstimate = (/** @type {Float32Array} */ values, /** @type {number[]} */ shape) =>
-    post({ call, estimate: { values, shape } }, [values.buffer]);
+  const onEstimate = (/** @type {Float32Array} */ values, /** @type {number[]} */ shape, /** @type {any} */ crop) =>
+    post({ call, estimate: { values, shape, crop } }, [values.buffer]);
   const job = new glue.Job(onProgress, estimates ? onEstimate : undefined);
   jobs.set(call, job);
   try {

@@ -89,6 +89,8 @@ pub trait Control {
     }
     /// The map as it would be if the method ended now.
     fn estimate(&self, _values: &[f32], _shape: &[usize]) {}
+    /// What the model sees of the photo, before anything is estimated; `None` for a tensor.
+    fn crop(&self, _crop: Option<Crop>) {}
     /// The passes so far.
     fn passes(&self, _passes: Passes) {}
     /// Lets messages in.
@@ -185,6 +187,39 @@ pub struct Attribution {
     pub warnings: Vec<Warning>,
 }
 
+/// Numbers as the model holds them, of one input.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tensors {
+    /// The layer; `None` for the input.
+    pub layer: Option<String>,
+    /// Row-major.
+    #[serde(skip)]
+    pub values: Vec<f32>,
+    /// `[C, h, w]`
+    pub shape: [usize; 3],
+    /// Of gradients: of what.
+    #[serde(flatten)]
+    pub of: Option<Differentiated>,
+    /// What the model saw of the photo; `None` for a tensor.
+    pub crop: Option<Crop>,
+    /// What it took, the prediction included where it was not there yet.
+    pub passes: Passes,
+    /// Milliseconds.
+    pub elapsed_ms: f64,
+}
+
+/// The score that gradients are of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Differentiated {
+    /// The target.
+    pub target: Value,
+    /// The score's quantity: `logit` or `log_probability`.
+    pub output: &'static str,
+    /// Its value.
+    pub score: f64,
+}
+
 struct Predicted {
     key: u64,
     input: Vec<f32>,
@@ -267,6 +302,7 @@ impl Explainer {
                 Predicted { key, input, crop, states, logits }
             }
         };
+        run.control.crop(predicted.crop);
         Ok(self.predicted.insert(predicted))
     }
 
@@ -324,19 +360,8 @@ impl Explainer {
         let quantity = Quantity::parse(request.remove("output").as_ref())?;
         let options = Options::parse(spec, request)?;
         self.predict(image, &run).await?;
-        let Some(predicted) = &self.predicted else { return Err(Error::Internal("the prediction is gone".into())) };
-        let target = Target::parse(target.as_ref(), quantity, &predicted.logits)?;
         run.breathe().await?;
-        let context = Context {
-            model: &*self.package.model,
-            preprocess: &self.package.preprocess,
-            device: &self.device,
-            predicted,
-            target,
-            layers,
-            options,
-            run: &run,
-        };
+        let context = self.context(target.as_ref(), quantity, layers, options, &run)?;
         let Output { mut values, shape, completeness, mut layers, mut warnings, details } =
             (method.run)(&context).await?;
         run.check()?;
@@ -370,7 +395,7 @@ impl Explainer {
             score: context.score(),
             completeness,
             details,
-            crop: predicted.crop,
+            crop: context.predicted.crop,
             passes: run.passes.get(),
             elapsed_ms: run.elapsed(),
             warnings,
@@ -399,19 +424,8 @@ impl Explainer {
             )));
         }
         self.predict(image, &run).await?;
-        let Some(predicted) = &self.predicted else { return Err(Error::Internal("the prediction is gone".into())) };
-        let target = Target::parse(target.as_ref(), quantity, &predicted.logits)?;
         run.breathe().await?;
-        let context = Context {
-            model: &*self.package.model,
-            preprocess: &self.package.preprocess,
-            device: &self.device,
-            predicted,
-            target,
-            layers: Vec::new(),
-            options: Options::default(),
-            run: &run,
-        };
+        let context = self.context(target.as_ref(), quantity, Vec::new(), Options::default(), &run)?;
         let table = heads::table(&context).await?;
         Ok(Heads {
             target: context.target.to_json(),
@@ -420,6 +434,78 @@ impl Explainer {
             heads: table,
             passes: run.passes.get(),
             elapsed_ms: run.elapsed(),
+        })
+    }
+
+    /// A layer's activations for a photo, folded to `[C, h, w]`; the model's default layer where none is named.
+    ///
+    /// # Errors
+    /// Those of [`Explainer::prepare`]; [`Error::BadOption`] for a layer that there is not; [`Error::Aborted`].
+    pub async fn activations(&mut self, image: &Image, layer: Option<&str>, control: &dyn Control) -> Result<Tensors> {
+        let run = Run::new(control);
+        let layer = self.spec().layer(layer.unwrap_or(&self.spec().default_layer))?.clone();
+        self.predict(image, &run).await?;
+        run.breathe().await?;
+        let context = self.context(None, Quantity::Logit, vec![layer], Options::default(), &run)?;
+        let tensor = context.layer_activations()?.pop();
+        context.tensors(tensor, None).await
+    }
+
+    /// d score / d input, `[C, H, W]`, or where `request` (`{ target, output, layer }`) names a layer d score / d its activations, folded to
+    /// `[C, h, w]`.
+    ///
+    /// # Errors
+    /// Those of [`Explainer::activations`], and [`Error::BadOption`] naming what is wrong with the request.
+    pub async fn gradients(
+        &mut self,
+        image: &Image,
+        mut request: Map<String, Value>,
+        control: &dyn Control,
+    ) -> Result<Tensors> {
+        let run = Run::new(control);
+        let target = request.remove("target");
+        let quantity = Quantity::parse(request.remove("output").as_ref())?;
+        let layers = match request.remove("layer").filter(|layer| !layer.is_null()) {
+            None => Vec::new(),
+            Some(Value::String(id)) => vec![self.spec().layer(&id)?.clone()],
+            Some(other) => return Err(Error::BadOption(format!("layer: {other} is not a layer's name"))),
+        };
+        if let Some(unknown) = request.keys().next() {
+            return Err(Error::BadOption(format!(
+                "{unknown}: gradients have no such option; they have target, output and layer"
+            )));
+        }
+        self.predict(image, &run).await?;
+        run.breathe().await?;
+        let context = self.context(target.as_ref(), quantity, layers, Options::default(), &run)?;
+        let gradient = if context.layers.is_empty() {
+            Some(context.input_gradient(context.upload(context.input()))?)
+        } else {
+            context.layer_gradients()?.pop().map(|(_, gradient)| gradient)
+        };
+        let of = Differentiated { target: context.target.to_json(), output: quantity.id(), score: context.score() };
+        context.tensors(gradient, Some(of)).await
+    }
+
+    /// What a method works on, once the photo's prediction is there.
+    fn context<'a>(
+        &'a self,
+        target: Option<&Value>,
+        quantity: Quantity,
+        layers: Vec<Layer>,
+        options: Options,
+        run: &'a Run<'a>,
+    ) -> Result<Context<'a>> {
+        let Some(predicted) = &self.predicted else { return Err(Error::Internal("the prediction is gone".into())) };
+        Ok(Context {
+            model: &*self.package.model,
+            preprocess: &self.package.preprocess,
+            device: &self.device,
+            predicted,
+            target: Target::parse(target, quantity, &predicted.logits)?,
+            layers,
+            options,
+            run,
         })
     }
 
@@ -680,6 +766,23 @@ impl Context<'_> {
         self.model.run(first..last + 1, self.state(first)?, &mut pass)?;
         self.run.count(self.spec().share(first..last + 1), 0.0);
         self.layers.iter().map(|layer| layer.fold.grid(pass.tapped(&layer.id)?.value.clone())).collect()
+    }
+
+    /// Reads one tensor `[1, C, h, w]` of the request's layer or of the input.
+    async fn tensors(&self, tensor: Option<Tensor<4>>, of: Option<Differentiated>) -> Result<Tensors> {
+        let tensor = tensor.ok_or_else(|| Error::Internal("there is no tensor".into()))?;
+        let [_, c, h, w] = tensor.dims();
+        let values = self.read(tensor).await?;
+        self.run.check()?;
+        Ok(Tensors {
+            layer: self.layers.first().map(|layer| layer.id.clone()),
+            values,
+            shape: [c, h, w],
+            of,
+            crop: self.predicted.crop,
+            passes: self.run.passes.get(),
+            elapsed_ms: self.run.elapsed(),
+        })
     }
 
     /// A CAM: `map` turns a layer's activations and gradients, both `[1, C, h, w]`, into `[1, 1, h, w]`.

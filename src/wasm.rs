@@ -12,9 +12,10 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::error::Error;
-use crate::explainer::{Attribution, Classification, Control, Explainer, Image, Passes};
+use crate::explainer::{Attribution, Classification, Control, Explainer, Image, Passes, Tensors};
 use crate::methods::{LocalFuture, METHODS};
 use crate::models::FAMILIES;
+use crate::preprocess::Crop;
 use crate::{guess, package, pth};
 
 type JsResult<T> = Result<T, JsValue>;
@@ -250,12 +251,13 @@ struct JobState {
     on_progress: Option<Function>,
     on_estimate: Option<Function>,
     estimated: Cell<f64>,
+    crop: Cell<Option<Crop>>,
     breath: Cell<f64>,
 }
 
 #[wasm_bindgen]
 impl Job {
-    /// `onProgress(done, total)`; `onEstimate(values, shape)` at most every [`ESTIMATE_MS`].
+    /// `onProgress(done, total)`; `onEstimate(values, shape, crop)` at most every [`ESTIMATE_MS`].
     #[wasm_bindgen(constructor)]
     pub fn new(on_progress: Option<Function>, on_estimate: Option<Function>) -> Self {
         Self {
@@ -266,6 +268,7 @@ impl Job {
                 on_progress,
                 on_estimate,
                 estimated: Cell::new(now()),
+                crop: Cell::default(),
                 breath: Cell::new(now()),
             }),
         }
@@ -308,11 +311,15 @@ impl Control for JobState {
     }
 
     fn estimate(&self, values: &[f32], shape: &[usize]) {
-        if let (Some(callback), Ok(shape)) = (&self.on_estimate, to_js(shape)) {
+        if let (Some(callback), Ok(shape), Ok(crop)) = (&self.on_estimate, to_js(shape), to_js(&self.crop.get())) {
             // A listener's failure is not the computation's.
-            let _ = callback.call2(&JsValue::NULL, &Float32Array::from(values), &shape);
+            let _ = callback.call3(&JsValue::NULL, &Float32Array::from(values), &shape, &crop);
         }
         self.estimated.set(now());
+    }
+
+    fn crop(&self, crop: Option<Crop>) {
+        self.crop.set(crop);
     }
 
     fn progress(&self, done: usize, total: usize) {
@@ -477,6 +484,20 @@ impl Engine {
         Ok(object)
     }
 
+    /// A layer's activations; the default layer's where none is named.
+    pub async fn activations(&self, input: JsValue, layer: Option<String>, job: &Job) -> JsResult<JsValue> {
+        let (job, mut taken) = (job.inner.clone(), Taken::from(&self.slot)?);
+        let image = read_image(&input)?;
+        tensors(&taken.get()?.activations(&image, layer.as_deref(), &*job).await.map_err(throw)?)
+    }
+
+    /// The gradients that `request` (`{ target, output, layer }`) asks for.
+    pub async fn gradients(&self, input: JsValue, request: JsValue, job: &Job) -> JsResult<JsValue> {
+        let (job, mut taken) = (job.inner.clone(), Taken::from(&self.slot)?);
+        let image = read_image(&input)?;
+        tensors(&taken.get()?.gradients(&image, read_request(request)?, &*job).await.map_err(throw)?)
+    }
+
     /// The head table for what `request` (`{ target, output }`) asks about.
     pub async fn heads(&self, input: JsValue, request: JsValue, job: &Job) -> JsResult<JsValue> {
         let (job, mut taken) = (job.inner.clone(), Taken::from(&self.slot)?);
@@ -496,6 +517,12 @@ impl Engine {
         set(&object, "crop", &to_js(&crop)?)?;
         Ok(object)
     }
+}
+
+fn tensors(result: &Tensors) -> JsResult<JsValue> {
+    let object = to_js(result)?;
+    set(&object, "values", &Float32Array::from(result.values.as_slice()))?;
+    Ok(object)
 }
 
 fn read_request(request: JsValue) -> JsResult<Map<String, Value>> {

@@ -149,6 +149,33 @@ fn wasm_size(device: Device) -> Result<u64> {
     Ok(data.len())
 }
 
+/// The files that the package fetches as it runs, each by the expression in which bundlers look for such files: `pkg/wasm/assets.js`.
+fn assets(files: &BTreeMap<PathBuf, PathBuf>) -> String {
+    let fetched = |name: &str| {
+        let kind = name.rsplit_once('.').map(|(_, kind)| kind);
+        let folder = name.split_once('/').map_or("", |(folder, _)| folder);
+        match folder {
+            "" => name == "worker.js",
+            "wasm" => name.matches('/').count() == 2 && matches!(kind, Some("js" | "wasm")),
+            "labels" | "models" => matches!(kind, Some("json" | "safetensors")),
+            _ => false,
+        }
+    };
+    let names = files.keys().filter_map(|path| Some(path.strip_prefix("pkg").ok()?.to_str()?.replace('\\', "/")));
+    let mut names: Vec<String> = names.filter(|name| fetched(name)).chain(["wasm/builds.json".to_owned()]).collect();
+    names.sort();
+    let lines: String = names
+        .iter()
+        .map(|name| {
+            let from_here = name.strip_prefix("wasm/").map_or_else(|| format!("../{name}"), |name| format!("./{name}"));
+            format!("  '{name}': new URL('{from_here}', import.meta.url),\n")
+        })
+        .collect();
+    format!(
+        "// The package's files, made by `cargo xtask build`.\n/** @type {{Record<string, URL>}} */\nexport const assets = {{\n{lines}}};\n"
+    )
+}
+
 /// Makes `dist/` hold the page, the package and the named wasm builds, and nothing else.
 pub fn assemble(devices: &[Device]) -> Result<()> {
     let (www, pkg) = (root().join("www"), root().join("pkg"));
@@ -164,6 +191,12 @@ pub fn assemble(devices: &[Device]) -> Result<()> {
     if models.is_dir() {
         collect(&models, Path::new("pkg/models"), &|_| true, &mut files)?;
     }
+    let docs = root().join("target/docs");
+    tools::run(command("node", &["scripts/docs.mjs"]).arg(&docs))?;
+    collect(&docs, Path::new("docs"), &|_| true, &mut files)?;
+    for (name, from) in [("LICENSE", "LICENSE-MIT"), ("CHANGELOG.md", "CHANGELOG.md")] {
+        files.insert(Path::new("pkg").join(name), root().join(from));
+    }
     for name in ["registry.js", "registry.d.ts"] {
         files.insert(Path::new("pkg/wasm").join(name), pkg.join("wasm").join(name));
     }
@@ -174,6 +207,9 @@ pub fn assemble(devices: &[Device]) -> Result<()> {
         collect(&device.folder(), &to, &wanted, &mut files)?;
         builds[device.name()] = json!({ "bytes": wasm_size(device)? });
     }
+    let list = pkg.join("wasm/assets.js");
+    fs::write(&list, assets(&files)).context("cannot write the list of the package's files")?;
+    files.insert("pkg/wasm/assets.js".into(), list);
     mirror(&files, &dist())?;
     // Last: the page goes by it.
     fs::write(dist().join(BUILDS), format!("{builds}\n")).context("cannot write the list of builds")

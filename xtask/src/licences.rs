@@ -27,7 +27,7 @@ const ALLOWED: [&str; 14] = [
     "Zlib",
 ];
 
-/// Checks the crates of all features and platforms, and the npm packages of the lock file.
+/// Checks the crates of all features and platforms, and the npm packages of the lock files.
 ///
 /// # Errors
 /// Names each dependency whose licence is not allowed or not given.
@@ -36,12 +36,12 @@ pub fn check() -> Result<()> {
     let mut tree = tools::cargo(&["tree", "--workspace", "--all-features", "--locked"]);
     tree.args(["--target", "all", "--prefix", "none", "--format", "{p}|{l}"]);
     let tree = tools::output(&mut tree)?;
-    let lock = fs::read_to_string(root().join("package-lock.json")).context("no package-lock.json")?;
-    let lock: Value = serde_json::from_str(&lock)?;
-
     let mut dependencies = crate_licences(&tree);
     let count = dependencies.len();
-    dependencies.extend(npm_licences(&lock));
+    for name in ["package-lock.json", "tests/bundlers/package-lock.json"] {
+        let lock = fs::read_to_string(root().join(name)).with_context(|| format!("no {name}"))?;
+        dependencies.extend(npm_licences(&serde_json::from_str(&lock)?));
+    }
     let problems: Vec<_> = dependencies.iter().filter_map(problem).collect();
     if !problems.is_empty() {
         bail!("licences:\n  {}", problems.join("\n  "));

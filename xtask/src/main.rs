@@ -2,6 +2,7 @@
 
 mod build;
 mod licences;
+mod package;
 mod serve;
 mod test;
 mod tools;
@@ -11,6 +12,7 @@ use anyhow::{Result, bail};
 const HELP: &str = "\
 cargo xtask serve [--port N] [--fast]       build, serve dist/ on this machine and print the address
 cargo xtask build [--cpu] [--fast]          build the static site into dist/
+cargo xtask package [--cpu] [--fast]        build, and pack the npm package and the site into target/package/
 cargo xtask test [--native] [--browser]     run the checks and tests (all, or one half)
 
 --cpu    leave the WebGPU build out
@@ -35,6 +37,11 @@ fn dispatch(args: &[String]) -> Result<()> {
             let (cpu, fast) = (rest.take("--cpu"), rest.take("--fast"));
             rest.finish()?;
             build::site(cpu, fast)
+        }
+        "package" => {
+            let (cpu, fast) = (rest.take("--cpu"), rest.take("--fast"));
+            rest.finish()?;
+            package::run(cpu, fast)
         }
         "serve" => {
             let (port, fast) = (rest.take_value("--port")?, rest.take("--fast"));

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::build::{self, Device};
-use crate::licences;
+use crate::{licences, package};
 use crate::tools::{self, WASM_TARGET, command, root};
 
 /// Runs the native half (formatting, lints, licences, advisories, Rust tests), the browser half (both wasm builds, types,
@@ -31,6 +31,7 @@ pub fn run(native: bool, browser: bool) -> Result<()> {
     if browser {
         step("wasm builds", || build::site(false, true))?;
         step("types", || tools::run(&mut tools::npm(&["run", "--silent", "check"])))?;
+        step("package tests", package_tests)?;
         step("browser tests", browser_tests)?;
     }
     println!("\nall passed in {:.0} s", start.elapsed().as_secs_f64());
@@ -84,11 +85,21 @@ fn advisories() -> Result<()> {
 
 /// Runs tests/browser/ on `dist/` in Chromium. They find both in SIGHTLINE_DIST and CHROMIUM_PATH.
 fn browser_tests() -> Result<()> {
-    let chromium = chromium()?;
-    let files = test_files(&root().join("tests/browser"))?;
+    tools::run(&mut node_tests("tests/browser")?)
+}
+
+/// Runs tests/bundlers/: the packed package, whose path is in SIGHTLINE_TARBALL, in apps of others.
+fn package_tests() -> Result<()> {
+    tools::ensure_packages(&root().join("tests/bundlers"))?;
+    let tarball = package::tarball()?;
+    tools::run(node_tests("tests/bundlers")?.env("SIGHTLINE_TARBALL", tarball))
+}
+
+fn node_tests(folder: &str) -> Result<Command> {
     let mut node = command("node", &["--test", "--test-concurrency=1", "--test-reporter=spec"]);
-    node.args(files).env("SIGHTLINE_DIST", build::dist()).env("CHROMIUM_PATH", chromium);
-    tools::run(&mut node)
+    node.args(test_files(&root().join(folder))?);
+    node.env("SIGHTLINE_DIST", build::dist()).env("CHROMIUM_PATH", chromium()?);
+    Ok(node)
 }
 
 /// The test files, by name: Node 20 and 22 read a folder's name differently.

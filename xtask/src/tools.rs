@@ -96,11 +96,16 @@ pub fn ensure_node() -> Result<()> {
     if node_major(&version).is_none_or(|major| major < OLDEST_NODE) {
         bail!("Node {OLDEST_NODE} or newer is needed, this is {}", version.trim());
     }
-    let lock = root().join("package-lock.json");
-    let installed = root().join("node_modules/.package-lock.json");
+    ensure_packages(&root())
+}
+
+/// Makes sure that the npm packages in `folder` are those of its lock file.
+pub fn ensure_packages(folder: &Path) -> Result<()> {
+    let lock = folder.join("package-lock.json");
+    let installed = folder.join("node_modules/.package-lock.json");
     if !newer(&installed, &lock) {
-        println!("installing the npm packages");
-        run(&mut npm(&["ci", "--no-audit", "--no-fund"]))?;
+        println!("installing the npm packages of {}", folder.display());
+        run(npm(&["ci", "--no-audit", "--no-fund"]).current_dir(folder))?;
     }
     Ok(())
 }

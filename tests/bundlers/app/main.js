@@ -1,0 +1,17 @@
+import { createExplainer, renderHeatmap } from 'sightline';
+
+const output = document.querySelector('output');
+try {
+  // Only where the bundler does not find the package's files is this defined.
+  const assetBaseUrl = typeof ASSETS === 'undefined' ? undefined : ASSETS;
+  const explainer = await createExplainer({ model: 'sightline-cnn', device: 'cpu', assetBaseUrl });
+  const photo = await (await fetch('cat.jpg')).blob();
+  const { predictions } = await explainer.classify(photo);
+  const attribution = await explainer.attribute(photo, { method: 'grad_cam' });
+  renderHeatmap(document.querySelector('canvas'), await createImageBitmap(photo), attribution);
+  output.textContent = `${predictions[0].label}, from ${explainer.info.model.url}`;
+  document.body.dataset.state = 'done';
+} catch (error) {
+  output.textContent = error.stack;
+  document.body.dataset.state = 'failed';
+}

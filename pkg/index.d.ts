@@ -233,11 +233,11 @@ export interface Heads {
   device: 'webgpu' | 'cpu';
 }
 
-/** Numbers as the model holds them, of one input: `values` row-major, `shape` [C, h, w]; a transformer's tokens are folded to the patch grid. */
+/** Numbers as the model holds them, of one input: `values` row-major, `shape` as `info.model.layers` lists it: [C, h, w], or of transformers [tokens, width]. */
 export interface Activations {
   layer: string;
   values: Float32Array;
-  shape: [number, number, number];
+  shape: number[];
   crop?: Crop | null;
   passes: Passes;
   elapsedMs: number;

@@ -196,8 +196,8 @@ pub struct Tensors {
     /// Row-major.
     #[serde(skip)]
     pub values: Vec<f32>,
-    /// `[C, h, w]`
-    pub shape: [usize; 3],
+    /// The layer's shape as listed, or `[C, H, W]`.
+    pub shape: Vec<usize>,
     /// Of gradients: of what.
     #[serde(flatten)]
     pub of: Option<Differentiated>,
@@ -437,22 +437,25 @@ impl Explainer {
         })
     }
 
-    /// A layer's activations for a photo, folded to `[C, h, w]`; the model's default layer where none is named.
+    /// A layer's activations for a photo, of the layer's shape; the model's default layer where none is named.
     ///
     /// # Errors
     /// Those of [`Explainer::prepare`]; [`Error::BadOption`] for a layer that there is not; [`Error::Aborted`].
     pub async fn activations(&mut self, image: &Image, layer: Option<&str>, control: &dyn Control) -> Result<Tensors> {
         let run = Run::new(control);
         let layer = self.spec().layer(layer.unwrap_or(&self.spec().default_layer))?.clone();
+        let (id, stage) = (layer.id.clone(), layer.stage);
         self.predict(image, &run).await?;
         run.breathe().await?;
         let context = self.context(None, Quantity::Logit, vec![layer], Options::default(), &run)?;
-        let tensor = context.layer_activations()?.pop();
-        context.tensors(tensor, None).await
+        let mut pass = Pass::new().keep(&id);
+        self.package.model.run(stage..stage + 1, context.state(stage)?, &mut pass)?;
+        run.count(self.spec().share(stage..stage + 1), 0.0);
+        context.tensors(pass.tapped(&id)?.value.clone(), None).await
     }
 
-    /// d score / d input, `[C, H, W]`, or where `request` (`{ target, output, layer }`) names a layer d score / d its activations, folded to
-    /// `[C, h, w]`.
+    /// d score / d input, `[C, H, W]`, or where `request` (`{ target, output, layer }`) names a layer d score / d its activations, of the
+    /// layer's shape.
     ///
     /// # Errors
     /// Those of [`Explainer::activations`], and [`Error::BadOption`] naming what is wrong with the request.
@@ -478,10 +481,13 @@ impl Explainer {
         self.predict(image, &run).await?;
         run.breathe().await?;
         let context = self.context(target.as_ref(), quantity, layers, Options::default(), &run)?;
-        let gradient = if context.layers.is_empty() {
-            Some(context.input_gradient(context.upload(context.input()))?)
-        } else {
-            context.layer_gradients()?.pop().map(|(_, gradient)| gradient)
+        let gradient = match context.layers.first() {
+            None => context.input_gradient(context.upload(context.input()))?.wrap(),
+            Some(layer) => {
+                let mut pass = Pass::new().keep_gradient(&layer.id);
+                let gradients = context.backward_from(layer.stage, &mut pass)?;
+                pass.tapped(&layer.id)?.gradient(&gradients)?
+            }
         };
         let of = Differentiated { target: context.target.to_json(), output: quantity.id(), score: context.score() };
         context.tensors(gradient, Some(of)).await
@@ -768,16 +774,19 @@ impl Context<'_> {
         self.layers.iter().map(|layer| layer.fold.grid(pass.tapped(&layer.id)?.value.clone())).collect()
     }
 
-    /// Reads one tensor `[1, C, h, w]` of the request's layer or of the input.
-    async fn tensors(&self, tensor: Option<Tensor<4>>, of: Option<Differentiated>) -> Result<Tensors> {
-        let tensor = tensor.ok_or_else(|| Error::Internal("there is no tensor".into()))?;
-        let [_, c, h, w] = tensor.dims();
-        let values = self.read(tensor).await?;
+    /// Reads a state `[1, ..]` of the request's layer or of the input.
+    async fn tensors(&self, state: Activation, of: Option<Differentiated>) -> Result<Tensors> {
+        let shape = state.shape().split_off(1);
+        let values = match state {
+            Activation::Map(x) => self.read(x).await?,
+            Activation::Tokens(x) => self.read(x).await?,
+            Activation::Logits(x) => self.read(x).await?,
+        };
         self.run.check()?;
         Ok(Tensors {
             layer: self.layers.first().map(|layer| layer.id.clone()),
             values,
-            shape: [c, h, w],
+            shape,
             of,
             crop: self.predicted.crop,
             passes: self.run.passes.get(),

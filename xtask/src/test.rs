@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::build::{self, Device};
-use crate::{licences, package};
 use crate::tools::{self, WASM_TARGET, command, root};
+use crate::{licences, package};
 
 /// Runs the native half (formatting, lints, licences, advisories, Rust tests), the browser half (both wasm builds, types,
 /// Chromium), or both.

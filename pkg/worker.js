@@ -12,6 +12,8 @@ const memories = [];
 const engines = new Map();
 /** @type {Map<number, any>} */
 const jobs = new Map();
+/** Calls that were stopped before they began. @type {Set<number>} */
+const early = new Set();
 /** Read from a Blob at once. */
 const PIECE = 4 << 20;
 /** Copied into the wasm memory at once: larger holes would be filled in part, and the next model need new memory. */
@@ -221,6 +223,7 @@ async function work(call, engine, run, estimates) {
     post({ call, estimate: { values, shape, crop } }, [values.buffer]);
   const job = new glue.Job(onProgress, estimates ? onEstimate : undefined);
   jobs.set(call, job);
+  if (early.delete(call)) job.stop();
   try {
     return await run(made, job);
   } finally {
@@ -231,7 +234,7 @@ async function work(call, engine, run, estimates) {
 scope.addEventListener('message', async (/** @type {MessageEvent<Request>} */ { data }) => {
   const { call, op } = data;
   if (op === 'cancel') return jobs.get(call)?.cancel();
-  if (op === 'stop') return jobs.get(call)?.stop?.();
+  if (op === 'stop') return jobs.has(call) ? jobs.get(call).stop?.() : early.add(call);
   try {
     const { result, transfer } = await /** @type {any} */ (operations)[op](data);
     post({ call, result }, transfer);

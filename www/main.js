@@ -1,6 +1,7 @@
 // @ts-check
 // The page. It uses the public API of ./pkg/index.js and nothing else of it.
 
+import { comparePanel } from './compare.js';
 import { embedPanel } from './embed-code.js';
 import {
   createExplainer,
@@ -164,6 +165,9 @@ let opening = 'start';
 /** A photo that came meanwhile. @type {{ photo: Blob, name: string } | undefined} */
 let waiting;
 
+/** What to set once the model that is being opened is there. @type {import('./compare.js').Choice | undefined} */
+let pending;
+
 /** @param {string} id */
 async function openModel(id) {
   const model = models.get(id);
@@ -180,6 +184,8 @@ async function openModel(id) {
         opening = undefined;
         // Also after a failure: the controls say what is really there.
         showModel();
+        if (pending && shown.modelId === id) set(pending);
+        pending = undefined;
       }
     }
     const { photo, name } = waiting ?? { photo: shown.photo, name: shown.photoName };
@@ -274,6 +280,29 @@ async function explainPhoto(photo, name, signal, onProgress) {
   showFacts();
   paint();
   await attribute(signal, onProgress);
+}
+
+/** Sets the controls, as far as the open model has it. @param {import('./compare.js').Choice} choice */
+function set({ method, target, layer, options }) {
+  const info = shown.explainer?.info.model;
+  if (!info) return;
+  const known = (/** @type {number} */ k) => k < info.labels.length;
+  if (info.methods.includes(method)) {
+    ui.method.value = method;
+    showMethod();
+    setOptions(options);
+  }
+  if (layer !== undefined && (layer === 'all' || info.layers.some(({ id }) => id === layer))) ui.layer.value = layer;
+  const classes = target === undefined ? [] : typeof target === 'number' ? [target] : 'contrast' in target ? target.contrast : target.group;
+  if (classes.length && classes.every(known)) {
+    shown.target = classes[0];
+    ui.question.value = typeof target === 'number' ? 'class' : target && 'contrast' in target ? 'contrast' : 'group';
+    showQuestion();
+    if (typeof target === 'object' && 'contrast' in target) ui.against.value = String(classes[1]);
+    else
+      for (const option of ui.group.options)
+        option.selected = typeof target === 'object' && classes.slice(1).includes(Number(option.value));
+  }
 }
 
 function explain() {
@@ -506,6 +535,7 @@ function paint(estimate) {
     canvas.setAttribute('aria-label', shown.photoName);
   }
   showStrip();
+  compare.follow();
   if (embed.open) showEmbed();
   // Where the model saw all of it, an outline would say nothing.
   const whole = crop && crop.width > 0.995 * crop.photoWidth && crop.height > 0.995 * crop.photoHeight;
@@ -633,6 +663,17 @@ function readOptions(method) {
     else values[option.id] = ['choice', 'baseline'].includes(option.type) ? field.value : Number(field.value);
   }
   return values;
+}
+
+/** Those that are not named get their defaults. @param {Record<string, unknown>} values */
+function setOptions(values) {
+  const method = methods.find((m) => m.id === ui.method.value);
+  for (const { id, default: usual } of method?.options ?? []) {
+    const field = /** @type {HTMLInputElement | null} */ (ui.options.querySelector(`[data-option="${id}"]`));
+    const value = values[id] ?? usual;
+    if (field?.type === 'checkbox') field.checked = value === true;
+    else if (field) field.value = String(value ?? '');
+  }
 }
 
 // --- what a patch looks at: chosen by pointing at it, or with the arrow keys --------------------------------------------------------
@@ -1039,6 +1080,7 @@ for (const control of [ui.alpha, ui.colormap, ui.scale, ui.interpolation, ui.out
     requestAnimationFrame(() => {
       framed = false;
       paint();
+      compare.paint();
     });
   });
 }
@@ -1149,6 +1191,46 @@ async function start() {
   showModel();
   if (first) await openModel(first);
 }
+
+// --- comparing -----------------------------------------------------------------------------------------------------------------------
+
+/** Those that open without a download, by their id on this page. */
+async function openable() {
+  const kept = (await listCachedModels())
+    .filter(({ complete }) => complete)
+    .map(({ id }) => ({ id, source: id.includes('://') ? { url: id } : { hub: id } }));
+  const texts = kept.map(({ source }) => JSON.stringify(source));
+  const here = [...models].filter(([, { remote, source }]) => !remote || texts.includes(JSON.stringify(source)));
+  const listed = here.map(([id, { name, source }]) => ({ id, name, source }));
+  const further = kept.filter((_, k) => !listed.some(({ source }) => JSON.stringify(source) === texts[k]));
+  return [...listed, ...further.map(({ id, source }) => ({ id, name: id, source }))];
+}
+const compare = comparePanel(el('compare', HTMLElement), {
+  methods,
+  number,
+  looks,
+  now: () => shown,
+  settings: () => {
+    const method = methods.find((m) => m.id === ui.method.value);
+    const device = /** @type {'auto'} */ (ui.device.value);
+    return { method: method?.id ?? 'grad_cam', layer: ui.layer.value, options: method ? readOptions(method) : {}, device };
+  },
+  models: openable,
+  classless: (id) => CLASSLESS[id] !== undefined,
+  choose: async (choice) => {
+    canvas.scrollIntoView({ block: 'nearest' });
+    if (choice.model !== undefined && choice.model !== shown.modelId) {
+      const found = (await openable()).find(({ id }) => id === choice.model);
+      if (!found) return;
+      pending = choice;
+      if (!models.has(found.id)) models.set(found.id, { name: found.name, source: found.source });
+      return openModel(found.id);
+    }
+    set(choice);
+    showPredictions();
+    return explain();
+  },
+});
 
 /** What the embed code says: what is shown, as attributes of the element. */
 function embedded() {

@@ -1,0 +1,437 @@
+// @ts-check
+// The comparison: methods x classes, methods x layers, or models x the photo. It computes cell by cell on the explainer that is open, or opens one
+// model after the other, and marks the same point of the photo in every map.
+import { createExplainer, renderColorbar, renderHeatmap, SightlineError, sharedScale, valueAt } from './pkg/index.js';
+
+/** @typedef {import('./pkg/index.js').Explainer} Explainer */
+/** @typedef {import('./pkg/index.js').MethodId} MethodId */
+/** @typedef {'classes' | 'layers' | 'models'} Kind */
+/** What of the main view a cell sets. @typedef {{ model?: string, method: MethodId, target?: import('./pkg/index.js').Target, layer?: string, options: Record<string, unknown> }} Choice */
+/** @typedef {{ id: string, name: string, source: import('./pkg/index.js').ModelSource }} Openable */
+/** What a permalink holds of it. @typedef {{ kind: Kind, rows: string[], columns: string[], shared: boolean }} Comparison */
+/**
+ * @typedef {object} Host the main view
+ * @property {() => { explainer?: Explainer | undefined, modelId: string, photo?: Blob | undefined, photoName: string, bitmap?: ImageBitmap | undefined, classification?: import('./pkg/index.js').Classification | undefined, target?: number | undefined }} now
+ * @property {() => { method: MethodId, layer: string, options: Record<string, unknown>, device: 'auto' | 'webgpu' | 'cpu' }} settings
+ * @property {() => import('./pkg/index.js').RenderOptions} looks
+ * @property {(choice: Choice) => void} choose
+ * @property {() => Promise<Openable[]>} models those that open without a download
+ * @property {import('./pkg/index.js').MethodSpec[]} methods
+ * @property {(method: string) => boolean} classless whether a method's maps are of no class
+ * @property {(value: number) => string} number
+ */
+/**
+ * @typedef {object} Cell
+ * @property {string} title @property {Choice} choice @property {HTMLButtonElement} button @property {HTMLCanvasElement} canvas
+ * @property {HTMLElement} mark @property {HTMLElement} ends @property {HTMLElement} value @property {Explainer | undefined} [explainer]
+ * @property {import('./pkg/index.js').Attribution} [attribution] @property {import('./pkg/index.js').Rendered} [rendered]
+ */
+
+/** Of the small maps, in pixels along the longer side: the photo is drawn into each. */
+const SIDE = 384;
+/** How far an arrow key moves the point, in parts of the photo. */
+const STEP = 1 / 28;
+const TEXT = {
+  kinds: { classes: 'methods × classes', layers: 'methods × layers', models: 'models × this photo' },
+  rows: 'Methods',
+  columns: { classes: 'Classes', layers: 'Layers', models: 'Models' },
+  own: 'Each map has its own colour scale; its ends stand below it.',
+  shared: 'The maps of a method share one colour scale; its ends stand below each.',
+  models: 'All models share one colour scale, though scores of different models need not be comparable.',
+  outdated: 'The comparison was of another photo or model.',
+  outside: 'not seen',
+  hint: 'Point at a map, or focus one and use the arrow keys: every map marks the same point. Click a map to make it the main one.',
+};
+
+/** @template {keyof HTMLElementTagNameMap} K @param {K} tag @param {object} [properties] @param {(string | Node)[]} children @returns {HTMLElementTagNameMap[K]} */
+function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+/** @param {HTMLElement} section @param {Host} host */
+export function comparePanel(section, host) {
+  const kinds = /** @type {[Kind, string][]} */ (Object.entries(TEXT.kinds));
+  const kind = make('select', { id: 'compare-kind' }, ...kinds.map(([id, text]) => new Option(text, id)));
+  const shared = make('input', { type: 'checkbox', id: 'compare-shared' });
+  const [rowBox, columnBox] = [make('fieldset', { id: 'compare-rows' }), make('fieldset', { id: 'compare-columns' })];
+  const go = make('button', { type: 'button', id: 'compare-go', className: 'primary' }, 'Compare');
+  const cancel = make('button', { type: 'button', id: 'compare-cancel', hidden: true }, 'Cancel');
+  const bar = make('progress', { id: 'compare-progress', ariaLabel: 'Progress of the comparison' });
+  const status = make('p', { id: 'compare-status', className: 'hint', role: 'status' });
+  const point = make('p', { id: 'compare-point', className: 'number', role: 'status' });
+  const table = make('table', { id: 'compare-grid' });
+  const legend = make('canvas', { id: 'compare-colorbar', width: 256, height: 1 });
+  legend.setAttribute('aria-hidden', 'true');
+  const scaleNote = make('p', { id: 'compare-legend', className: 'hint' });
+  const result = make('div', { id: 'compare-result', hidden: true });
+  const scroller = make('div', { className: 'scroller' }, table);
+  result.append(make('p', { className: 'hint' }, TEXT.hint), scroller, legend, scaleNote, point);
+  bar.hidden = true;
+  section.append(
+    make(
+      'div',
+      { className: 'compare-controls' },
+      make('label', {}, 'What ', kind),
+      rowBox,
+      columnBox,
+      make('label', { className: 'check' }, shared, ' One colour scale for the maps of a method'),
+    ),
+    make('div', { className: 'inputs' }, go, cancel, bar),
+    status,
+    result,
+  );
+
+  /** @type {Cell[]} */
+  let cells = [];
+  /** @type {AbortController | undefined} */
+  let running;
+  /** What the grid is of. @type {{ kind: Kind, photo: Blob, explainer: Explainer | undefined, small: ImageBitmap } | undefined} */
+  let of;
+  /** The point that is marked, in parts of the photo. @type {[number, number] | undefined} */
+  let at;
+  /** What the choices were last made for. */
+  let offered = '';
+
+  const kindNow = () => /** @type {Kind} */ (kind.value);
+  const checked = (/** @type {HTMLElement} */ box) =>
+    [.../** @type {NodeListOf<HTMLInputElement>} */ (box.querySelectorAll('input:checked'))].map(({ value }) => value);
+
+  /** @param {HTMLFieldSetElement} box @param {string} title @param {[id: string, name: string][]} entries @param {string[]} chosen */
+  function fill(box, title, entries, chosen) {
+    box.hidden = entries.length === 0;
+    box.replaceChildren(
+      make('legend', {}, title),
+      make(
+        'div',
+        { className: 'choices' },
+        ...entries.map(([value, name]) =>
+          make('label', { className: 'check' }, make('input', { type: 'checkbox', value, checked: chosen.includes(value) }), ` ${name}`),
+        ),
+      ),
+    );
+  }
+
+  /** The methods that make sense in the rows. @param {Kind} what @param {Explainer} explainer */
+  const rowsFor = (what, explainer) =>
+    host.methods.filter(
+      ({ id, reads }) =>
+        explainer.info.model.methods.includes(id) && (what === 'classes' ? !host.classless(id) : what !== 'layers' || reads !== 'input'),
+    );
+
+  /** What can be compared, with a first choice. @param {Partial<Comparison>} [wanted] */
+  async function offer(wanted) {
+    const { explainer, classification, target } = host.now();
+    if (!explainer || !classification) return;
+    const what = kindNow();
+    const { method } = host.settings();
+    const { layers, labels } = explainer.info.model;
+    const rows = rowsFor(what, explainer);
+    const first = rows.some(({ id }) => id === method) ? method : rows[0]?.id;
+    const usual =
+      what === 'models'
+        ? []
+        : ['grad_cam', 'layer_cam', 'saliency', 'chefer'].filter((id) => id !== first && rows.some((r) => r.id === id)).slice(0, 1);
+    /** @type {[string, string][]} */
+    let columns;
+    let chosen;
+    if (what === 'classes') {
+      const top = classification.predictions.map(({ index }) => index);
+      const ids = [...new Set([...top, ...(target === undefined ? [] : [target]), ...(wanted?.columns ?? []).map(Number)])];
+      columns = ids.filter((k) => labels[k] !== undefined).map((k) => [String(k), labels[k] ?? '']);
+      chosen = columns.slice(0, 3).map(([id]) => id);
+    } else if (what === 'layers') {
+      columns = layers.map(({ id }) => [id, id]);
+      chosen = columns.slice(-3).map(([id]) => id);
+    } else {
+      columns = (await host.models()).map(({ id, name }) => [id, name]);
+      chosen = columns.map(([id]) => id);
+    }
+    if (what !== kindNow()) return;
+    fill(
+      rowBox,
+      TEXT.rows,
+      rows.map(({ id, name }) => [id, name]),
+      wanted?.rows ?? [...(first ? [first] : []), ...usual],
+    );
+    fill(columnBox, TEXT.columns[what], columns, wanted?.columns ?? chosen);
+  }
+
+  /** @param {string} title @param {Choice} choice @returns {Cell} */
+  function cell(title, choice) {
+    const canvas = make('canvas', { width: of?.small.width ?? 1, height: of?.small.height ?? 1 });
+    canvas.setAttribute('aria-hidden', 'true');
+    if (of) canvas.getContext('2d')?.drawImage(of.small, 0, 0);
+    const mark = make('span', { className: 'mark', hidden: true });
+    const ends = make('span', { className: 'ends' }, '…');
+    const value = make('span', { className: 'value number' });
+    const button = make('button', { type: 'button', className: 'cell', ariaLabel: title, disabled: true });
+    button.append(make('span', { className: 'picture' }, canvas, mark), ends, value);
+    /** @type {Cell} */
+    const made = { title, choice, button, canvas, mark, ends, value };
+    button.addEventListener('click', () => host.choose(made.choice));
+    const follow = (/** @type {PointerEvent} */ { clientX, clientY }) => {
+      const box = canvas.getBoundingClientRect();
+      move([(clientX - box.left) / box.width, (clientY - box.top) / box.height]);
+    };
+    canvas.addEventListener('pointermove', follow);
+    canvas.addEventListener('pointerdown', follow);
+    button.addEventListener('focus', () => {
+      if (button.matches(':focus-visible')) {
+        at ??= [0.5, 0.5];
+        move(at, made);
+      }
+    });
+    button.addEventListener('keydown', (event) => {
+      const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const [x, y] = at ?? [0.5, 0.5];
+      move([x + (step[0] ?? 0) * STEP, y + (step[1] ?? 0) * STEP], made);
+    });
+    return made;
+  }
+
+  /** Marks a point in every map. @param {[number, number]} to in parts of the photo @param {Cell} [said] whose value is announced */
+  function move(to, said) {
+    const inside = (/** @type {number} */ v) => Math.min(Math.max(v, 0), 1 - 1e-6);
+    at = [inside(to[0]), inside(to[1])];
+    for (const { mark, value, attribution, rendered, canvas } of cells) {
+      mark.hidden = !rendered;
+      mark.style.left = `${at[0] * 100}%`;
+      mark.style.top = `${at[1] * 100}%`;
+      if (!attribution || !rendered) continue;
+      const place = valueAt(attribution, rendered, at[0] * canvas.width, at[1] * canvas.height);
+      value.textContent = place ? host.number(place.value) : TEXT.outside;
+    }
+    if (said)
+      point.textContent = `${said.title}: ${said.value.textContent} at ${Math.round(at[0] * 100)} % from the left, ${Math.round(at[1] * 100)} % from the top`;
+  }
+
+  /** Paints the cells that have numbers: with one scale per method where asked for. */
+  function paint() {
+    if (!of) return;
+    const looks = host.looks();
+    const scale = looks.scale === 'symmetric' ? 'symmetric' : 'positive';
+    let colormap = looks.colormap;
+    for (const it of cells) {
+      const { attribution } = it;
+      if (!attribution) continue;
+      const alike = cells.flatMap((c) => (c.attribution && c.attribution.method === attribution.method ? [c.attribution] : []));
+      const rendered = renderHeatmap(it.canvas, of.small, attribution, {
+        ...looks,
+        scale: shared.checked ? sharedScale(alike, { scale }) : scale,
+      });
+      it.rendered = rendered;
+      colormap = rendered.colormap;
+      it.ends.textContent = rendered.empty ? 'nothing to show' : `${host.number(rendered.lo)} to ${host.number(rendered.hi)}`;
+    }
+    renderColorbar(legend, colormap ?? 'inferno');
+    scaleNote.textContent = shared.checked ? (of.kind === 'models' ? TEXT.models : TEXT.shared) : TEXT.own;
+    if (at) move(at);
+  }
+
+  /** The cell whose settings are the main view's. */
+  function press() {
+    const { modelId, target } = host.now();
+    const { method, layer } = host.settings();
+    for (const { button, choice } of cells) {
+      const same =
+        choice.method === method &&
+        (choice.model === undefined || choice.model === modelId) &&
+        (choice.target === undefined || choice.target === target) &&
+        (choice.layer === undefined || choice.layer === layer);
+      button.setAttribute('aria-pressed', String(same));
+    }
+  }
+
+  /** @param {string[]} heads @param {{ name: string, cells: Cell[] }[]} rows */
+  function lay(heads, rows) {
+    table.replaceChildren(
+      make('thead', {}, make('tr', {}, make('td'), ...heads.map((text) => make('th', { scope: 'col' }, text)))),
+      make(
+        'tbody',
+        {},
+        ...rows.map(({ name, cells: row }) =>
+          make('tr', {}, make('th', { scope: 'row' }, name), ...row.map(({ button }) => make('td', {}, button))),
+        ),
+      ),
+    );
+    cells = rows.flatMap((row) => row.cells);
+    result.hidden = false;
+  }
+
+  /** @param {Cell} it @param {Explainer} explainer @param {Blob} photo @param {AbortSignal} signal */
+  async function compute(it, explainer, photo, signal) {
+    const { method, target, layer, options } = it.choice;
+    try {
+      it.attribution = await explainer.attribute(photo, {
+        method,
+        ...(target === undefined ? {} : { target }),
+        ...(layer === undefined ? {} : { layer }),
+        ...options,
+        signal,
+      });
+      it.button.disabled = false;
+      paint();
+      press();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      // One that does not work on this model or layer leaves the others.
+      it.ends.textContent = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  async function start() {
+    running?.abort();
+    const controller = new AbortController();
+    running = controller;
+    const { signal } = controller;
+    const { explainer, photo, bitmap, classification, target } = host.now();
+    const what = kindNow();
+    const [rows, columns] = [checked(rowBox), checked(columnBox)];
+    if (!explainer || !photo || !bitmap || !classification || !rows.length || !columns.length) {
+      status.textContent = 'Choose at least one of each.';
+      return;
+    }
+    const settings = host.settings();
+    cancel.hidden = bar.hidden = false;
+    let done = 0;
+    const total = rows.length * columns.length;
+    const tell = (/** @type {string} */ text) => {
+      status.textContent = text;
+      bar.max = total;
+      bar.value = done;
+    };
+    try {
+      const shrink = Math.min(1, SIDE / Math.max(bitmap.width, bitmap.height));
+      const small = await createImageBitmap(bitmap, {
+        resizeWidth: Math.max(1, Math.round(bitmap.width * shrink)),
+        resizeHeight: Math.max(1, Math.round(bitmap.height * shrink)),
+        resizeQuality: 'medium',
+      });
+      if (signal.aborted) return small.close();
+      of?.small.close();
+      of = { kind: what, photo, explainer, small };
+      at = undefined;
+      point.textContent = '';
+      const openable = what === 'models' ? await host.models() : [];
+      if (signal.aborted) return;
+      const name = (/** @type {string} */ column) =>
+        what === 'classes'
+          ? (explainer.info.model.labels[Number(column)] ?? column)
+          : (openable.find(({ id }) => id === column)?.name ?? column);
+      const asked = target ?? classification.predictions[0]?.index;
+      const spec = (/** @type {string} */ id) => host.methods.find((m) => m.id === id);
+      const layer = settings.layer === 'all' ? explainer.info.model.defaultLayer : settings.layer;
+      /** @param {string} row @param {string} column @returns {Choice} */
+      const choice = (row, column) => ({
+        method: /** @type {MethodId} */ (row),
+        // The options that are set belong to the method that is chosen.
+        options: row === settings.method ? settings.options : {},
+        ...(what === 'models' ? { model: column } : {}),
+        ...(what === 'classes' ? { target: Number(column) } : what === 'layers' && asked !== undefined ? { target: asked } : {}),
+        ...(what === 'layers' ? { layer: column } : what === 'classes' && spec(row)?.reads !== 'input' ? { layer } : {}),
+      });
+      const grid = rows.map((row) => {
+        const title = spec(row)?.name ?? row;
+        return { name: title, cells: columns.map((column) => cell(`${title}, ${name(column)}`, choice(row, column))) };
+      });
+      lay(columns.map(name), grid);
+      scaleNote.textContent = '';
+      if (what === 'models') {
+        const label = asked === undefined ? undefined : explainer.info.model.labels[asked];
+        for (const [k, column] of columns.entries()) {
+          const model = openable.find(({ id }) => id === column);
+          const own = grid.flatMap((row) => row.cells[k] ?? []);
+          tell(`Opening ${name(column)}`);
+          /** @type {Explainer | undefined} */
+          let other;
+          try {
+            if (!model) throw new SightlineError('bad-model', 'this model is no longer here');
+            other = await createExplainer({ model: model.source, device: settings.device, signal });
+            const [best] = (await other.classify(photo, { topK: 1, signal })).predictions;
+            // The same class where the model knows it, else its own likeliest.
+            const same = label === undefined ? -1 : other.info.model.labels.indexOf(label);
+            const index = same >= 0 ? same : best?.index;
+            const head = table.tHead?.rows[0]?.cells[k + 1];
+            if (head && index !== undefined) head.textContent = `${name(column)}: “${other.info.model.labels[index] ?? index}”`;
+            for (const it of own) {
+              if (index !== undefined) it.choice.target = index;
+              tell(`${it.title}: ${done + 1} of ${total}`);
+              await compute(it, other, photo, signal);
+              done += 1;
+            }
+          } catch (error) {
+            if (signal.aborted) throw error;
+            for (const it of own) it.ends.textContent = error instanceof Error ? error.message : String(error);
+            done = (k + 1) * rows.length;
+          } finally {
+            other?.dispose();
+          }
+        }
+      } else {
+        for (const it of cells) {
+          tell(`${it.title}: ${done + 1} of ${total}`);
+          await compute(it, explainer, photo, signal);
+          done += 1;
+        }
+      }
+      if (running === controller) status.textContent = `${cells.filter((c) => c.attribution).length} of ${total} maps computed.`;
+    } catch (error) {
+      if (running === controller)
+        status.textContent = signal.aborted
+          ? `Stopped after ${done} of ${total} maps.`
+          : error instanceof Error
+            ? error.message
+            : String(error);
+      if (!signal.aborted && !(error instanceof SightlineError)) console.error(error);
+    } finally {
+      if (running === controller) {
+        running = undefined;
+        cancel.hidden = bar.hidden = true;
+        for (const it of cells) if (it.ends.textContent === '…') it.ends.textContent = 'not computed';
+      }
+    }
+  }
+
+  kind.addEventListener('change', () => offer());
+  shared.addEventListener('change', paint);
+  go.addEventListener('click', start);
+  cancel.addEventListener('click', () => running?.abort());
+
+  return {
+    /** After the main view has changed: what it is of no longer is dropped. */
+    follow() {
+      const now = host.now();
+      const key = JSON.stringify([now.modelId, now.photoName, now.classification?.predictions.map(({ index }) => index)]);
+      if (now.classification && offered !== key) {
+        offered = key;
+        offer();
+      }
+      if (!of) return;
+      if (now.photo !== of.photo || (of.kind !== 'models' && now.explainer !== of.explainer)) {
+        running?.abort();
+        of.small.close();
+        of = undefined;
+        cells = [];
+        result.hidden = true;
+        status.textContent = TEXT.outdated;
+        return;
+      }
+      press();
+    },
+    /** The looks have changed. */
+    paint,
+    /** @returns {Comparison | undefined} what is shown, for a link */
+    state: () => (of ? { kind: kindNow(), rows: checked(rowBox), columns: checked(columnBox), shared: shared.checked } : undefined),
+    /** @param {Comparison} wanted */
+    async restore(wanted) {
+      kind.value = wanted.kind;
+      shared.checked = wanted.shared;
+      await offer(wanted);
+      await start();
+    },
+  };
+}

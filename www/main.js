@@ -3,6 +3,7 @@
 
 import { comparePanel } from './compare.js';
 import { embedPanel } from './embed-code.js';
+import { fromHash, toHash } from './permalink.js';
 import {
   createExplainer,
   deleteCachedModel,
@@ -1116,11 +1117,12 @@ ui.model.addEventListener('change', () => {
 ui.device.addEventListener('change', () => openModel(shown.modelId || ui.model.value));
 el('cancel', HTMLButtonElement).addEventListener('click', () => running?.abort());
 el('alert-close', HTMLButtonElement).addEventListener('click', () => (el('alert', HTMLElement).hidden = true));
-ui.threshold.addEventListener('input', () => {
+function showThreshold() {
   const all = ui.threshold.value === '100';
   el('threshold-text', HTMLElement).textContent = all ? 'all' : `${ui.threshold.value} %`;
   ui.only.disabled = all;
-});
+}
+ui.threshold.addEventListener('input', showThreshold);
 /** The number under the pointer, on the canvas as it is fitted into its box. @param {PointerEvent} event */
 function showValue({ clientX, clientY }) {
   const box = canvas.getBoundingClientRect();
@@ -1182,15 +1184,101 @@ async function start() {
       return button;
     }),
   );
-  const [first] = models.keys();
-  const [photo] = samples;
-  if (photo) {
-    shown.photo = await (await fetch(`./samples/${photo.file}`)).blob();
-    shown.photoName = photo.alt;
-  }
-  showModel();
-  if (first) await openModel(first);
+  await restore(true);
 }
+
+// --- links -----------------------------------------------------------------------------------------------------------------------------
+
+/** The controls of the picture that a link holds. */
+const LOOKS = [ui.alpha, ui.colormap, ui.scale, ui.interpolation, ui.contours, ui.threshold, ui.only, ui.outline];
+
+/** Shows what the address says: the first sample and model where it does not. @param {boolean} [begin] the page starts */
+async function restore(begin = false) {
+  const link = fromHash(location.hash, { samples: [...files.values()], methods });
+  if (!link && !begin) return;
+  const [alt, file] = [...files].find(([, name]) => name === link?.photo) ?? [...files][0] ?? [];
+  if (file && alt && (begin || link?.photo)) {
+    const photo = await (await fetch(`./samples/${file}`)).blob();
+    Object.assign(shown, { photo, photoName: alt, target: undefined });
+  }
+  for (const control of LOOKS) {
+    const value = link?.looks[control.id];
+    if (value === undefined) continue;
+    if (control instanceof HTMLSelectElement) {
+      if ([...control.options].some((option) => option.value === value)) control.value = value;
+    } else if (control.type === 'checkbox') control.checked = value === 'true';
+    // A range takes what is none of its values for the nearest one or its middle.
+    else if (Number.isFinite(Number(value))) control.value = value;
+  }
+  showThreshold();
+  const here = await openable();
+  const [first] = models.keys();
+  const listed = link?.model === undefined ? undefined : models.get(link.model);
+  const wanted = here.find(({ id }) => id === link?.model);
+  const id = wanted?.id ?? first;
+  if (wanted && !models.has(wanted.id)) models.set(wanted.id, { name: wanted.name, source: wanted.source });
+  showModel();
+  if (!id) return;
+  const right = !link?.model || wanted;
+  // Classes, layers and options belong to the link's model.
+  if (link && right) {
+    const { target, layer, options } = link;
+    const method = methods.find((m) => m.id === link.method)?.id ?? 'grad_cam';
+    pending = { method, options, ...(target === undefined ? {} : { target }), ...(layer === undefined ? {} : { layer }) };
+  }
+  await openModel(id);
+  if (right && link?.comparison && shown.classification) await compare.restore(link.comparison);
+  if (link?.model && !wanted) {
+    if (listed) await lookUp(listed.name, listed.source);
+    else
+      complain(
+        new SightlineError(
+          'bad-option',
+          `the link's model (${link.model}) is not on this page's list; open it, then follow the link again`,
+        ),
+      );
+  }
+}
+addEventListener('hashchange', () => restore().catch(complain));
+
+/** The address of what is shown. */
+function linkNow() {
+  const { attribution, photoName, modelId } = shown;
+  const method = methods.find((m) => m.id === attribution?.method);
+  const source = models.get(modelId)?.source;
+  const opened = modelId.startsWith('opened-') && typeof source === 'object';
+  const model = opened ? ('hub' in source ? source.hub : 'url' in source ? String(source.url) : undefined) : modelId;
+  const comparison = compare.state();
+  /** @type {import('./permalink.js').State} */
+  const state = {
+    options: method ? /** @type {Record<string, string | number | boolean>} */ (readOptions(method)) : {},
+    looks: Object.fromEntries(
+      LOOKS.map((c) => [c.id, c instanceof HTMLInputElement && c.type === 'checkbox' ? String(c.checked) : c.value]),
+    ),
+    ...(model === undefined ? {} : { model }),
+    ...(files.has(photoName) ? { photo: files.get(photoName) ?? '' } : {}),
+    ...(attribution ? { method: attribution.method, target: attribution.target } : {}),
+    ...(attribution && method?.reads !== 'input' ? { layer: ui.layer.value } : {}),
+    ...(comparison ? { comparison } : {}),
+  };
+  const missing = [
+    ...(files.has(photoName) ? [] : ['Your photo is not in the link: it stays on your machine.']),
+    ...(model === undefined ? ['Nor is the model, which was opened from files.'] : []),
+  ];
+  return { hash: toHash(state), missing };
+}
+el('link', HTMLButtonElement).addEventListener('click', async () => {
+  const { hash, missing } = linkNow();
+  history.replaceState(null, '', `#${hash}`);
+  let done = 'The link is in the address bar.';
+  try {
+    await navigator.clipboard.writeText(location.href);
+    done = 'The link is copied.';
+  } catch {
+    // Not every place lets a page write there; the address bar has it.
+  }
+  el('link-note', HTMLElement).textContent = [done, ...missing].join(' ');
+});
 
 // --- comparing -----------------------------------------------------------------------------------------------------------------------
 

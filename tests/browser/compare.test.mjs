@@ -126,3 +126,100 @@ test('cancel keeps what is computed; a newer comparison replaces the older', asy
   assert.deepEqual(page.errors, []);
   await page.close();
 });
+
+const picture = (page) => page.evaluate(() => document.querySelector('#canvas').toDataURL());
+/** The page at an address with this after the #. */
+async function follow(hash) {
+  const page = await here.browser.newPage({ viewport: { width: 1200, height: 900 } });
+  page.errors = [];
+  page.on('pageerror', (error) => page.errors.push(error.message));
+  await page.goto(`${here.server.url}/#${hash}`);
+  await page.waitForSelector('#legend:not([hidden])');
+  await idle(page);
+  return page;
+}
+
+test('a link gives the same picture, options and comparison', async () => {
+  const page = await openPage(here);
+  await page.click('#samples button:nth-child(2)');
+  await page.waitForFunction(() => document.querySelector('#canvas').ariaLabel.includes('tabby'));
+  await idle(page);
+  await page.selectOption('#method', 'smooth_grad');
+  await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('SmoothGrad'), null, { timeout: 60_000 });
+  await page.click('#options-box summary');
+  await page.fill('[data-option="nSamples"]', '4');
+  await page.press('[data-option="nSamples"]', 'Tab');
+  await idle(page);
+  await page.click('#predictions li:nth-child(2) button');
+  await idle(page);
+  await page.selectOption('#colormap', 'viridis');
+  await page.fill('#threshold', '30');
+  await tick(page, '#compare-rows', ['grad_cam']);
+  await page.click('#compare-go');
+  await finished(page);
+  await page.click('#link');
+  await page.waitForFunction(() => location.hash.length > 1);
+  assert.doesNotMatch(await page.textContent('#link-note'), /not in the link/);
+  const hash = new URL(page.url()).hash.slice(1);
+  const again = await follow(hash);
+  await finished(again);
+  assert.equal((await again.textContent('#facts')).split(':')[0], (await page.textContent('#facts')).split(':')[0]);
+  assert.equal(await again.inputValue('[data-option="nSamples"]'), '4');
+  assert.ok((await picture(again)) === (await picture(page)), 'the picture is the same');
+  assert.deepEqual(await ends(again), await ends(page));
+  // Another link in the same tab.
+  await again.evaluate(() => (location.hash = 'photo=bananas.jpg&method=layer_cam'));
+  await again.waitForFunction(() => document.querySelector('#canvas').ariaLabel.includes('bananas: LayerCAM'));
+  assert.deepEqual([...page.errors, ...again.errors], []);
+  await page.close();
+  await again.close();
+});
+
+test('a photo of one’s own is not in a link', async () => {
+  const page = await openPage(here);
+  await page.setInputFiles('#file', new URL('../golden/scenes/03.png', import.meta.url).pathname);
+  await page.waitForFunction(() => document.querySelector('#canvas').ariaLabel.startsWith('03.png: '));
+  await idle(page);
+  await page.click('#link');
+  await page.waitForFunction(() => document.querySelector('#link-note').textContent.includes('Your photo is not in the link'));
+  assert.doesNotMatch(page.url(), /03\.png|photo=/);
+  await page.close();
+});
+
+test('hostile links are text, and what is wrong in them is left out', async () => {
+  const evil = '<img src=x onerror=globalThis.owned=1>';
+  const params = new URLSearchParams({
+    model: evil,
+    photo: '../models/models.json',
+    method: '__proto__',
+    target: '99999-or-1',
+    layer: evil,
+    'option.nSteps': '1e99',
+    'look.alpha': 'NaN',
+    'look.colormap': evil,
+    'look.__proto__': 'x',
+    compare: 'classes',
+    row: evil,
+    column: evil,
+  });
+  const hits = here.server.hits.length;
+  const page = await follow(params);
+  await page.waitForSelector('#alert:not([hidden])');
+  assert.ok((await page.textContent('#alert-text')).includes(evil));
+  assert.equal(await page.evaluate(() => globalThis.owned), undefined);
+  assert.match(await page.textContent('#facts'), /Grad-CAM for .espresso/);
+  assert.equal(await page.inputValue('#colormap'), 'inferno');
+  assert.ok(!here.server.hits.slice(hits).includes('/x'));
+  assert.deepEqual(page.errors, []);
+  await page.close();
+  for (const hash of [
+    '%',
+    'a'.repeat(5000),
+    `method=integrated_gradients&option.nSteps=-5&target=999999&compare=layers&row=${evil}&column=x`,
+  ]) {
+    const other = await follow(hash);
+    assert.deepEqual(other.errors, []);
+    assert.equal(await other.locator('#compare-grid img').count(), 0);
+    await other.close();
+  }
+});

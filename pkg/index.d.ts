@@ -514,4 +514,9 @@ export function toNpy(attribution: Pick<Attribution, 'values' | 'shape'>): Uint8
 export function toJson(attribution: Attribution): string;
 /** An attribution from the text of `toJson`, or that text parsed; what is not one is `bad-option`. It can be shown without a model. `details` do not come back. */
 export function fromJson(json: string | object): Attribution;
+/**
+ * How much a photo looks like one of the model's classes, from the logits of `classify`: the likeliest class's probability, and the energy score
+ * above that of equal logits (nats). `unfamiliar` where both are low: the picture is likely of something that the model does not know.
+ */
+export function familiarity(logits: ArrayLike<number>): { probability: number; energy: number; unfamiliar: boolean };
 export const version: string;

@@ -14,6 +14,7 @@ import { methods, version } from './wasm/registry.js';
 
 export { describe, describeStrings } from './describe.js';
 export { exportPng, exportStrings, fromJson, toJson, toNpy } from './export.js';
+export { familiarity } from './familiar.js';
 export { renderColorbar, renderHeatmap, sharedScale, toPlane, valueAt } from './render.js';
 export { SightlineError, version };
 

@@ -9,6 +9,7 @@ import {
   deleteCachedModel,
   describe,
   exportPng,
+  familiarity,
   inspectModel,
   listCachedModels,
   listColormaps,
@@ -377,6 +378,11 @@ const number = (/** @type {number} */ v) =>
 function showPredictions() {
   const { classification, target } = shown;
   if (!classification) return;
+  const unfamiliar = el('unfamiliar', HTMLElement);
+  unfamiliar.hidden = !familiarity(classification.logits).unfamiliar;
+  unfamiliar.textContent = unfamiliar.hidden
+    ? ''
+    : `The photo does not look much like any of them: this model knows only these ${classification.logits.length} classes, and names one for every picture.`;
   const credit = credits.get(shown.photoName);
   el('credit', HTMLElement).textContent = credit ? `Picture: ${credit}.` : '';
   const focused = ui.predictions.contains(document.activeElement) ? document.activeElement?.getAttribute('data-index') : undefined;

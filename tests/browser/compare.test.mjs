@@ -1,7 +1,8 @@
 // Comparing, links, and photos of nothing that the model knows. The screenshots are there to be looked at.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { idle, openPage, shot, site } from './harness.mjs';
+import { familiarity } from '../../pkg/familiar.js';
+import { drop, idle, openPage, shot, site } from './harness.mjs';
 
 const here = site();
 const finished = (page, text = /maps computed/) =>
@@ -222,4 +223,51 @@ test('hostile links are text, and what is wrong in them is left out', async () =
     assert.equal(await other.locator('#compare-grid img').count(), 0);
     await other.close();
   }
+});
+
+test('the rule for photos of nothing known, by hand', () => {
+  const equal = familiarity([3, 3, 3, 3]);
+  assert.ok(Math.abs(equal.energy) < 1e-12 && equal.probability === 0.25 && equal.unfamiliar);
+  // ln((e^4 + 3) / 4) - 1
+  const one = familiarity([4, 0, 0, 0]);
+  assert.ok(Math.abs(one.energy - (Math.log((Math.exp(4) + 3) / 4) - 1)) < 1e-12);
+  assert.ok(Math.abs(one.probability - Math.exp(4) / (Math.exp(4) + 3)) < 1e-12 && !one.unfamiliar);
+  // What is added to every logit changes nothing, however large.
+  assert.ok(Math.abs(familiarity([1004, 1000, 1000, 1000]).energy - one.energy) < 1e-9);
+  // Two likely classes out of many are known, though neither has half the probability.
+  assert.equal(familiarity([9, 9, ...new Array(62).fill(0)]).unfamiliar, false);
+  assert.equal(familiarity([Number.NaN, 1]).unfamiliar, false);
+  assert.equal(familiarity([1]).unfamiliar, false);
+});
+
+test('noise is said to be none of the classes, sample photos are not', async () => {
+  const page = await openPage(here);
+  for (const k of [1, 2, 3, 4, 5]) {
+    await page.click(`#samples button:nth-child(${k})`);
+    await page.waitForFunction(
+      (n) => document.querySelector('#canvas').ariaLabel.startsWith(document.querySelector(`#samples button:nth-child(${n}) img`).alt),
+      k,
+    );
+    await idle(page);
+    assert.equal(await page.locator('#unfamiliar').isVisible(), false, `sample ${k}`);
+  }
+  const noise = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(256, 256);
+    const context = canvas.getContext('2d');
+    const pixels = context.createImageData(256, 256);
+    let seed = 1;
+    for (let i = 0; i < pixels.data.length; i++) {
+      seed = (seed * 16807) % 2147483647;
+      pixels.data[i] = i % 4 === 3 ? 255 : (seed / 2147483647) * 256;
+    }
+    context.putImageData(pixels, 0, 0);
+    return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
+  });
+  await drop(page, [{ name: 'noise.png', type: 'image/png', data: Buffer.from(noise) }]);
+  await page.waitForSelector('#unfamiliar:not([hidden])');
+  assert.match(await page.textContent('#unfamiliar'), /knows only these 64 classes/);
+  await idle(page);
+  await shot(page, 'unfamiliar');
+  assert.deepEqual(page.errors, []);
+  await page.close();
 });

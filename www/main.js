@@ -3,6 +3,7 @@
 
 import { comparePanel } from './compare.js';
 import { embedPanel } from './embed-code.js';
+import { count, keepPage, refusals, unreachable, watchNetwork } from './offline.js';
 import { fromHash, toHash } from './permalink.js';
 import {
   createExplainer,
@@ -909,6 +910,8 @@ async function lookUp(name, source) {
   fetching = controller;
   showOffer(`looking for ${name}`, 'Cancel', () => controller.abort());
   try {
+    const outside = typeof source === 'object' && 'url' in source ? unreachable(String(source.url)) : undefined;
+    if (outside) throw new SightlineError('bad-option', outside);
     const found = await inspectModel(source, { signal: controller.signal });
     if (found.cached?.complete) {
       hideOffer();
@@ -919,22 +922,33 @@ async function lookUp(name, source) {
     const total = found.bytes === null ? 'The server does not say how much there is to download' : `${size(found.bytes)} to download`;
     const here = found.cached ? ` ${size(found.cached.bytes)} of it are here already.` : '';
     const host = found.url ? new URL(found.url).host : 'this page';
-    showOffer(`${name}: ${facts}. ${total}, from ${host}.${here}`, found.cached ? 'Resume' : 'Download', () => fetchModel(name, source));
+    showOffer(`${name}: ${facts}. ${total}, from ${host}.${here}`, found.cached ? 'Resume' : 'Download', () =>
+      fetchModel(name, source, host, Boolean(found.cached)),
+    );
   } catch (error) {
+    const message = await inFull(error);
     if (fetching !== controller) return;
     if (controller.signal.aborted) return hideOffer();
-    showOffer(error instanceof Error ? error.message : String(error), 'Try again', () => lookUp(name, source), error);
+    showOffer(message, 'Try again', () => lookUp(name, source), error);
   }
 }
 
-/** @param {string} name @param {ModelSource} source */
-async function fetchModel(name, source) {
+/** A failure in words, with the policy's part in it. @param {unknown} error */
+async function inFull(error) {
+  const why = error instanceof SightlineError && error.code === 'network' ? await refusals() : '';
+  return (error instanceof Error ? error.message : String(error)) + why;
+}
+
+/** @param {string} name @param {ModelSource} source @param {string} [host] where it comes from @param {boolean} [resumed] */
+async function fetchModel(name, source, host = '', resumed = false) {
   const controller = new AbortController();
   fetching = controller;
   showOffer(`downloading ${name}`, 'Cancel', () => controller.abort());
   const device = /** @type {'auto'} */ (ui.device.value);
   /** @type {{ at: number, loaded: number } | undefined} */
   let first;
+  /** @type {number | undefined} */
+  let counted;
   let progress = '';
   try {
     const explainer = await createExplainer({
@@ -947,6 +961,9 @@ async function fetchModel(name, source) {
         else ui.offerProgress.removeAttribute('value');
         if (stage === 'download') {
           first ??= { at: performance.now(), loaded };
+          // The first figure of a resumed download is what was here before it.
+          count(host, loaded - (counted ?? (resumed ? loaded : 0)));
+          counted = loaded;
           const seconds = (performance.now() - first.at) / 1000;
           progress = total ? `${size(loaded)} of ${size(total)}` : size(loaded);
           ui.offerRate.textContent = progress + (seconds > 0.5 ? `, ${size((loaded - first.loaded) / seconds)} per second` : '');
@@ -960,13 +977,13 @@ async function fetchModel(name, source) {
     hideOffer();
     if (shown.photo) await openPhoto(shown.photo, shown.photoName);
   } catch (error) {
-    if (fetching !== controller) return;
     const stopped = error instanceof SightlineError && error.code === 'aborted';
-    const message = stopped ? `the download of ${name} was stopped` : error instanceof Error ? error.message : String(error);
+    const message = stopped ? `the download of ${name} was stopped` : await inFull(error);
+    if (fetching !== controller) return;
     showOffer(
       `${message}${progress ? ` (${progress})` : ''}`,
       progress ? 'Resume' : 'Try again',
-      () => fetchModel(name, source),
+      () => fetchModel(name, source, host, Boolean(progress)),
       stopped ? undefined : error,
     );
     showKept();
@@ -1370,8 +1387,11 @@ async function sample(file, alt) {
   }
 }
 
+watchNetwork();
 start()
   .catch(complain)
   .finally(() => {
     if (opening === 'start') opening = undefined;
+    // After the first explanation, which it would hold up.
+    keepPage();
   });

@@ -5,6 +5,7 @@ import { extname, join, normalize, resolve } from 'node:path';
 import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { policy } from '../../www/policy.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 export const root = resolve(here, '../..');
@@ -25,13 +26,16 @@ const types = {
   '.svg': 'image/svg+xml',
 };
 
-/** Serves dist/ at / and at /deep/er/, tests/golden at /golden/, ../shared at /shared/, and an empty page at /blank.html. */
-export async function serve({ cors = false } = {}) {
+/**
+ * Serves dist/ (or `folder`) at / and at /deep/er/, tests/golden at /golden/, ../shared at /shared/, and an empty page at /blank.html.
+ * With a `list` of models, that list in place of models.json and the page with the policy that the build makes from it.
+ */
+export async function serve({ cors = false, folder: site = dist, list } = {}) {
   const mounts = [
     ['/golden/', golden],
     ['/shared/', shared],
-    ['/deep/er/', dist],
-    ['/', dist],
+    ['/deep/er/', site],
+    ['/', site],
   ];
   const hits = [];
   const server = createServer((request, response) => {
@@ -41,6 +45,15 @@ export async function serve({ cors = false } = {}) {
     if (path === '/blank.html') {
       response.writeHead(200, { 'content-type': 'text/html' });
       return response.end('<!doctype html><meta charset=utf-8><title>blank</title>');
+    }
+    if (list && path === '/') {
+      response.writeHead(200, { 'content-type': 'text/html' });
+      const built = readFileSync(join(dist, 'index.html'), 'utf8');
+      return response.end(built.replace(/(http-equiv="Content-Security-Policy" content=")[^"]*/, `$1${policy(list)}`));
+    }
+    if (list && path === '/pkg/models/models.json') {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return response.end(JSON.stringify(list));
     }
     if (path === '/page-instead/config.json') {
       response.writeHead(200, { 'content-type': 'text/html' });
@@ -66,8 +79,8 @@ export async function serve({ cors = false } = {}) {
   };
 }
 
-/** @param {{ gpu?: boolean }} [options] */
-export function launch({ gpu = true } = {}) {
+/** Its pages have no service worker unless they ask: what one keeps would hide what a test serves. @param {{ gpu?: boolean }} [options] */
+export async function launch({ gpu = true } = {}) {
   const args = [
     '--no-sandbox',
     '--disable-background-networking',
@@ -77,7 +90,9 @@ export function launch({ gpu = true } = {}) {
     '--disable-quic',
   ];
   if (gpu) args.push('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
-  return chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args });
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args });
+  const newPage = browser.newPage.bind(browser);
+  return Object.assign(browser, { newPage: (options) => newPage({ serviceWorkers: 'block', ...options }) });
 }
 
 /** A server and a browser for the tests of a file. */

@@ -673,8 +673,8 @@ describe('on the page', () => {
     const page = await here.browser.newPage({ viewport: { width: 1200, height: 900 } });
     const errors = [];
     page.on('pageerror', (error) => errors.push(error.message));
-    await listWith(page, { hub: `${hub.url}/{name}/resolve/main/`, models: list.models });
-    await page.goto(`${here.server.url}/`);
+    const server = await serve({ list: { hub: `${hub.url}/{name}/resolve/main/`, models: list.models } });
+    await page.goto(`${server.url}/`);
     await explained(page);
 
     // With the keyboard: the name, Enter, to the button, Enter.
@@ -745,6 +745,7 @@ describe('on the page', () => {
     assert.equal(await page.inputValue('#model'), before);
     assert.deepEqual(errors, []);
     await page.close();
+    await server.close();
   });
 
   const tall = { width: 360, height: 740 };

@@ -1,7 +1,8 @@
 //! From the crate to the static site in `dist/`.
 //!
 //! `cargo rustc` makes one wasm per device, wasm-bindgen its JavaScript (`pkg/wasm/<device>/`), a Node script asks the CPU
-//! wasm for the registries (`pkg/wasm/registry.js`), and `www/` and `pkg/` are copied together.
+//! wasm for the registries (`pkg/wasm/registry.js`), and `www/` and `pkg/` are copied together. `index.html` gets a
+//! Content-Security-Policy made from the list of models, the service worker the list of files that it keeps.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::tools::{self, WASM_TARGET, command, root};
@@ -18,6 +20,11 @@ use crate::tools::{self, WASM_TARGET, command, root};
 const REGISTRY_SCRIPT: &str = "scripts/registry.mjs";
 /// Says which builds are there, and their sizes; below `dist/`.
 const BUILDS: &str = "pkg/wasm/builds.json";
+const PAGE: &str = "index.html";
+const SERVICE_WORKER: &str = "sw.js";
+/// Below `dist/`, but not copied there.
+const WRITTEN: [&str; 3] = [BUILDS, PAGE, SERVICE_WORKER];
+const POLICY_SCRIPT: &str = "scripts/policy.mjs";
 
 /// The two wasm builds; the name is the cargo feature and the folder.
 #[derive(Clone, Copy, PartialEq)]
@@ -210,9 +217,62 @@ pub fn assemble(devices: &[Device]) -> Result<()> {
     let list = pkg.join("wasm/assets.js");
     fs::write(&list, assets(&files)).context("cannot write the list of the package's files")?;
     files.insert("pkg/wasm/assets.js".into(), list);
+    files.retain(|name, _| WRITTEN.iter().all(|written| name != Path::new(written)));
+    let read = |path: PathBuf| fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()));
+    let policy = tools::output(&mut command("node", &[POLICY_SCRIPT, "www/models/models.json"]))?;
+    let page = with_policy(&read(www.join(PAGE))?, &policy)?;
+    let worker = read(www.join(SERVICE_WORKER))?;
+
     mirror(&files, &dist())?;
-    // Last: the page goes by it.
-    fs::write(dist().join(BUILDS), format!("{builds}\n")).context("cannot write the list of builds")
+    // After the files that they speak of.
+    fs::write(dist().join(PAGE), page).context("cannot write the page")?;
+    fs::write(dist().join(BUILDS), format!("{builds}\n")).context("cannot write the list of builds")?;
+    let names = files.keys().map(PathBuf::as_path).chain([Path::new(PAGE), Path::new(BUILDS)]);
+    let worker = with_files(&worker, &dist(), names)?;
+    fs::write(dist().join(SERVICE_WORKER), worker).context("cannot write the service worker")
+}
+
+/// The page with a policy, which has to stand before anything that it binds.
+fn with_policy(page: &str, policy: &str) -> Result<String> {
+    let after = "<meta charset=\"utf-8\">";
+    if policy.contains('"') || page.matches(after).count() != 1 {
+        bail!("www/{PAGE} has no single {after}, or the policy has a quotation mark");
+    }
+    let meta = format!("{after}\n  <meta http-equiv=\"Content-Security-Policy\" content=\"{}\">", policy.trim());
+    Ok(page.replacen(after, &meta, 1))
+}
+
+/// Whether the page keeps a file for use without a connection: with its first visit, once it was used, or not at all.
+fn keeping(name: &Path) -> Option<&'static str> {
+    let unused = ["examples", "docs"].iter().any(|folder| name.starts_with(folder));
+    let kind = name.extension().and_then(|end| end.to_str()).unwrap_or_default();
+    if unused || ["md", "ts", "map", "zip"].contains(&kind) {
+        None
+    } else if name == Path::new("pkg/wasm/webgpu/sightline_bg.wasm") {
+        Some("ONCE_USED")
+    } else {
+        Some("ALWAYS")
+    }
+}
+
+/// The service worker with its lists: the files' names with the SHA-256 of what is below `folder`.
+fn with_files<'a>(worker: &str, folder: &Path, names: impl Iterator<Item = &'a Path>) -> Result<String> {
+    let mut lists = BTreeMap::from([("ALWAYS", Map::new()), ("ONCE_USED", Map::new())]);
+    for name in names {
+        let Some(list) = keeping(name).and_then(|list| lists.get_mut(list)) else { continue };
+        let bytes = fs::read(folder.join(name)).with_context(|| format!("cannot read {}", name.display()))?;
+        let hash = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        list.insert(name.to_string_lossy().replace('\\', "/"), hash.into());
+    }
+    let mut worker = worker.to_owned();
+    for (name, files) in lists {
+        let empty = format!("const {name} = JSON.parse('{{}}');");
+        if worker.matches(&empty).count() != 1 {
+            bail!("www/{SERVICE_WORKER} has no single {empty}");
+        }
+        worker = worker.replace(&empty, &format!("const {name} = {:#};", Value::Object(files)));
+    }
+    Ok(worker)
 }
 
 /// Adds the files below `from` to `files`, keyed by their place below `dist/`. `wanted` sees paths relative to `from`.
@@ -254,7 +314,7 @@ fn mirror(files: &BTreeMap<PathBuf, PathBuf>, folder: &Path) -> Result<()> {
     let mut present = BTreeMap::new();
     collect(folder, Path::new(""), &|_| true, &mut present)?;
     for (name, path) in present {
-        if !files.contains_key(&name) && name != Path::new(BUILDS) {
+        if !files.contains_key(&name) && WRITTEN.iter().all(|written| name != Path::new(written)) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
@@ -299,6 +359,31 @@ mod tests {
         );
         assert_eq!(artifact(messages), Some(PathBuf::from("/t/sightline.wasm")));
         assert_eq!(artifact(""), None);
+    }
+
+    #[test]
+    fn the_page_gets_its_policy_and_the_service_worker_its_files() {
+        let page = with_policy("<head>\n  <meta charset=\"utf-8\">\n", "default-src 'none'\n").unwrap();
+        let meta = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'\">";
+        assert_eq!(page, format!("<head>\n  <meta charset=\"utf-8\">\n  {meta}\n"));
+        assert!(with_policy("<head>", "default-src 'none'").is_err());
+        assert!(with_policy(&page, "x\" onload=\"y").is_err());
+
+        let folder = scratch("worker");
+        let names = ["a.js", "a.d.ts", "examples/x.js", "pkg/wasm/webgpu/sightline_bg.wasm"].map(Path::new);
+        for name in names {
+            fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+            fs::write(folder.join(name), "abc").unwrap();
+        }
+        let worker = "const ALWAYS = JSON.parse('{}');\nconst ONCE_USED = JSON.parse('{}');\n";
+        let made = with_files(worker, &folder, names.into_iter()).unwrap();
+        // SHA-256 of "abc", FIPS 180-2.
+        let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let kept = |name: &str| format!("{{\n  \"{name}\": \"{hash}\"\n}};\n");
+        let wasm = kept("pkg/wasm/webgpu/sightline_bg.wasm");
+        assert_eq!(made, format!("const ALWAYS = {}const ONCE_USED = {wasm}", kept("a.js")));
+        assert!(with_files("", &folder, names.into_iter()).is_err());
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -1,0 +1,229 @@
+// Accessibility: axe on each state of the page, in light and dark, wide and narrow; the keyboard alone; reduced motion; paper; no JavaScript.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { explained, idle, openPage, screenshots, shot, site } from './harness.mjs';
+
+const here = site();
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/** Rule, and the first elements that break it. */
+const violations = (page) =>
+  page.evaluate(async (values) => {
+    const { violations } = await axe.run(document, { runOnly: { type: 'tag', values } });
+    return violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ target, failureSummary }) => `${target} ${failureSummary}`)}`,
+    );
+  }, TAGS);
+
+/** The states that a person meets, each from the one before. */
+const states = {
+  start: async () => {},
+  'options open': async (page) => {
+    await page.selectOption('#method', 'integrated_gradients');
+    await idle(page);
+    await page.$$eval('details', (all) => all.forEach((box) => (box.open = true)));
+  },
+  'two classes': async (page) => {
+    await page.selectOption('#question', 'contrast');
+    await idle(page);
+    await page.selectOption('#question', 'group');
+    await idle(page);
+  },
+  'attention and heads': async (page) => {
+    await page.selectOption('#model', 'builtin-scene-vit');
+    await page.waitForSelector('#heads:not([hidden])');
+    await idle(page);
+    await page.selectOption('#method', 'raw_attention');
+    await idle(page);
+    await page.click('#heads-go');
+    await page.waitForSelector('#heads-found:not([hidden])');
+    await idle(page);
+  },
+  'all layers': async (page) => {
+    await page.selectOption('#method', 'grad_cam');
+    await idle(page);
+    await page.selectOption('#layer', 'all');
+    await page.waitForSelector('#strip button');
+    await idle(page);
+  },
+  'fault in the offer': async (page) => {
+    await page.fill('#model-url', 'nobody');
+    await page.press('#model-url', 'Enter');
+    await page.waitForSelector('#offer[data-code]');
+  },
+  alert: async (page) => {
+    await page.setInputFiles('#model-files', { name: 'config.json', mimeType: '', buffer: Buffer.from('{}') });
+    await page.waitForSelector('#alert:not([hidden])');
+  },
+  working: (page) =>
+    page.evaluate(() => {
+      // The states that pass quickly, as the page shows them.
+      for (const id of ['working', 'stop', 'update', 'offer', 'offer-busy']) document.getElementById(id).hidden = false;
+    }),
+};
+
+for (const scheme of ['light', 'dark'])
+  for (const width of [1200, 360])
+    test(`axe finds nothing in any state, ${scheme}, ${width} px`, { timeout: 180_000 }, async () => {
+      const page = await here.browser.newPage({ colorScheme: scheme, reducedMotion: 'reduce', viewport: { width, height: 800 } });
+      await page.goto(`${here.server.url}/`);
+      await explained(page);
+      await page.evaluate(axe);
+      for (const [name, reachState] of Object.entries(states)) {
+        await reachState(page);
+        assert.deepEqual(await violations(page), [], name);
+        assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `${name} is too wide`);
+        if (name === 'start' || name === 'alert') await shot(page, `a11y-${name}-${scheme}-${width}`);
+      }
+      await page.close();
+    });
+
+test('axe sees faults where there are some', async () => {
+  const page = await openPage(here);
+  await page.evaluate(axe);
+  await page.evaluate(() => {
+    document.querySelector('#pick').textContent = '';
+    document.querySelector('#facts').style.color = '#eeeeee';
+  });
+  const found = await violations(page);
+  for (const rule of ['button-name', 'color-contrast'])
+    assert.ok(
+      found.some((text) => text.startsWith(rule)),
+      rule,
+    );
+  await page.close();
+});
+
+describe('with the keyboard alone', () => {
+  const focused = (page) => page.evaluate(() => document.activeElement.id);
+  /** Presses Tab until the element has the focus, which must be seen at every stop. */
+  async function tabTo(page, id, key = 'Tab') {
+    for (let i = 0; i < 80; i++) {
+      await page.keyboard.press(key);
+      const at = await page.evaluate(() => {
+        const active = document.activeElement;
+        if (active === document.body) return { id: '', seen: true };
+        const { width, height } = active.getBoundingClientRect();
+        const { outlineStyle, outlineWidth } = getComputedStyle(active);
+        return {
+          id: active.id,
+          tag: active.outerHTML.slice(0, 80),
+          seen: width > 0 && height > 0 && outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2,
+        };
+      });
+      assert.ok(at.seen, `the focus on ${at.tag} is not seen`);
+      if (at.id === id) return;
+    }
+    assert.fail(`${id} is not reached`);
+  }
+
+  test('from the start to a changed method and class, and back', async () => {
+    const page = await openPage(here);
+    const facts = () => page.textContent('#facts');
+    const before = await facts();
+    await tabTo(page, 'method');
+    const method = await page.inputValue('#method');
+    await page.keyboard.press('ArrowDown');
+    await page.waitForFunction((old) => document.querySelector('#facts').textContent !== old, before);
+    await idle(page);
+    assert.notEqual(await page.inputValue('#method'), method);
+    assert.equal(await focused(page), 'method', 'the focus stays');
+    // To the second class, which is before it.
+    for (let i = 0; i < 20; i++) {
+      await page.keyboard.press('Shift+Tab');
+      if (await page.evaluate(() => document.activeElement.matches('#predictions li:nth-child(2) button'))) break;
+    }
+    const label = await page.evaluate(() => document.activeElement.querySelector('.label').textContent);
+    await page.keyboard.press('Enter');
+    await page.waitForFunction((label) => document.querySelector('#facts').textContent.includes(`“${label}”`), label);
+    await idle(page);
+    assert.ok(await page.evaluate(() => document.activeElement.matches('#predictions [aria-pressed="true"]')), 'the focus stays');
+    // And back: the first class, the first method.
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press(' ');
+    await idle(page);
+    await tabTo(page, 'method');
+    await page.keyboard.press('ArrowUp');
+    await page.waitForFunction((old) => document.querySelector('#facts').textContent.split(':')[0] === old.split(':')[0], before);
+    await idle(page);
+    assert.equal(await page.inputValue('#method'), method);
+    await tabTo(page, 'network-line');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.locator('#reachable').isVisible(), true);
+    assert.deepEqual(page.errors, []);
+    await page.close();
+  });
+});
+
+test('a screen reader hears each result once: no region speaks while the page works', async () => {
+  const page = await openPage(here);
+  await page.evaluate(() => {
+    globalThis.heard = [];
+    const regions = document.querySelectorAll('[aria-live], [role=status], [role=alert]');
+    for (const region of regions)
+      new MutationObserver(() => region.checkVisibility() && region.textContent.trim() && heard.push(region.textContent.trim())).observe(
+        region,
+        {
+          childList: true,
+          characterData: true,
+          subtree: true,
+          attributes: true,
+        },
+      );
+  });
+  await page.selectOption('#method', 'rise');
+  await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('RISE'));
+  await idle(page);
+  const heard = await page.evaluate(() => heard);
+  assert.deepEqual(heard, [await page.textContent('#facts')]);
+  await page.close();
+});
+
+test('nothing moves for who asks for reduced motion', async () => {
+  const page = await here.browser.newPage({ reducedMotion: 'reduce' });
+  await page.goto(`${here.server.url}/`);
+  await explained(page);
+  const moving = () =>
+    page.$$eval('*', (all) =>
+      all
+        .filter((element) => {
+          const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(element);
+          return /[1-9]/.test(transitionDuration) || animationName !== 'none' || scrollBehavior === 'smooth';
+        })
+        .map(({ outerHTML }) => outerHTML.slice(0, 60)),
+    );
+  assert.deepEqual(await moving(), []);
+  await page.emulateMedia({ reducedMotion: 'no-preference' });
+  assert.notEqual((await moving()).length, 0);
+  await page.close();
+});
+
+test('on paper: the picture, the classes and how the map was made, and nothing to press', async () => {
+  const page = await openPage(here);
+  await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+  const seen = await page.$$eval(
+    '#canvas, #legend, #predictions, #facts, #model-facts, #pick, #samples, select, input, #network, .look',
+    (all) => all.filter((e) => e.checkVisibility()).map((e) => e.id),
+  );
+  assert.deepEqual(seen, ['canvas', 'legend', 'predictions', 'facts', 'model-facts']);
+  const ink = await page.$eval('body', (body) => getComputedStyle(body).color);
+  assert.equal(ink, 'rgb(28, 29, 33)', 'dark ink on white paper, also from a dark screen');
+  await page.pdf({ path: join(screenshots, 'print.pdf'), format: 'A4' });
+  await page.setViewportSize({ width: 794, height: 1123 });
+  await shot(page, 'print');
+  await page.close();
+});
+
+test('without JavaScript the page is prose, and nothing that does nothing', async () => {
+  const page = await here.browser.newPage({ javaScriptEnabled: false, viewport: { width: 360, height: 740 } });
+  await page.goto(`${here.server.url}/`);
+  const text = await page.innerText('body');
+  assert.match(text, /where did it look\? .*needs JavaScript.*stay on your machine/s);
+  for (const selector of ['button', 'select', 'canvas']) assert.equal(await page.locator(`${selector}:visible`).count(), 0, selector);
+  await shot(page, 'noscript');
+  await page.close();
+});

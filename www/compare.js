@@ -161,12 +161,13 @@ export function comparePanel(section, host) {
   /** @param {string} title @param {Choice} choice @returns {Cell} */
   function cell(title, choice) {
     const canvas = make('canvas', { width: of?.small.width ?? 1, height: of?.small.height ?? 1 });
-    canvas.setAttribute('aria-hidden', 'true');
+    // The cell's name is this and the numbers below it.
+    Object.assign(canvas, { role: 'img', ariaLabel: title });
     if (of) canvas.getContext('2d')?.drawImage(of.small, 0, 0);
     const mark = make('span', { className: 'mark', hidden: true });
     const ends = make('span', { className: 'ends' }, '…');
     const value = make('span', { className: 'value number' });
-    const button = make('button', { type: 'button', className: 'cell', ariaLabel: title, disabled: true });
+    const button = make('button', { type: 'button', className: 'cell', disabled: true });
     button.append(make('span', { className: 'picture' }, canvas, mark), ends, value);
     /** @type {Cell} */
     const made = { title, choice, button, canvas, mark, ends, value };

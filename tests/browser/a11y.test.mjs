@@ -33,6 +33,12 @@ const states = {
     await page.selectOption('#question', 'group');
     await idle(page);
   },
+  compared: async (page) => {
+    await page.click('#compare-go');
+    await page.waitForSelector('#compare-grid .ends:not(:empty)');
+    await page.waitForFunction(() => document.querySelector('#compare-cancel').checkVisibility() === false);
+    await idle(page);
+  },
   'attention and heads': async (page) => {
     await page.selectOption('#model', 'builtin-scene-vit');
     await page.waitForSelector('#heads:not([hidden])');
@@ -206,7 +212,7 @@ test('on paper: the picture, the classes and how the map was made, and nothing t
   const page = await openPage(here);
   await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
   const seen = await page.$$eval(
-    '#canvas, #legend, #predictions, #facts, #model-facts, #pick, #samples, select, input, #network, .look',
+    '#canvas, #legend, #predictions, #facts, #model-facts, button:not(#predictions button), #samples, label, #network, .look',
     (all) => all.filter((e) => e.checkVisibility()).map((e) => e.id),
   );
   assert.deepEqual(seen, ['canvas', 'legend', 'predictions', 'facts', 'model-facts']);

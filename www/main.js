@@ -376,6 +376,9 @@ const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionD
 const number = (/** @type {number} */ v) =>
   v === 0 ? '0' : Math.abs(v) >= 1e4 || Math.abs(v) < 1e-3 ? v.toExponential(1) : v.toPrecision(3);
 
+/** A share of a pass may be next to nothing, as a CAM's at the last layer. */
+const passes = (/** @type {number} */ v) => (v > 0 && v < 0.01 ? 'under 0.01' : number(v));
+
 function showPredictions() {
   const { classification, target } = shown;
   if (!classification) return;
@@ -425,7 +428,7 @@ function showFacts() {
   const what = CLASSLESS[a.method] ? seenFrom(a) : ` for ${inWords(a.target, explainer.info.model.labels)}`;
   el('facts', HTMLElement).textContent =
     `${method?.name}${what}${a.layer ? ` at ${a.layer}` : ''}: ${a.elapsedMs < 1000 ? `${Math.round(a.elapsedMs)} ms` : `${(a.elapsedMs / 1000).toFixed(1)} s`}` +
-    ` on ${a.device === 'cpu' ? 'the CPU' : 'WebGPU'}, ${number(a.passes.forward)} forward and ${number(a.passes.backward)} backward passes. Score (${typeof a.target === 'number' ? 'logit' : 'contrast' in a.target ? 'difference of logits' : 'log-odds'}) ${a.score.toFixed(2)}.`;
+    ` on ${a.device === 'cpu' ? 'the CPU' : 'WebGPU'}, ${passes(a.passes.forward)} forward and ${passes(a.passes.backward)} backward passes. Score (${typeof a.target === 'number' ? 'logit' : 'contrast' in a.target ? 'difference of logits' : 'log-odds'}) ${a.score.toFixed(2)}.`;
   el('warnings', HTMLElement).replaceChildren(
     ...[...explainer.info.warnings, ...a.warnings].map(({ message }) =>
       Object.assign(document.createElement('li'), { textContent: message }),
@@ -518,6 +521,8 @@ function paint(estimate) {
     const rendered = renderHeatmap(canvas, bitmap, attribution, { ...looks(), channels: method?.channels ?? 'sum' });
     crop = attribution.crop;
     onCanvas = { attribution, rendered };
+    // Another map may have come under a pointer that rests.
+    showValue();
     renderColorbar(el('colorbar', HTMLCanvasElement), rendered.colormap);
     el('low', HTMLElement).textContent = number(rendered.lo);
     el('high', HTMLElement).textContent = number(rendered.hi);
@@ -1146,8 +1151,15 @@ function showThreshold() {
   ui.only.disabled = all;
 }
 ui.threshold.addEventListener('input', showThreshold);
-/** The number under the pointer, on the canvas as it is fitted into its box. @param {PointerEvent} event */
-function showValue({ clientX, clientY }) {
+/** Where the pointer is on the canvas. @type {{ clientX: number, clientY: number } | undefined} */
+let pointed;
+/** The number under the pointer, on the canvas as it is fitted into its box. */
+function showValue() {
+  if (!pointed) {
+    el('value', HTMLElement).textContent = '';
+    return;
+  }
+  const { clientX, clientY } = pointed;
   const box = canvas.getBoundingClientRect();
   const scale = Math.min(box.width / canvas.width, box.height / canvas.height);
   const x = (clientX - box.left - (box.width - canvas.width * scale) / 2) / scale;
@@ -1157,10 +1169,16 @@ function showValue({ clientX, clientY }) {
     ? `${number(at.value)} in row ${at.row + 1}, column ${at.column + 1} of ${at.rows} × ${at.columns}`
     : '';
 }
-canvas.addEventListener('pointermove', showValue);
-canvas.addEventListener('pointerdown', showValue);
+const point = (/** @type {PointerEvent} */ { clientX, clientY }) => {
+  pointed = { clientX, clientY };
+  showValue();
+};
+canvas.addEventListener('pointermove', point);
+canvas.addEventListener('pointerdown', point);
 canvas.addEventListener('pointerleave', ({ pointerType }) => {
-  if (pointerType === 'mouse') el('value', HTMLElement).textContent = '';
+  if (pointerType !== 'mouse') return;
+  pointed = undefined;
+  showValue();
 });
 el('export', HTMLButtonElement).addEventListener('click', () => save().catch(complain));
 async function save() {

@@ -92,8 +92,9 @@ describe('both families, both methods, both devices', () => {
         assert.deepEqual(kinds, ['cpu', 'webgpu']);
         assert.ok(logits < 1e-4, `${file}: logits differ by ${logits}`);
         assert.ok(cam >= 0.999, `${file}: cosine ${cam}`);
-        // The models of photos know what is on the samples.
-        if (label && path.startsWith('sightline-')) for (const found of labels) assert.ok(found.includes(label), `${file}: ${found}`);
+        // The models of photos know what is on the first sample; that which the page opens on knows all of them.
+        if (label && (id === 'sightline-cnn' || (i === 0 && path.startsWith('sightline-'))))
+          for (const found of labels) assert.ok(found.includes(label), `${file}: ${found}`);
       });
       const worst = (key, pick) => pick(...of.seen.map((seen) => seen[key]));
       console.log(

@@ -1,5 +1,6 @@
 // Comparing, links, and photos of nothing that the model knows. The screenshots are there to be looked at.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { familiarity } from '../../pkg/familiar.js';
 import { drop, idle, openPage, shot, site } from './harness.mjs';
@@ -93,18 +94,21 @@ test('methods × layers; another photo drops the comparison', async () => {
 test('models × one photo: opened in turn, and a cell opens its model', async () => {
   const page = await openPage(here);
   await page.selectOption('#compare-kind', 'models');
-  await page.waitForFunction(() => document.querySelectorAll('#compare-columns input').length >= 3);
+  const { models } = JSON.parse(readFileSync(new URL('../../www/models/models.json', import.meta.url)));
+  const builtIn = models.filter(({ path }) => path);
+  const scenes = builtIn.findIndex(({ id }) => id === 'builtin-scene-cnn');
+  await page.waitForFunction((n) => document.querySelectorAll('#compare-columns input').length >= n, builtIn.length);
   await page.click('#compare-go');
   await finished(page);
-  assert.equal(await page.locator('#compare-grid .cell:not([disabled])').count(), 3);
+  assert.equal(await page.locator('#compare-grid .cell:not([disabled])').count(), builtIn.length);
   assert.match(await page.textContent('#compare-grid th[scope=col]:nth-child(2)'), /“espresso”/);
   await shot(page, 'compare-models');
-  await page.locator('#compare-grid .cell').nth(1).click();
+  await page.locator('#compare-grid .cell').nth(scenes).click();
   await page.waitForFunction(() => document.querySelector('#facts').textContent.includes('at bn2'));
   await idle(page);
   assert.equal(await page.inputValue('#model'), 'builtin-scene-cnn');
   // The comparison is of the photo and stays.
-  assert.equal(await page.locator('#compare-grid .cell').nth(1).getAttribute('aria-pressed'), 'true');
+  assert.equal(await page.locator('#compare-grid .cell').nth(scenes).getAttribute('aria-pressed'), 'true');
   assert.deepEqual(page.errors, []);
   await page.close();
 });

@@ -175,7 +175,7 @@ MEAN, STD = [.485, .456, .406], [.229, .224, .225]
 RECIPES = {
     # Each cycle: epochs; of them small: those that see the crops at 48 pixels (cnn) or half of their patches (vit), which takes half the time;
     # the rate that its cosine starts from; how many of the views it draws from.
-    'cnn': dict(decay=5e-4, mix=.3, cycles=[dict(epochs=40, small=16, rate=.2, views=5), dict(epochs=100, small=50, rate=.12, views=VIEWS)]),
+    'cnn': dict(decay=5e-4, mix=.3, cycles=[dict(epochs=40, small=16, rate=.2, views=5), dict(epochs=80, small=50, rate=.12, views=VIEWS)]),
     'vit': dict(decay=.05, mix=.5, cycles=[dict(epochs=36, small=28, rate=1.2e-3, views=VIEWS)]),
 }
 

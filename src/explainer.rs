@@ -356,12 +356,9 @@ impl Explainer {
         let (method, spec) = (spec, spec.spec);
         spec.supports(self.spec())?;
         let layers = self.layers(spec, request.remove("layer"))?;
-        let target = request.remove("target");
-        let quantity = Quantity::parse(request.remove("output").as_ref())?;
+        let question = Question::take(&mut request)?;
         let options = Options::parse(spec, request)?;
-        self.predict(image, &run).await?;
-        run.breathe().await?;
-        let context = self.context(target.as_ref(), quantity, layers, options, &run)?;
+        let context = self.begin(image, &question, layers, options, &run).await?;
         let Output { mut values, shape, completeness, mut layers, mut warnings, details } =
             (method.run)(&context).await?;
         run.check()?;
@@ -386,7 +383,7 @@ impl Explainer {
         Ok(Attribution {
             method: spec.id,
             target: context.target.to_json(),
-            output: quantity.id(),
+            output: question.quantity.id(),
             layer,
             layers,
             values,
@@ -416,20 +413,17 @@ impl Explainer {
         if self.spec().attention.is_none() {
             return Err(heads::unsupported(&self.spec().architecture));
         }
-        let target = request.remove("target");
-        let quantity = Quantity::parse(request.remove("output").as_ref())?;
+        let question = Question::take(&mut request)?;
         if let Some(unknown) = request.keys().next() {
             return Err(Error::BadOption(format!(
                 "{unknown}: the head table has no such option; it has target and output"
             )));
         }
-        self.predict(image, &run).await?;
-        run.breathe().await?;
-        let context = self.context(target.as_ref(), quantity, Vec::new(), Options::default(), &run)?;
+        let context = self.begin(image, &question, Vec::new(), Options::default(), &run).await?;
         let table = heads::table(&context).await?;
         Ok(Heads {
             target: context.target.to_json(),
-            output: quantity.id(),
+            output: question.quantity.id(),
             score: context.score(),
             heads: table,
             passes: run.passes.get(),
@@ -445,12 +439,9 @@ impl Explainer {
         let run = Run::new(control);
         let layer = self.spec().layer(layer.unwrap_or(&self.spec().default_layer))?.clone();
         let (id, stage) = (layer.id.clone(), layer.stage);
-        self.predict(image, &run).await?;
-        run.breathe().await?;
-        let context = self.context(None, Quantity::Logit, vec![layer], Options::default(), &run)?;
+        let context = self.begin(image, &Question::default(), vec![layer], Options::default(), &run).await?;
         let mut pass = Pass::new().keep(&id);
-        self.package.model.run(stage..stage + 1, context.state(stage)?, &mut pass)?;
-        run.count(self.spec().share(stage..stage + 1), 0.0);
+        context.rerun(stage, &mut pass)?;
         context.tensors(pass.tapped(&id)?.value.clone(), None).await
     }
 
@@ -466,73 +457,75 @@ impl Explainer {
         control: &dyn Control,
     ) -> Result<Tensors> {
         let run = Run::new(control);
-        let target = request.remove("target");
-        let quantity = Quantity::parse(request.remove("output").as_ref())?;
+        let question = Question::take(&mut request)?;
         let layers = match request.remove("layer").filter(|layer| !layer.is_null()) {
             None => Vec::new(),
-            Some(Value::String(id)) => vec![self.spec().layer(&id)?.clone()],
-            Some(other) => return Err(Error::BadOption(format!("layer: {other} is not a layer's name"))),
+            Some(asked) => vec![self.layer(&asked)?],
         };
         if let Some(unknown) = request.keys().next() {
             return Err(Error::BadOption(format!(
                 "{unknown}: gradients have no such option; they have target, output and layer"
             )));
         }
-        self.predict(image, &run).await?;
-        run.breathe().await?;
-        let context = self.context(target.as_ref(), quantity, layers, Options::default(), &run)?;
+        let context = self.begin(image, &question, layers, Options::default(), &run).await?;
         let gradient = match context.layers.first() {
             None => context.input_gradient(context.upload(context.input()))?.wrap(),
             Some(layer) => {
-                let mut pass = Pass::new().keep_gradient(&layer.id);
-                let gradients = context.backward_from(layer.stage, &mut pass)?;
+                let (pass, gradients) = context.backward_to_layers()?;
                 pass.tapped(&layer.id)?.gradient(&gradients)?
             }
         };
-        let of = Differentiated { target: context.target.to_json(), output: quantity.id(), score: context.score() };
+        let of =
+            Differentiated { target: context.target.to_json(), output: question.quantity.id(), score: context.score() };
         context.tensors(gradient, Some(of)).await
     }
 
-    /// What a method works on, once the photo's prediction is there.
-    fn context<'a>(
-        &'a self,
-        target: Option<&Value>,
-        quantity: Quantity,
+    /// What a method works on: the photo's prediction is there, and messages were let in.
+    async fn begin<'a>(
+        &'a mut self,
+        image: &Image,
+        question: &Question,
         layers: Vec<Layer>,
         options: Options,
         run: &'a Run<'a>,
     ) -> Result<Context<'a>> {
+        self.predict(image, run).await?;
+        run.breathe().await?;
         let Some(predicted) = &self.predicted else { return Err(Error::Internal("the prediction is gone".into())) };
         Ok(Context {
             model: &*self.package.model,
             preprocess: &self.package.preprocess,
             device: &self.device,
             predicted,
-            target: Target::parse(target, quantity, &predicted.logits)?,
+            target: Target::parse(question.target.as_ref(), question.quantity, &predicted.logits)?,
             layers,
             options,
             run,
         })
     }
 
+    /// The layer of that name.
+    fn layer(&self, asked: &Value) -> Result<Layer> {
+        match asked.as_str() {
+            Some(id) => self.spec().layer(id).cloned(),
+            None => Err(Error::BadOption(format!("layer: {asked} is not a layer's name"))),
+        }
+    }
+
     /// The layers that a request means.
     fn layers(&self, method: &MethodSpec, asked: Option<Value>) -> Result<Vec<Layer>> {
-        let known = |value: &Value| match value.as_str() {
-            Some(id) => self.spec().layer(id).cloned(),
-            None => Err(Error::BadOption(format!("layer: {value} is not a layer's name"))),
-        };
         match (method.reads, asked.filter(|asked| !asked.is_null())) {
             (Reads::Input, None) => Ok(Vec::new()),
             (Reads::Input, Some(_)) => Err(Error::BadOption(format!("layer: {} takes no layer", method.id))),
             (_, None) => Ok(vec![self.spec().layer(&self.spec().default_layer)?.clone()]),
             (Reads::Layers, Some(Value::String(all))) if all == "all" => Ok(self.spec().layers.clone()),
             (Reads::Layers, Some(Value::Array(ids))) if !ids.is_empty() && ids.len() <= self.spec().layers.len() => {
-                let mut layers = ids.iter().map(known).collect::<Result<Vec<_>>>()?;
+                let mut layers = ids.iter().map(|id| self.layer(id)).collect::<Result<Vec<_>>>()?;
                 layers.sort_by_key(|layer| self.spec().layers.iter().position(|l| l.id == layer.id));
                 layers.dedup_by(|a, b| a.id == b.id);
                 Ok(layers)
             }
-            (_, Some(asked)) => Ok(vec![known(&asked)?]),
+            (_, Some(asked)) => Ok(vec![self.layer(&asked)?]),
         }
     }
 }
@@ -559,6 +552,20 @@ fn examine(values: &mut [f32]) -> Vec<Warning> {
         warn("constant-map", format!("every value is {low}: the map says nothing about where"));
     }
     warnings
+}
+
+/// What a request asks about: its `target` and `output`.
+#[derive(Default)]
+struct Question {
+    target: Option<Value>,
+    quantity: Quantity,
+}
+
+impl Question {
+    fn take(request: &mut Map<String, Value>) -> Result<Self> {
+        let target = request.remove("target");
+        Ok(Self { target, quantity: Quantity::parse(request.remove("output").as_ref())? })
+    }
 }
 
 /// A running call's bookkeeping.
@@ -663,12 +670,7 @@ impl Context<'_> {
         self.run.breathe().await
     }
 
-    /// Inputs per pass: `asked`, or what keeps a chunk short on this device.
-    pub fn chunk_size(&self, asked: Option<usize>) -> usize {
-        self.chunk_size_from(0, asked)
-    }
-
-    /// [`Context::chunk_size`] of passes that begin before `stage`.
+    /// Inputs per pass that begins before `stage`: `asked`, or what keeps a chunk short on this device.
     fn chunk_size_from(&self, stage: usize, asked: Option<usize>) -> usize {
         // A chunk is the unit of progress and of cancelling: about 100 ms on the CPU; a GPU wants larger ones.
         let budget = if *self.device == Device::flex() { 2.5e8 } else { 4e9 };
@@ -752,8 +754,7 @@ impl Context<'_> {
     /// # Errors
     /// Those of the model.
     pub fn layer_gradients(&self) -> Result<Vec<(Tensor<4>, Tensor<4>)>> {
-        let mut pass = self.layers.iter().fold(Pass::new(), |pass, layer| pass.keep_gradient(&layer.id));
-        let gradients = self.backward_from(self.first_stage(), &mut pass)?;
+        let (pass, gradients) = self.backward_to_layers()?;
         let folded = |layer: &Layer| {
             let tapped = pass.tapped(&layer.id)?;
             Ok((layer.fold.grid(tapped.value.clone())?, layer.fold.grid(tapped.gradient(&gradients)?)?))
@@ -840,6 +841,13 @@ impl Context<'_> {
             }
         }
         Output { layers, ..Output::new(whole, finest) }
+    }
+
+    /// A pass with the score's gradients at the request's layers, from the boundary before the first layer's stage.
+    fn backward_to_layers(&self) -> Result<(Pass<'static>, Gradients)> {
+        let mut pass = self.layers.iter().fold(Pass::new(), |pass, layer| pass.keep_gradient(&layer.id));
+        let gradients = self.backward_from(self.first_stage(), &mut pass)?;
+        Ok((pass, gradients))
     }
 
     fn first_stage(&self) -> usize {
@@ -934,12 +942,8 @@ impl Context<'_> {
     /// # Errors
     /// Those of the model and the pass.
     pub fn input_gradient_by(&self, x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<4>> {
-        let [n, ..] = x.dims();
-        let x = x.autodiff().require_grad();
-        let logits = self.resume(0, x.clone().wrap(), pass)?;
-        self.run.count(0.0, n as f64);
-        let gradients = self.target.score(logits).sum().backward();
-        Ok(x.grad(&gradients).unwrap_or_else(|| x.inner().zeros_like()))
+        let gradient = self.gradient_of(x.clone(), pass, |logits| self.target.score(logits))?;
+        Ok(gradient.unwrap_or_else(|| x.zeros_like()))
     }
 
     /// What a backward pass by the rules of a pass makes of a seed at the logits: `seed` turns logits `[N, K]` into one of that shape, the
@@ -953,13 +957,25 @@ impl Context<'_> {
         pass: &mut Pass,
         seed: impl FnOnce(Tensor<2>) -> Tensor<2>,
     ) -> Result<Tensor<4>> {
+        let seeded = |logits: Tensor<2>| {
+            let seed = seed(logits.clone().inner()).autodiff();
+            (logits * seed).sum()
+        };
+        Ok(self.gradient_of(x.clone(), pass, seeded)?.unwrap_or_else(|| x.zeros_like()))
+    }
+
+    /// The gradient at inputs `[N, C, H, W]` of the sum of what `of` makes of the logits `[N, K]`; `None` where that does not read the inputs.
+    fn gradient_of(
+        &self,
+        x: Tensor<4>,
+        pass: &mut Pass,
+        of: impl FnOnce(Tensor<2>) -> Tensor<1>,
+    ) -> Result<Option<Tensor<4>>> {
         let [n, ..] = x.dims();
         let x = x.autodiff().require_grad();
         let logits = self.resume(0, x.clone().wrap(), pass)?;
         self.run.count(0.0, n as f64);
-        let seed = seed(logits.clone().inner()).autodiff();
-        let gradients = (logits * seed).sum().backward();
-        Ok(x.grad(&gradients).unwrap_or_else(|| x.inner().zeros_like()))
+        Ok(x.grad(&of(logits).sum().backward()))
     }
 
     /// F of one input `[C, H, W]`.
@@ -976,17 +992,14 @@ impl Context<'_> {
         let (mut reached, mut active) = (false, false);
         let mut largest = 0f32;
         if self.layers.is_empty() {
-            let x = self.upload(self.input()).autodiff().require_grad();
-            let logits = self.resume(0, x.clone().wrap(), &mut Pass::new())?;
-            self.run.count(0.0, 1.0);
-            if let Some(gradient) = x.grad(&self.target.score(logits).sum().backward()) {
+            let input = self.upload(self.input());
+            if let Some(gradient) = self.gradient_of(input, &mut Pass::new(), |logits| self.target.score(logits))? {
                 reached = true;
                 largest = self.largest(gradient).await?;
             }
             active = true;
         } else {
-            let mut pass = self.layers.iter().fold(Pass::new(), |pass, layer| pass.keep_gradient(&layer.id));
-            let gradients = self.backward_from(self.first_stage(), &mut pass)?;
+            let (pass, gradients) = self.backward_to_layers()?;
             for layer in &self.layers {
                 let tapped = pass.tapped(&layer.id)?;
                 reached |= tapped.reached(&gradients);

@@ -5,11 +5,19 @@ use rand::RngExt;
 
 use crate::error::Result;
 use crate::explainer::Context;
-use crate::methods::Output;
+use crate::methods::{Kind, OptionSpec, Output};
 use crate::random::stream;
 
 /// Dimensions of the Krylov space in which the eigenvector is sought. Its error falls as exp(-4 n sqrt(gap)) with the eigenvalues' relative gap: 1e-11 at 1 / 250.
 const KRYLOV: usize = 100;
+
+/// The option whether each channel's mean is taken away first.
+pub const CENTRE: OptionSpec = OptionSpec {
+    id: "centre",
+    kind: Kind::Boolean { default: true },
+    unit: None,
+    help: "take each channel's mean away before the decomposition",
+};
 
 /// The CAM of each of the request's layers from a tensor `[1, C, h, w]` of each: see [`projection`].
 ///

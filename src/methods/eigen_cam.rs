@@ -8,8 +8,8 @@
 
 use crate::error::Result;
 use crate::explainer::Context;
-use crate::methods::{Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, Sign, Space};
-use crate::principal::project;
+use crate::methods::{Channels, Group, MethodSpec, Output, Reads, Sign, Space};
+use crate::principal::{CENTRE, project};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
@@ -30,12 +30,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     needs: &[],
     reads: Reads::Layers,
     estimates: false,
-    options: &[OptionSpec {
-        id: "centre",
-        kind: Kind::Boolean { default: true },
-        unit: None,
-        help: "take each channel's mean away before the decomposition",
-    }],
+    options: &[CENTRE],
 };
 
 /// Computes the map.
@@ -43,6 +38,6 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// # Errors
 /// Those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
-    let centre = context.options().boolean("centre")?;
+    let centre = context.options().boolean(CENTRE.id)?;
     project(context, context.layer_activations()?, centre).await
 }

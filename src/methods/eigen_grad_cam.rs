@@ -8,8 +8,8 @@
 
 use crate::error::Result;
 use crate::explainer::Context;
-use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
-use crate::principal::project;
+use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::principal::{CENTRE, project};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
@@ -30,12 +30,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     needs: &[Need::Gradients],
     reads: Reads::Layers,
     estimates: false,
-    options: &[OptionSpec {
-        id: "centre",
-        kind: Kind::Boolean { default: true },
-        unit: None,
-        help: "take each channel's mean away before the decomposition",
-    }],
+    options: &[CENTRE],
 };
 
 /// Computes the map.
@@ -43,7 +38,7 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// # Errors
 /// Those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
-    let centre = context.options().boolean("centre")?;
+    let centre = context.options().boolean(CENTRE.id)?;
     let products = context.layer_gradients()?.into_iter().map(|(activations, gradients)| activations * gradients);
     project(context, products.collect(), centre).await
 }

@@ -14,12 +14,12 @@
 use burn::tensor::{Tensor, TensorData};
 use serde_json::json;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::explainer::{Context, Warning};
 use crate::methods::{
     BLUR_SIGMA, CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign, Space,
 };
-use crate::quadrature::Rule;
+use crate::quadrature::{QUADRATURE, Rule};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
@@ -55,12 +55,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         },
         BLUR_SIGMA,
         SEED,
-        OptionSpec {
-            id: "quadrature",
-            kind: Kind::Choice { default: "gauss_legendre", choices: Rule::CHOICES },
-            unit: None,
-            help: "the integration rule",
-        },
+        QUADRATURE,
         OptionSpec {
             id: "tolerance",
             kind: Kind::Number { default: 0.0, min: 0.0, max: 1.0 },
@@ -83,8 +78,7 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// [`Error::Aborted`] between chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let options = context.options();
-    let rule = Rule::from_id(options.choice("quadrature")?)
-        .ok_or_else(|| Error::Internal("the quadrature's choice has no meaning".into()))?;
+    let rule = Rule::asked(options)?;
     let tolerance = options.number("tolerance")?;
     let most = if tolerance > 0.0 { options.count("maxSteps")? } else { usize::MAX };
     let first = options.count("nSteps")?.min(most);

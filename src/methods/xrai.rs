@@ -10,7 +10,7 @@
 //! [`crate::felzenszwalb`] at six scales, each segment grown by 5 pixels of the input; or `segments` as given.
 
 use crate::baseline::{Baseline, blur};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::explainer::Context;
 use crate::felzenszwalb::Graph;
 use crate::grid::bilinear;
@@ -18,7 +18,7 @@ use crate::methods::integrated_gradients::{Progress, integral};
 use crate::methods::{
     CHUNK_SIZE, Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space,
 };
-use crate::quadrature::Rule;
+use crate::quadrature::{QUADRATURE, Rule};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
@@ -52,12 +52,7 @@ pub static SPEC: MethodSpec = MethodSpec {
             unit: Some("points"),
             help: "points on the path from each baseline",
         },
-        OptionSpec {
-            id: "quadrature",
-            kind: Kind::Choice { default: "gauss_legendre", choices: Rule::CHOICES },
-            unit: None,
-            help: "the integration rule",
-        },
+        QUADRATURE,
         OptionSpec {
             id: "minPixelDiff",
             kind: Kind::Integer { default: Some(50), min: 1, max: 1 << 20 },
@@ -125,8 +120,7 @@ async fn attribution(context: &Context<'_>) -> Result<Vec<f64>> {
         Some(given) => given.data.chunks(c * h * w).map(<[f32]>::to_vec).collect(),
         None => [Baseline::Black, Baseline::White].map(|b| b.of(context.input(), shape, context.preprocess())).to_vec(),
     };
-    let rule = Rule::from_id(options.choice("quadrature")?)
-        .ok_or_else(|| Error::Internal("the quadrature's choice has no meaning".into()))?;
+    let rule = Rule::asked(options)?;
     let nodes = rule.nodes(options.count("nSteps")?);
     let input = context.upload(context.input());
     let mut progress = Progress { done: 0, total: nodes.len() * baselines.len() };

@@ -317,3 +317,35 @@ fn nearest(asked: &str) -> Vec<String> {
     names.sort_by(|a, b| b.0.total_cmp(&a.0));
     names.into_iter().take(5).map(|(_, name)| name).collect()
 }
+
+/// How the stages of a net share its stride out.
+pub(crate) struct Strides {
+    stride: usize,
+    dilation: usize,
+    most: usize,
+}
+
+/// A stage's convolutions.
+pub(crate) struct Step {
+    /// Of the first block.
+    pub stride: usize,
+    /// Of the first block.
+    pub first_dilation: usize,
+    /// Of the others.
+    pub dilation: usize,
+}
+
+impl Strides {
+    /// Behind a stem of that stride; at most `output_stride` in all.
+    pub fn new(stem: usize, output_stride: usize) -> Self {
+        Self { stride: stem, dilation: 1, most: output_stride }
+    }
+
+    /// The next stage. Beyond the output stride, a stride becomes a dilation; a stage's first block still has the one before.
+    pub fn step(&mut self, stride: usize) -> Step {
+        let first_dilation = self.dilation;
+        let beyond = self.stride >= self.most;
+        *(if beyond { &mut self.dilation } else { &mut self.stride }) *= stride;
+        Step { stride: if beyond { 1 } else { stride }, first_dilation, dilation: self.dilation }
+    }
+}

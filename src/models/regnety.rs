@@ -4,7 +4,7 @@
 
 use crate::error::Result;
 use crate::layers::{Act, Conv2dSpec, bad_model};
-use crate::models::{Family, Plan};
+use crate::models::{Family, Plan, Step, Strides};
 use crate::net::{self, Op, conv_act, residual};
 use crate::package::Config;
 
@@ -113,19 +113,11 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     stem.push(Op::Tap("stem".into()));
     let mut stages = vec![("stem".to_owned(), stem)];
 
-    let (mut inputs, mut net_stride, mut dilation) = (stem_width, 2, 1);
+    let (mut inputs, mut strides) = (stem_width, Strides::new(2, output_stride));
     for (i, (blocks, width)) in shape.into_iter().enumerate() {
         let group = line.group.min(width);
         let outputs = whole_groups(width, group, least);
-        let mut stride = 2;
-        // Beyond the output stride, a stride becomes a dilation; a stage's first block still has the one before.
-        let mut first_dilation = dilation;
-        if net_stride >= output_stride {
-            dilation *= stride;
-            stride = 1;
-        } else {
-            net_stride *= stride;
-        }
+        let Step { mut stride, mut first_dilation, dilation } = strides.step(2);
         for block in 1..=blocks {
             let name = format!("s{}.b{block}", i + 1);
             let at = |leaf: &str| format!("{name}.{leaf}");

@@ -6,7 +6,7 @@
 
 use crate::error::Result;
 use crate::layers::{Act, Conv2dSpec, Padding, Pool, bad_model};
-use crate::models::{Family, Plan};
+use crate::models::{Family, Plan, Step, Strides};
 use crate::net::{self, Op, conv_act, residual};
 use crate::package::Config;
 
@@ -91,17 +91,9 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     stem.extend([Op::Tap("act1".into()), Op::MaxPool(Pool::new(3, 2, 1)), Op::Tap("maxpool".into())]);
     let mut stages = vec![("stem".to_owned(), stem)];
 
-    let (mut net_stride, mut dilation) = (4, 1);
+    let mut strides = Strides::new(4, output_stride);
     for (i, (blocks, planes)) in layers.into_iter().zip(channels).enumerate() {
-        let mut stride = if i == 0 { 1 } else { 2 };
-        // Beyond the output stride, a stride becomes a dilation; a stage's first block still has the one before.
-        let mut first_dilation = dilation;
-        if net_stride >= output_stride {
-            dilation *= stride;
-            stride = 1;
-        } else {
-            net_stride *= stride;
-        }
+        let Step { mut stride, mut first_dilation, dilation } = strides.step(if i == 0 { 1 } else { 2 });
         let outputs = if bottleneck { 4 * planes } else { planes };
         for block in 0..blocks {
             let name = format!("layer{}.{block}", i + 1);

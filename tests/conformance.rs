@@ -195,19 +195,9 @@ fn page(rows: &BTreeMap<Key, Row>) -> String {
 #[test]
 fn real_models_agree_on_real_photos() {
     for model in ["deit_tiny_patch16_224", "mobilenetv2_100_same"] {
-        let (Some(folder), Some(reference)) =
-            (shared(&format!("models/{model}")), shared(&format!("reference/{model}")))
-        else {
-            return;
-        };
-        let mut explainer = explainer(open(&folder));
-        for entry in std::fs::read_dir(reference).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_none_or(|e| e != "safetensors") {
-                continue;
-            }
-            let expected = read_tensors(&path);
-            let target = read_json(&path.with_extension("json"))["target"].clone();
+        let Some((mut explainer, references)) = real_model(model) else { return };
+        for (name, expected, meta) in references {
+            let target = meta["target"].clone();
             let image = tensor(&expected, "input");
             let gradient = &expected["input_gradient"].1;
             let magnitudes: Vec<f32> = gradient.iter().map(|v| v.abs()).collect();
@@ -221,7 +211,7 @@ fn real_models_agree_on_real_photos() {
             ] {
                 let request = json!({ "method": method, "target": target });
                 let agreement = cosine(&attribute(&mut explainer, &image, request).unwrap().values, values);
-                println!("{model} {}: {method} {agreement:.7}", path.file_stem().unwrap().display());
+                println!("{model} {name}: {method} {agreement:.7}");
                 assert!(agreement >= 0.9999, "{model}: {method} has cosine {agreement}");
             }
         }

@@ -161,19 +161,8 @@ fn equals_the_reference(name: &str, folder: &Path) {
 #[test]
 fn real_models_equal_the_reference() {
     for model in ["deit_tiny_patch16_224", "mobilenetv2_100_same"] {
-        let (Some(folder), Some(reference)) =
-            (shared(&format!("models/{model}")), shared(&format!("reference/{model}")))
-        else {
-            return;
-        };
-        let mut explainer = explainer(open(&folder));
-        for entry in std::fs::read_dir(reference).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_none_or(|e| e != "safetensors") {
-                continue;
-            }
-            let expected = read_tensors(&path);
-            let meta = read_json(&path.with_extension("json"));
+        let Some((mut explainer, references)) = real_model(model) else { return };
+        for (name, expected, meta) in references {
             let image = tensor(&expected, "input");
             let logits = now(explainer.classify(&image, Some(1), &Unwatched)).unwrap().logits;
             let worst = logits.iter().zip(&expected["logits"].1).fold(0f32, |m, (a, b)| m.max((a - b).abs()));
@@ -184,8 +173,7 @@ fn real_models_equal_the_reference() {
             let (cam_cosine, ig_cosine) =
                 (cosine(&cam.values, &expected["grad_cam"].1), cosine(&ig.values, &expected["integrated_gradients"].1));
             println!(
-                "{model} {}: logits differ by at most {worst:.1e}, Grad-CAM cosine {cam_cosine:.7}, IG cosine {ig_cosine:.7}, {:?}",
-                meta["photo"],
+                "{model} {name}: logits differ by at most {worst:.1e}, Grad-CAM cosine {cam_cosine:.7}, IG cosine {ig_cosine:.7}, {:?}",
                 ig.completeness.unwrap()
             );
             assert!(worst < 2e-3 && cam_cosine >= 0.9999 && ig_cosine >= 0.9999);

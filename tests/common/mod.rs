@@ -43,6 +43,21 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     None
 }
 
+/// A model of `../shared/models`, and of each of its photos in `../shared/reference` the name, the tensors and the facts; see [`shared`].
+pub fn real_model(name: &str) -> Option<(Explainer, Vec<Photo>)> {
+    let (folder, reference) = (shared(&format!("models/{name}"))?, shared(&format!("reference/{name}"))?);
+    let paths = std::fs::read_dir(reference).unwrap().map(|entry| entry.unwrap().path());
+    let of = |path: PathBuf| {
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        (stem, read_tensors(&path), read_json(&path.with_extension("json")))
+    };
+    let photos = paths.filter(|path| path.extension().is_some_and(|e| e == "safetensors")).map(of).collect();
+    Some((explainer(open(&folder)), photos))
+}
+
+/// A photo's name, tensors and facts.
+pub type Photo = (String, Tensors, Value);
+
 pub type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 /// Tensors of float32 and of bytes, as float32.

@@ -305,7 +305,8 @@ def finish(kind):
     import torch, torch.nn.functional as F
     from safetensors.torch import save_file
     model = create(kind)
-    state = {k: v.half() if v.is_floating_point() else v for k, v in torch.load(f'{STATE}/{kind}.pt')['average'].items()}
+    checkpoint = torch.load(f'{STATE}/{kind}.pt')
+    state = {k: v.half() if v.is_floating_point() else v for k, v in checkpoint['average'].items()}
     model.load_state_dict(state); model.eval()
     x, y = photos('train')
     calm = held_out(y)
@@ -318,6 +319,7 @@ def finish(kind):
     os.makedirs(folder(kind), exist_ok=True)
     json.dump(dict(architecture=architecture, num_classes=K, global_pool=pool, model_args=dict(args, global_pool=pool), temperature=round(temperature, 3), label_names=names,
                    pretrained_cfg=cfg), open(folder(kind) + '/config.json', 'w'), indent=1)
+    json.dump(dict(epochs=checkpoint['epoch']), open(folder(kind) + '/figures.json', 'w'))
     save_file({k: v.contiguous() for k, v in state.items() if not k.endswith('num_batches_tracked')}, folder(kind) + '/model.safetensors')
     os.chmod(folder(kind) + '/model.safetensors', 0o644)
     print(f'sightline-{kind}: temperature {temperature:.3f}, {os.path.getsize(folder(kind) + "/model.safetensors")} bytes')
@@ -374,7 +376,7 @@ def evaluate(kind):
     recipe = RECIPES[kind]
     layer = 'layer4' if kind == 'cnn' else f'blocks.{config["model_args"].get("depth", 0) - 1}.norm1'
     cycles = ', then '.join(f"{c['epochs']} epochs at a cosine rate from {c['rate']} (the first {c['small']} {'at 48 pixels' if kind == 'cnn' else 'on half of the patches'})" for c in recipe['cycles'])
-    done, total = torch.load(f'{STATE}/{kind}.pt')['epoch'], sum(c['epochs'] for c in recipe['cycles'])
+    done, total = json.load(open(path + '/figures.json'))['epochs'], sum(c['epochs'] for c in recipe['cycles'])
     short = f' These weights are those after {done} of its {total} epochs.' if done < total else ''
     args = ', '.join(f'{k}={v}' for k, v in config['model_args'].items())
     print(f'sightline-{kind}: top-1 {one:.4f}, top-5 {five:.4f}, ECE {ece:.4f}, with temperature {ece_calm:.4f}')

@@ -1,6 +1,8 @@
 // @ts-check
 // The comparison: methods x classes, methods x layers, or models x the photo. It computes cell by cell on the explainer that is open, or opens one
 // model after the other, and marks the same point of the photo in every map.
+import { Refusal, told } from './faults.js';
+import { fill, number, say, sayAs, saying, t } from './language.js';
 import { createExplainer, renderColorbar, renderHeatmap, SightlineError, sharedScale, valueAt } from './pkg/index.js';
 
 /** @typedef {import('./pkg/index.js').Explainer} Explainer */
@@ -18,7 +20,6 @@ import { createExplainer, renderColorbar, renderHeatmap, SightlineError, sharedS
  * @property {() => Promise<Openable[]>} models those that open without a download
  * @property {import('./pkg/index.js').MethodSpec[]} methods
  * @property {(method: string) => boolean} classless whether a method's maps are of no class
- * @property {(value: number) => string} number
  */
 /**
  * @typedef {object} Cell
@@ -31,18 +32,6 @@ import { createExplainer, renderColorbar, renderHeatmap, SightlineError, sharedS
 const SIDE = 384;
 /** How far an arrow key moves the point, in parts of the photo. */
 const STEP = 1 / 28;
-const TEXT = {
-  kinds: { classes: 'methods × classes', layers: 'methods × layers', models: 'models × this photo' },
-  rows: 'Methods',
-  columns: { classes: 'Classes', layers: 'Layers', models: 'Models' },
-  own: 'Each map has its own colour scale; its ends stand below it.',
-  shared: 'The maps of a method share one colour scale; its ends stand below each.',
-  models: 'All models share one colour scale, though scores of different models need not be comparable.',
-  outdated: 'The comparison was of another photo or model.',
-  outside: 'not seen',
-  hint: 'Point at a map, or focus one and use the arrow keys: every map marks the same point. Click a map to make it the main one.',
-};
-
 /** @template {keyof HTMLElementTagNameMap} K @param {K} tag @param {object} [properties] @param {(string | Node)[]} children @returns {HTMLElementTagNameMap[K]} */
 function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
@@ -52,13 +41,14 @@ function make(tag, properties = {}, ...children) {
 
 /** @param {HTMLElement} section @param {Host} host */
 export function comparePanel(section, host) {
-  const kinds = /** @type {[Kind, string][]} */ (Object.entries(TEXT.kinds));
-  const kind = make('select', { id: 'compare-kind' }, ...kinds.map(([id, text]) => new Option(text, id)));
+  const kinds = /** @type {Kind[]} */ (Object.keys(t.compare.kinds));
+  const kind = make('select', { id: 'compare-kind' }, ...kinds.map((value) => saying('option', () => t.compare.kinds[value], { value })));
   const shared = make('input', { type: 'checkbox', id: 'compare-shared' });
   const [rowBox, columnBox] = [make('fieldset', { id: 'compare-rows' }), make('fieldset', { id: 'compare-columns' })];
-  const go = make('button', { type: 'button', id: 'compare-go', className: 'primary' }, 'Compare');
-  const cancel = make('button', { type: 'button', id: 'compare-cancel', hidden: true }, 'Cancel');
-  const bar = make('progress', { id: 'compare-progress', ariaLabel: 'Progress of the comparison' });
+  const go = saying('button', () => t.compare.go, { type: 'button', id: 'compare-go', className: 'primary' });
+  const cancel = saying('button', () => t.compare.cancel, { type: 'button', id: 'compare-cancel', hidden: true });
+  const bar = make('progress', { id: 'compare-progress' });
+  sayAs(bar, 'aria-label', () => t.compare.progress);
   const status = make('p', { id: 'compare-status', className: 'hint', role: 'status' });
   const point = make('p', { id: 'compare-point', className: 'number', role: 'status' });
   const table = make('table', { id: 'compare-grid' });
@@ -67,16 +57,32 @@ export function comparePanel(section, host) {
   const scaleNote = make('p', { id: 'compare-legend', className: 'hint' });
   const result = make('div', { id: 'compare-result', hidden: true });
   const scroller = make('div', { className: 'scroller' }, table);
-  result.append(make('p', { className: 'hint' }, TEXT.hint), scroller, legend, scaleNote, point);
+  result.append(
+    saying('p', () => t.compare.hint, { className: 'hint' }),
+    scroller,
+    legend,
+    scaleNote,
+    point,
+  );
   bar.hidden = true;
   section.append(
     make(
       'div',
       { className: 'compare-controls' },
-      make('label', {}, 'What ', kind),
+      make(
+        'label',
+        {},
+        saying('span', () => t.compare.what),
+        kind,
+      ),
       rowBox,
       columnBox,
-      make('label', { className: 'check' }, shared, ' One colour scale for the maps of a method'),
+      make(
+        'label',
+        { className: 'check' },
+        shared,
+        saying('span', () => t.compare.sharedScale),
+      ),
     ),
     make('div', { className: 'inputs' }, go, cancel, bar),
     status,
@@ -98,11 +104,11 @@ export function comparePanel(section, host) {
   const checked = (/** @type {HTMLElement} */ box) =>
     [.../** @type {NodeListOf<HTMLInputElement>} */ (box.querySelectorAll('input:checked'))].map(({ value }) => value);
 
-  /** @param {HTMLFieldSetElement} box @param {string} title @param {[id: string, name: string][]} entries @param {string[]} chosen */
-  function fill(box, title, entries, chosen) {
+  /** @param {HTMLFieldSetElement} box @param {() => string} title @param {[id: string, name: string][]} entries @param {string[]} chosen */
+  function fillBox(box, title, entries, chosen) {
     box.hidden = entries.length === 0;
     box.replaceChildren(
-      make('legend', {}, title),
+      saying('legend', title),
       make(
         'div',
         { className: 'choices' },
@@ -149,13 +155,13 @@ export function comparePanel(section, host) {
       chosen = columns.map(([id]) => id);
     }
     if (what !== kindNow()) return;
-    fill(
+    fillBox(
       rowBox,
-      TEXT.rows,
+      () => t.compare.rows,
       rows.map(({ id, name }) => [id, name]),
       wanted?.rows ?? [...(first ? [first] : []), ...usual],
     );
-    fill(columnBox, TEXT.columns[what], columns, wanted?.columns ?? chosen);
+    fillBox(columnBox, () => t.compare.columns[what], columns, wanted?.columns ?? chosen);
   }
 
   /** @param {string} title @param {Choice} choice @returns {Cell} */
@@ -204,10 +210,11 @@ export function comparePanel(section, host) {
       mark.style.top = `${at[1] * 100}%`;
       if (!attribution || !rendered) continue;
       const place = valueAt(attribution, rendered, at[0] * canvas.width, at[1] * canvas.height);
-      value.textContent = place ? host.number(place.value) : TEXT.outside;
+      say(value, () => (place ? number(place.value) : t.compare.outside));
     }
-    if (said)
-      point.textContent = `${said.title}: ${said.value.textContent} at ${Math.round(at[0] * 100)} % from the left, ${Math.round(at[1] * 100)} % from the top`;
+    if (!said) return;
+    const [right = 0, down = 0] = at.map((v) => Math.round(v * 100));
+    say(point, () => fill(t.compare.point, { title: said.title, value: said.value.textContent, right, down }));
   }
 
   /** Paints the cells that have numbers: with one scale per method where asked for. */
@@ -226,10 +233,12 @@ export function comparePanel(section, host) {
       });
       it.rendered = rendered;
       colormap = rendered.colormap;
-      it.ends.textContent = rendered.empty ? 'nothing to show' : `${host.number(rendered.lo)} to ${host.number(rendered.hi)}`;
+      const { empty, lo, hi } = rendered;
+      say(it.ends, () => (empty ? t.compare.empty : fill(t.compare.ends, { lo: number(lo), hi: number(hi) })));
     }
     renderColorbar(legend, colormap ?? 'inferno');
-    scaleNote.textContent = shared.checked ? (of.kind === 'models' ? TEXT.models : TEXT.shared) : TEXT.own;
+    const scales = shared.checked ? (of.kind === 'models' ? 'models' : 'shared') : 'own';
+    say(scaleNote, () => t.compare[scales]);
     if (at) move(at);
   }
 
@@ -280,7 +289,7 @@ export function comparePanel(section, host) {
     } catch (error) {
       if (signal.aborted) throw error;
       // One that does not work on this model or layer leaves the others.
-      it.ends.textContent = error instanceof Error ? error.message : String(error);
+      say(it.ends, () => told(error));
     }
   }
 
@@ -293,15 +302,19 @@ export function comparePanel(section, host) {
     const what = kindNow();
     const [rows, columns] = [checked(rowBox), checked(columnBox)];
     if (!explainer || !photo || !bitmap || !classification || !rows.length || !columns.length) {
-      status.textContent = 'Choose at least one of each.';
+      say(status, () => t.compare.choose);
       return;
     }
     const settings = host.settings();
     cancel.hidden = bar.hidden = false;
     let done = 0;
     const total = rows.length * columns.length;
-    const tell = (/** @type {string} */ text) => {
-      status.textContent = text;
+    const computing = (/** @type {string} */ title) => {
+      const n = done + 1;
+      return () => fill(t.compare.computing, { title, n, total });
+    };
+    const tell = (/** @type {() => string} */ text) => {
+      say(status, text);
       bar.max = total;
       bar.value = done;
     };
@@ -316,7 +329,7 @@ export function comparePanel(section, host) {
       of?.small.close();
       of = { kind: what, photo, explainer, small };
       at = undefined;
-      point.textContent = '';
+      say(point, () => '');
       const openable = what === 'models' ? await host.models() : [];
       if (signal.aborted) return;
       const name = (/** @type {string} */ column) =>
@@ -340,33 +353,34 @@ export function comparePanel(section, host) {
         return { name: title, cells: columns.map((column) => cell(`${title}, ${name(column)}`, choice(row, column))) };
       });
       lay(columns.map(name), grid);
-      scaleNote.textContent = '';
+      say(scaleNote, () => '');
       if (what === 'models') {
         const label = asked === undefined ? undefined : explainer.info.model.labels[asked];
         for (const [k, column] of columns.entries()) {
           const model = openable.find(({ id }) => id === column);
           const own = grid.flatMap((row) => row.cells[k] ?? []);
-          tell(`Opening ${name(column)}`);
+          tell(() => fill(t.compare.opening, { model: name(column) }));
           /** @type {Explainer | undefined} */
           let other;
           try {
-            if (!model) throw new SightlineError('bad-model', 'this model is no longer here');
+            if (!model) throw new Refusal('bad-model', () => t.compare.gone);
             other = await createExplainer({ model: model.source, device: settings.device, signal });
             const [best] = (await other.classify(photo, { topK: 1, signal })).predictions;
             // The same class where the model knows it, else its own likeliest.
             const same = label === undefined ? -1 : other.info.model.labels.indexOf(label);
             const index = same >= 0 ? same : best?.index;
             const head = table.tHead?.rows[0]?.cells[k + 1];
-            if (head && index !== undefined) head.textContent = `${name(column)}: “${other.info.model.labels[index] ?? index}”`;
+            const found = index === undefined ? undefined : (other.info.model.labels[index] ?? String(index));
+            if (head && found !== undefined) say(head, () => fill(t.compare.predicted, { model: name(column), label: found }));
             for (const it of own) {
               if (index !== undefined) it.choice.target = index;
-              tell(`${it.title}: ${done + 1} of ${total}`);
+              tell(computing(it.title));
               await compute(it, other, photo, signal);
               done += 1;
             }
           } catch (error) {
             if (signal.aborted) throw error;
-            for (const it of own) it.ends.textContent = error instanceof Error ? error.message : String(error);
+            for (const it of own) say(it.ends, () => told(error));
             done = (k + 1) * rows.length;
           } finally {
             other?.dispose();
@@ -374,25 +388,22 @@ export function comparePanel(section, host) {
         }
       } else {
         for (const it of cells) {
-          tell(`${it.title}: ${done + 1} of ${total}`);
+          tell(computing(it.title));
           await compute(it, explainer, photo, signal);
           done += 1;
         }
       }
-      if (running === controller) status.textContent = `${cells.filter((c) => c.attribution).length} of ${total} maps computed.`;
+      const n = cells.filter((c) => c.attribution).length;
+      if (running === controller) say(status, () => fill(t.compare.done, { n, total }));
     } catch (error) {
-      if (running === controller)
-        status.textContent = signal.aborted
-          ? `Stopped after ${done} of ${total} maps.`
-          : error instanceof Error
-            ? error.message
-            : String(error);
+      const n = done;
+      if (running === controller) say(status, () => (signal.aborted ? fill(t.compare.stopped, { n, total }) : told(error)));
       if (!signal.aborted && !(error instanceof SightlineError)) console.error(error);
     } finally {
       if (running === controller) {
         running = undefined;
         cancel.hidden = bar.hidden = true;
-        for (const it of cells) if (it.ends.textContent === '…') it.ends.textContent = 'not computed';
+        for (const it of cells) if (it.ends.textContent === '…') say(it.ends, () => t.compare.missing);
       }
     }
   }
@@ -418,7 +429,7 @@ export function comparePanel(section, host) {
         of = undefined;
         cells = [];
         result.hidden = true;
-        status.textContent = TEXT.outdated;
+        say(status, () => t.compare.outdated);
         return;
       }
       press();

@@ -1,6 +1,8 @@
 // @ts-check
 // What puts the present picture on another page: the element, or an iframe for places that allow no scripts.
 
+import { say, sayAs, saying, t } from './language.js';
+
 /** @typedef {Record<string, string | undefined>} Attributes what is undefined is left out */
 
 const ENTITIES = /** @type {Record<string, string>} */ ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' });
@@ -35,64 +37,66 @@ export function iframeCode(site, attributes, title) {
 /**
  * Fills the panel and keeps it in step.
  * @param {HTMLElement} panel
- * @param {() => { attributes: Attributes, problem?: string }} now what is shown; `problem` says what has to be done by hand
- * @param {typeof embedStrings} [strings]
+ * @param {() => { attributes: Attributes, missing: ('photo' | 'model')[] }} now what is shown; `missing` is what has to be put in by hand
  */
-export function embedPanel(panel, now, strings = embedStrings) {
+export function embedPanel(panel, now) {
   /** @template {keyof HTMLElementTagNameMap} K @param {K} tag @param {object} properties @param {(string | Node)[]} children @returns {HTMLElementTagNameMap[K]} */
   const make = (tag, properties, ...children) => {
     const element = Object.assign(document.createElement(tag), properties);
     element.append(...children);
     return element;
   };
-  const kind = make('select', { id: 'embed-kind' }, new Option(strings.element, 'element'), new Option(strings.iframe, 'iframe'));
+  const kinds = /** @type {const} */ (['element', 'iframe']);
+  const kind = make('select', { id: 'embed-kind' }, ...kinds.map((value) => saying('option', () => t.embed[value], { value })));
   const predict = make('input', { type: 'checkbox', id: 'embed-predict' });
   const controls = make('input', { type: 'checkbox', id: 'embed-controls' });
-  const code = make('textarea', { id: 'embed-text', readOnly: true, rows: 6, spellcheck: false, ariaLabel: strings.code });
-  const copy = make('button', { type: 'button', id: 'embed-copy' }, strings.copy);
+  const code = make('textarea', { id: 'embed-text', readOnly: true, rows: 6, spellcheck: false });
+  sayAs(code, 'aria-label', () => t.embed.code);
+  const copy = saying('button', () => t.embed.copy, { type: 'button', id: 'embed-copy' });
   const note = make('p', { className: 'hint' });
   note.setAttribute('role', 'status');
-  const check = (/** @type {HTMLInputElement} */ box, /** @type {string} */ text) => make('label', { className: 'check' }, box, ` ${text}`);
+  const check = (/** @type {HTMLInputElement} */ box, /** @type {'predict' | 'controls'} */ what) =>
+    make(
+      'label',
+      { className: 'check' },
+      box,
+      saying('span', () => t.embed[what]),
+    );
   panel.append(
-    make('label', {}, `${strings.kind} `, kind),
-    check(predict, strings.predict),
-    check(controls, strings.controls),
+    make(
+      'label',
+      {},
+      saying('span', () => t.embed.kind),
+      kind,
+    ),
+    check(predict, 'predict'),
+    check(controls, 'controls'),
     code,
     copy,
     note,
   );
 
+  const inWords = (/** @type {('photo' | 'model')[]} */ missing) => missing.map((what) => t.embed[what]).join(' ');
+
   const show = () => {
-    const { attributes, problem } = now();
+    const { attributes, missing } = now();
     const all = { ...attributes, ...(predict.checked ? { predict: '' } : {}), ...(controls.checked ? { controls: '' } : {}) };
     const site = new URL('.', document.baseURI);
-    code.value = kind.value === 'iframe' ? iframeCode(site, all, strings.title) : elementCode(site, { ...all, loading: 'lazy' });
-    note.textContent = problem ?? '';
+    code.value = kind.value === 'iframe' ? iframeCode(site, all, t.embed.title) : elementCode(site, { ...all, loading: 'lazy' });
+    say(note, () => inWords(missing));
   };
   for (const field of [kind, predict, controls]) field.addEventListener('change', show);
   copy.addEventListener('click', async () => {
     show();
     try {
       await navigator.clipboard.writeText(code.value);
-      note.textContent = [strings.copied, now().problem].filter(Boolean).join(' ');
+      const { missing } = now();
+      say(note, () => [t.embed.copied, inWords(missing)].join(' ').trim());
     } catch {
       // Without the permission: marked, for the user to copy.
       code.select();
-      note.textContent = strings.marked;
+      say(note, () => t.embed.marked);
     }
   });
   return show;
 }
-
-export const embedStrings = {
-  kind: 'As',
-  element: 'an element with its script',
-  iframe: 'an iframe (for learning platforms)',
-  predict: 'As a question: predict, then look',
-  controls: 'With controls',
-  code: 'Code to paste into a page',
-  copy: 'Copy the embed code',
-  copied: 'Copied.',
-  marked: 'Copying is not allowed here: the code is marked, press Ctrl or Command and C.',
-  title: 'Where did the model look?',
-};

@@ -3,12 +3,15 @@
 
 import { comparePanel } from './compare.js';
 import { embedPanel } from './embed-code.js';
+import { Refusal, told } from './faults.js';
+import { core, coreText, date, fill, fixed, number, parts, percent, say, sayAs, saying, size, t } from './language.js';
 import { count, keepPage, refusals, unreachable, watchNetwork } from './offline.js';
 import { fromHash, toHash } from './permalink.js';
 import {
   createExplainer,
   deleteCachedModel,
   describe,
+  describeStrings,
   exportPng,
   familiarity,
   inspectModel,
@@ -30,12 +33,6 @@ import {
 /** `remote`: its weights may have to be downloaded. @typedef {{ name: string, source: ModelSource, remote?: boolean }} NamedModel */
 
 const MAX_SHOWN = 1600;
-/** What the values of methods say that ask about no class. @type {Record<string, string>} */
-const CLASSLESS = {
-  raw_attention: 'Higher values are looked at more.',
-  attention_rollout: 'From higher values more attention arrives.',
-  token_cut: 'Positive values are the part that stands out, negative ones the rest.',
-};
 const BASELINES = ['mean', 'black', 'white', 'blur', 'noise'];
 /** Shown only where something takes longer. */
 const PATIENCE = 500;
@@ -107,7 +104,7 @@ const shown = {
 let running;
 
 /**
- * @param {string} what
+ * @param {'model' | 'photo' | 'heads' | (() => string)} what
  * @param {(signal: AbortSignal, onProgress: (p: { stage: string, loaded: number, total: number | undefined }) => void) => Promise<void>} work
  */
 async function task(what, work) {
@@ -115,21 +112,16 @@ async function task(what, work) {
   const controller = new AbortController();
   running = controller;
   document.body.dataset.state = 'working';
-  ui.progressText.textContent = what;
+  const doing = typeof what === 'string' ? () => t.working[what] : what;
+  say(ui.progressText, doing);
   ui.progress.removeAttribute('value');
   const timer = setTimeout(() => {
     if (running === controller) ui.working.hidden = false;
   }, PATIENCE);
-  const stages = /** @type {Record<string, string>} */ ({
-    download: 'Downloading the model',
-    wasm: 'Loading the program',
-    device: 'Starting the device',
-    weights: 'Loading the weights',
-  });
   try {
     await work(controller.signal, ({ stage, loaded, total }) => {
       if (running !== controller) return;
-      ui.progressText.textContent = stages[stage] ?? what;
+      say(ui.progressText, () => t.working.stages[stage] ?? doing());
       if (total && total > 1) {
         ui.progress.max = total;
         ui.progress.value = loaded;
@@ -149,12 +141,9 @@ async function task(what, work) {
   }
 }
 
-/** With a capital, unless it begins with a name, a file's or an address. @param {string} text */
-const sentence = (text) => text.replace(/^[a-z]+(?=[ ,])/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
-
 /** @param {unknown} error */
 function complain(error) {
-  el('alert-text', HTMLElement).textContent = sentence(error instanceof Error ? error.message : String(error));
+  say(el('alert-text', HTMLElement), () => told(error));
   const box = el('alert', HTMLElement);
   box.dataset.code = error instanceof SightlineError ? error.code : 'internal';
   box.hidden = false;
@@ -175,7 +164,7 @@ let pending;
 async function openModel(id) {
   const model = models.get(id);
   if (!model) return;
-  await task('Opening the model', async (signal, onProgress) => {
+  await task('model', async (signal, onProgress) => {
     opening = signal;
     try {
       const device = /** @type {'auto'} */ (ui.device.value);
@@ -213,7 +202,8 @@ function showModel() {
     [...models]
       .filter(([, model]) => Boolean(model.remote) === remote)
       .map(([id, { name }]) => new Option(name, id, id === shown.modelId, id === shown.modelId));
-  const group = Object.assign(document.createElement('optgroup'), { label: 'To download once' });
+  const group = document.createElement('optgroup');
+  sayAs(group, 'label', () => t.toDownload);
   group.append(...options(true));
   ui.model.replaceChildren(...options(false), ...(group.children.length ? [group] : []));
   showKept();
@@ -226,21 +216,27 @@ function showModel() {
   showMethods(info.model.methods);
   showClasses(info.model.labels);
   const ordered = [...layers].reverse();
+  const all = ui.layer.value === 'all' && shown.target !== undefined;
   ui.layer.replaceChildren(
-    ...(layers.length > 1 ? [new Option('all, side by side', 'all', false, ui.layer.value === 'all' && shown.target !== undefined)] : []),
-    ...ordered.map(
-      ({ id, shape }) =>
-        new Option(`${id} (${shape.join(' × ')})${id === defaultLayer ? ', default' : ''}`, id, id === defaultLayer, id === chosen),
-    ),
+    ...(layers.length > 1 ? [saying('option', () => t.allLayers, { value: 'all', selected: all })] : []),
+    ...ordered.map(({ id, shape }) => {
+      const usual = id === defaultLayer;
+      const text = () => fill(usual ? t.layerDefault : t.layer, { id, shape: shape.join(' × ') });
+      return saying('option', text, { value: id, defaultSelected: usual, selected: id === chosen });
+    }),
   );
   const { architecture, labels, parameters, bytes, sha256, cached, assumed } = info.model;
-  el('model-facts', HTMLElement).textContent =
-    `${architecture}, ${labels.length} classes, ${(parameters / 1e6).toPrecision(3)} million parameters, ${size(bytes)}` +
-    `${cached ? `; kept copy of ${date(cached)}` : ''}.\nSHA-256 ${sha256}`;
-  el('assumed', HTMLElement).textContent = assumed ?? '';
+  say(el('model-facts', HTMLElement), () => {
+    const million = number(parameters / 1e6);
+    const facts = { architecture, classes: labels.length, parameters: million, size: size(bytes), sha256 };
+    return cached ? fill(t.modelFactsKept, { ...facts, date: date(cached) }) : fill(t.modelFacts, facts);
+  });
+  say(el('assumed', HTMLElement), () => [core(assumed ?? '')]);
   el('assumed', HTMLElement).hidden = !assumed;
   const { kind, description, reason } = info.device;
-  el('device-reason', HTMLElement).textContent = `Running on ${kind === 'cpu' ? 'the CPU' : 'WebGPU'} (${description}): ${reason}.`;
+  say(el('device-reason', HTMLElement), () =>
+    parts(t.runningOn, { device: t.devices[kind], description: core(description), reason: core(reason) }),
+  );
 }
 
 /** @param {Blob} photo @param {string} name */
@@ -249,13 +245,13 @@ async function openPhoto(photo, name) {
     waiting = { photo, name };
     return;
   }
-  return task('Looking at the photo', (signal, onProgress) => explainPhoto(photo, name, signal, onProgress));
+  return task('photo', (signal, onProgress) => explainPhoto(photo, name, signal, onProgress));
 }
 
 /** @param {Blob} photo @param {string} name @param {AbortSignal} signal @param {(p: any) => void} onProgress */
 async function explainPhoto(photo, name, signal, onProgress) {
   const { explainer } = shown;
-  if (!explainer) throw new SightlineError('bad-option', 'open a model first');
+  if (!explainer) throw new Refusal('bad-option', () => t.openFirst);
   const classification = await explainer.classify(photo, { topK: 5, signal });
   const { photoWidth, photoHeight } = classification.crop ?? { photoWidth: 1, photoHeight: 1 };
   const shrink = Math.min(1, MAX_SHOWN / Math.max(photoWidth, photoHeight));
@@ -270,7 +266,7 @@ async function explainPhoto(photo, name, signal, onProgress) {
       resizeQuality: 'low',
     });
   } catch {
-    throw new SightlineError('unsupported-image', 'this browser cannot show the picture; save it as JPEG or PNG');
+    throw new Refusal('unsupported-image', () => t.cannotShow);
   }
   if (signal.aborted) {
     if (bitmap !== shown.bitmap) bitmap.close();
@@ -310,7 +306,8 @@ function set({ method, target, layer, options }) {
 
 function explain() {
   if (!shown.photo || !shown.explainer) return;
-  return task(`Computing ${methods.find((m) => m.id === ui.method.value)?.name ?? 'the map'}`, attribute);
+  const method = methods.find((m) => m.id === ui.method.value)?.name ?? '';
+  return task(() => fill(t.working.method, { method }), attribute);
 }
 
 /** @param {AbortSignal} signal @param {(p: any) => void} onProgress */
@@ -362,33 +359,38 @@ function asked(chosen) {
   return chosen;
 }
 
-/** A target in words. @param {import('./pkg/index.js').Target} target @param {string[]} labels */
-function inWords(target, labels) {
-  const name = (/** @type {number} */ k) => `“${labels[k] ?? k}”`;
-  if (typeof target === 'number') return name(target);
-  if ('contrast' in target) return `${name(target.contrast[0])} and not ${name(target.contrast[1])}`;
-  return `any of ${target.group.map(name).join(', ')}`;
+/** A target in words. @param {import('./pkg/index.js').Target} target */
+function inWords(target) {
+  const labels = shown.explainer?.info.model.labels ?? [];
+  const name = (/** @type {number} */ k) => labels[k] ?? String(k);
+  const strings = describeStrings;
+  if (typeof target === 'number') return fill(strings.class, { a: name(target) });
+  if ('contrast' in target) return fill(strings.contrast, { a: name(target.contrast[0]), b: name(target.contrast[1]) });
+  return fill(strings.group, { list: target.group.map((k) => fill(strings.class, { a: name(k) })).join(', ') });
 }
+
+/** What a map is of, in words that follow its method's name. @param {import('./pkg/index.js').Attribution} a */
+const about = (a) => (classless(a.method) ? seenFrom(a) : fill(t.about, { target: inWords(a.target) }));
+/** Whether a method's maps are of no class. @param {string} method */
+const classless = (method) => method in t.classless;
+
+/** The photo that is shown, in words. */
+const photoWords = () => t.samples[files.get(shown.photoName) ?? ''] ?? shown.photoName;
 
 // --- showing -------------------------------------------------------------------------------------------------------------------------
 
-const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
-const number = (/** @type {number} */ v) =>
-  v === 0 ? '0' : Math.abs(v) >= 1e4 || Math.abs(v) < 1e-3 ? v.toExponential(1) : v.toPrecision(3);
-
 /** A share of a pass may be next to nothing, as a CAM's at the last layer. */
-const passes = (/** @type {number} */ v) => (v > 0 && v < 0.01 ? 'under 0.01' : number(v));
+const passes = (/** @type {number} */ v) => (v > 0 && v < 0.01 ? t.hardly : number(v));
 
 function showPredictions() {
   const { classification, target } = shown;
   if (!classification) return;
   const unfamiliar = el('unfamiliar', HTMLElement);
   unfamiliar.hidden = !familiarity(classification.logits).unfamiliar;
-  unfamiliar.textContent = unfamiliar.hidden
-    ? ''
-    : `The photo does not look much like any of them: this model knows only these ${classification.logits.length} classes, and names one for every picture.`;
+  const classes = classification.logits.length;
+  say(unfamiliar, () => (unfamiliar.hidden ? '' : fill(t.unfamiliar, { classes })));
   const credit = credits.get(shown.photoName);
-  el('credit', HTMLElement).textContent = credit ? `Picture: ${credit}.` : '';
+  say(el('credit', HTMLElement), () => (credit ? fill(t.credit, { credit: coreText(credit) }) : ''));
   const focused = ui.predictions.contains(document.activeElement) ? document.activeElement?.getAttribute('data-index') : undefined;
   const pressed = target ?? classification.predictions[0]?.index;
   ui.predictions.replaceChildren(
@@ -399,7 +401,7 @@ function showPredictions() {
       button.setAttribute('aria-pressed', String(index === pressed));
       button.style.setProperty('--share', `${(probability * 100).toFixed(1)}%`);
       const name = Object.assign(document.createElement('span'), { className: 'label', textContent: label });
-      const share = Object.assign(document.createElement('span'), { className: 'number', textContent: percent.format(probability) });
+      const share = saying('span', () => percent(probability), { className: 'number' });
       button.append(name, ' ', share);
       button.addEventListener('click', () => {
         shown.target = index;
@@ -419,38 +421,49 @@ function showFacts() {
   showHeads();
   if (!a || !explainer) {
     // The numbers of another photo or model are not left beside this one.
-    el('facts', HTMLElement).textContent = '';
+    say(el('facts', HTMLElement), () => '');
     el('warnings', HTMLElement).replaceChildren();
     el('completeness', HTMLTableElement).hidden = true;
     return;
   }
-  const method = methods.find((m) => m.id === a.method);
-  const what = CLASSLESS[a.method] ? seenFrom(a) : ` for ${inWords(a.target, explainer.info.model.labels)}`;
-  el('facts', HTMLElement).textContent =
-    `${method?.name}${what}${a.layer ? ` at ${a.layer}` : ''}: ${a.elapsedMs < 1000 ? `${Math.round(a.elapsedMs)} ms` : `${(a.elapsedMs / 1000).toFixed(1)} s`}` +
-    ` on ${a.device === 'cpu' ? 'the CPU' : 'WebGPU'}, ${passes(a.passes.forward)} forward and ${passes(a.passes.backward)} backward passes. Score (${typeof a.target === 'number' ? 'logit' : 'contrast' in a.target ? 'difference of logits' : 'log-odds'}) ${a.score.toFixed(2)}.`;
+  const method = methods.find((m) => m.id === a.method)?.name ?? a.method;
+  const { forward, backward } = a.passes;
+  const kind = typeof a.target === 'number' ? 'class' : 'contrast' in a.target ? 'contrast' : 'group';
+  say(el('facts', HTMLElement), () =>
+    fill(t.facts, {
+      method,
+      about: about(a),
+      at: a.layer ? fill(t.at, { layer: a.layer }) : '',
+      time: a.elapsedMs < 1000 ? `${Math.round(a.elapsedMs)} ms` : `${fixed(a.elapsedMs / 1000, 1)} s`,
+      device: t.devices[a.device],
+      forward: passes(forward),
+      backward: passes(backward),
+      score: t.scores[kind],
+      value: fixed(a.score, 2),
+    }),
+  );
   el('warnings', HTMLElement).replaceChildren(
-    ...[...explainer.info.warnings, ...a.warnings].map(({ message }) =>
-      Object.assign(document.createElement('li'), { textContent: message }),
-    ),
+    ...[...explainer.info.warnings, ...a.warnings].map(({ message }) => saying('li', () => [core(message)])),
   );
   const table = el('completeness', HTMLTableElement);
   table.hidden = !a.completeness;
   const c = a.completeness;
-  /** @type {[string, number][]} */
+  /** @type {[keyof typeof t.addsUp, number][]} */
   const rows = c
     ? [
-        ['Score of the photo', c.score],
-        ['Score of the baseline', c.baselineScore],
-        ['Sum of the map', c.sum],
-        ['Left over', c.delta],
+        ['score', c.score],
+        ['baseline', c.baselineScore],
+        ['sum', c.sum],
+        ['delta', c.delta],
       ]
     : [];
   table.tBodies[0]?.replaceChildren(
     ...rows.map(([name, value]) => {
       const row = document.createElement('tr');
-      const th = Object.assign(document.createElement('th'), { textContent: name, scope: 'row' });
-      row.append(th, Object.assign(document.createElement('td'), { textContent: value.toFixed(3) }));
+      row.append(
+        saying('th', () => t.addsUp[name], { scope: 'row' }),
+        saying('td', () => fixed(value, 3)),
+      );
       return row;
     }),
   );
@@ -490,12 +503,13 @@ const looks = () => ({
 
 /** What the canvas shows. @type {{ attribution: import('./pkg/index.js').Paintable, rendered: import('./pkg/index.js').Rendered } | undefined} */
 let onCanvas;
-/** The last sentence: it follows from the numbers alone. @type {{ attribution: import('./pkg/index.js').Attribution | undefined, text: string }} */
-let said = { attribution: undefined, text: '' };
+/** The last sentence: it follows from the numbers alone. @type {{ attribution: import('./pkg/index.js').Attribution | undefined, locale: string, text: string }} */
+let said = { attribution: undefined, locale: '', text: '' };
 /** @param {import('./pkg/index.js').Attribution} attribution */
 function sentenceOf(attribution) {
-  if (said.attribution !== attribution) {
-    said = { attribution, text: describe(attribution, { labels: shown.explainer?.info.model.labels ?? [] }) };
+  const { locale } = t;
+  if (said.attribution !== attribution || said.locale !== locale) {
+    said = { attribution, locale, text: describe(attribution, { labels: shown.explainer?.info.model.labels ?? [] }) };
   }
   return said.text;
 }
@@ -512,8 +526,8 @@ function paint(estimate) {
   if (!bitmap) return;
   const context = canvas.getContext('2d');
   let crop = classification?.crop;
-  const text = shown.attribution && !estimate ? sentenceOf(shown.attribution) : '';
-  el('sentence', HTMLElement).textContent = text;
+  const whole = estimate ? undefined : shown.attribution;
+  say(el('sentence', HTMLElement), () => (whole ? sentenceOf(whole) : ''));
   onCanvas = undefined;
   if (attribution) {
     const method = methods.find((m) => m.id === attribution.method);
@@ -524,35 +538,29 @@ function paint(estimate) {
     // Another map may have come under a pointer that rests.
     showValue();
     renderColorbar(el('colorbar', HTMLCanvasElement), rendered.colormap);
-    el('low', HTMLElement).textContent = number(rendered.lo);
-    el('high', HTMLElement).textContent = number(rendered.hi);
+    say(el('low', HTMLElement), () => number(rendered.lo));
+    say(el('high', HTMLElement), () => number(rendered.hi));
     legend.hidden = rendered.empty;
-    const top =
-      rendered.percentile < 100
-        ? ` The scale ends at the ${rendered.percentile}th percentile; ${percent.format(rendered.clipped)} of the values lie beyond.`
-        : '';
-    const kept = rendered.threshold ? ` Shown are the largest, on ${percent.format(rendered.threshold.kept)} of the map.` : '';
-    const lines = rendered.contours.length ? ` Lines at ${rendered.contours.map(number).join(', ')}.` : '';
-    note.textContent = rendered.empty
-      ? 'This map has nothing to show on this scale.'
-      : `${CLASSLESS[attribution.method ?? ''] ?? (scale === 'positive' ? 'Higher values speak for the class.' : 'Positive values speak for the class, negative ones against it.')}${top}${kept}${lines}`;
-    const asked = shown.attribution && ` for ${inWords(shown.attribution.target, shown.explainer?.info.model.labels ?? [])}`;
-    const what = shown.attribution && CLASSLESS[shown.attribution.method] ? seenFrom(shown.attribution) : asked;
-    canvas.setAttribute('aria-label', `${shown.photoName}: ${method?.name} heatmap${what ?? ''}${text && `. ${text}`}`);
+    say(note, () => noteOf(rendered, attribution.method ?? '', scale));
+    const [of, name] = [shown.attribution, method?.name ?? ''];
+    sayAs(canvas, 'aria-label', () => {
+      const names = { photo: photoWords(), method: name, about: of ? about(of) : '' };
+      return whole ? fill(t.heatmapSaid, { ...names, sentence: sentenceOf(whole) }) : fill(t.heatmap, names);
+    });
   } else {
     canvas.width = bitmap.width;
     canvas.height = bitmap.height;
     context?.drawImage(bitmap, 0, 0);
     legend.hidden = true;
-    note.textContent = '';
-    canvas.setAttribute('aria-label', shown.photoName);
+    say(note, () => '');
+    sayAs(canvas, 'aria-label', photoWords);
   }
   showStrip();
   compare.follow();
   if (embed.open) showEmbed();
   // Where the model saw all of it, an outline would say nothing.
-  const whole = crop && crop.width > 0.995 * crop.photoWidth && crop.height > 0.995 * crop.photoHeight;
-  if (crop && !whole && context && ui.outline.checked) {
+  const all = crop && crop.width > 0.995 * crop.photoWidth && crop.height > 0.995 * crop.photoHeight;
+  if (crop && !all && context && ui.outline.checked) {
     const [sx, sy] = [canvas.width / crop.photoWidth, canvas.height / crop.photoHeight];
     const line = Math.max(2, canvas.width / 300);
     const [x, y, w, h] = [crop.x * sx, crop.y * sy, crop.width * sx, crop.height * sy];
@@ -570,25 +578,28 @@ function paint(estimate) {
   if (context) outlineQuery(context);
 }
 
-// --- controls from the registries -----------------------------------------------------------------------------------------------
+/** What the colours mean. @param {import('./pkg/index.js').Rendered} rendered @param {string} method @param {string} scale */
+function noteOf({ empty, percentile, clipped, threshold, contours }, method, scale) {
+  if (empty) return t.empty;
+  const classless = t.classless[method];
+  return [
+    classless ?? (scale === 'positive' ? t.speaks : t.both),
+    percentile < 100 ? fill(t.clipped, { percentile, share: percent(clipped) }) : '',
+    threshold ? fill(t.largest, { share: percent(threshold.kept) }) : '',
+    contours.length ? fill(t.lines, { levels: contours.map(number).join(t.listSeparator) }) : '',
+  ].join('');
+}
 
-const groups = /** @type {Record<import('./pkg/index.js').MethodSpec['group'], string>} */ ({
-  cam: 'Maps of a layer',
-  gradient: 'Gradients',
-  path: 'Paths from a baseline',
-  relevance: 'Relevance',
-  black_box: 'Changed photos',
-  transformer: 'Attention',
-  discovery: 'Objects without labels',
-});
+// --- controls from the registries -----------------------------------------------------------------------------------------------
 
 /** The methods by group; those that do not work on this model can be seen and not chosen. @param {string[]} working */
 function showMethods(working) {
   const chosen = working.includes(ui.method.value) ? ui.method.value : working[0];
   ui.method.replaceChildren(
-    ...Object.entries(groups).flatMap(([id, label]) => {
+    .../** @type {(keyof typeof t.groups)[]} */ (Object.keys(t.groups)).flatMap((id) => {
       const members = methods.filter((m) => m.group === id);
-      const group = Object.assign(document.createElement('optgroup'), { label });
+      const group = document.createElement('optgroup');
+      sayAs(group, 'label', () => t.groups[id]);
       for (const m of members) {
         const option = new Option(m.name, m.id, false, m.id === chosen);
         option.disabled = !working.includes(m.id);
@@ -628,7 +639,12 @@ function showMethod() {
   const method = methods.find((m) => m.id === ui.method.value);
   if (!method || described === method.id) return;
   described = method.id;
-  el('method-summary', HTMLElement).textContent = `${method.summary} ${method.caveat} (${method.citation}; ${method.cost}.)`;
+  const { summary, caveat, citation, cost } = method;
+  const pointed = method.id === 'raw_attention';
+  say(el('method-summary', HTMLElement), () => [
+    ...parts(t.methodSummary, { summary: core(summary), caveat: core(caveat), citation: coreText(citation), cost: core(cost) }),
+    pointed ? t.query : '',
+  ]);
   el('layer-label', HTMLElement).hidden = method.reads === 'input';
   showQuery();
   const options = method.options.filter((option) => option.type !== 'tensor');
@@ -636,7 +652,8 @@ function showMethod() {
   ui.options.replaceChildren(
     ...options.map((option) => {
       const label = document.createElement('label');
-      label.append(`${option.help}${option.unit && !option.help.includes(option.unit) ? ` (${option.unit})` : ''}`);
+      const { help, unit } = option;
+      label.append(saying('span', () => [core(help), ...(unit && !help.includes(unit) ? [' (', core(unit), ')'] : [])]));
       /** @type {HTMLSelectElement | HTMLInputElement} */
       let field;
       if (option.type === 'boolean') {
@@ -645,14 +662,17 @@ function showMethod() {
       } else if (option.type === 'choice' || option.type === 'baseline') {
         field = document.createElement('select');
         field.append(
-          ...(option.choices ?? BASELINES).map((c) => new Option(c.replaceAll('_', ' '), c, c === option.default, c === option.default)),
+          ...(option.choices ?? BASELINES).map((value) => {
+            const usual = value === option.default;
+            return saying('option', () => coreText(value.replaceAll('_', ' ')), { value, defaultSelected: usual, selected: usual });
+          }),
         );
       } else {
         field = Object.assign(document.createElement('input'), {
           type: 'number',
           value: String(option.default ?? ''),
-          placeholder: 'automatic',
         });
+        sayAs(field, 'placeholder', () => t.automatic);
         if (option.min !== undefined) field.min = String(option.min);
         if (option.max !== undefined) field.max = String(option.max);
         field.step = option.type === 'integer' ? '1' : 'any';
@@ -695,9 +715,11 @@ function setOptions(values) {
 function seenFrom({ details }) {
   if (!details || !('query' in details)) return '';
   const query = /** @type {{ kind: string, row: number, column: number } | null} */ (details.query);
-  const where = query?.kind === 'patch' ? `the patch in row ${query.row + 1}, column ${query.column + 1}` : 'the class token';
-  const special = Number(details.specialShare);
-  return ` of ${query ? where : 'all tokens'} in block ${details.block}${special ? ` (${percent.format(special)} of it on special tokens)` : ''}`;
+  const { patch, classToken, all, of, special } = t.attention;
+  const where = query?.kind === 'patch' ? fill(patch, { row: query.row + 1, column: query.column + 1 }) : classToken;
+  const share = Number(details.specialShare);
+  const values = { who: query ? where : all, block: Number(details.block) };
+  return share ? fill(special, { ...values, share: percent(share) }) : fill(of, values);
 }
 
 /** The patches on the canvas, while attention is shown. */
@@ -735,8 +757,6 @@ function showQuery() {
   canvas.toggleAttribute('tabindex', looking);
   if (!looking) return;
   canvas.tabIndex = 0;
-  el('method-summary', HTMLElement).textContent +=
-    ' Point at a patch of the photo to see what it looks at, or move there with the arrow keys; Escape goes back to the class token.';
 }
 
 let looking = false;
@@ -781,14 +801,14 @@ canvas.addEventListener('keydown', (event) => {
 
 // --- the head table -------------------------------------------------------------------------------------------------------------------
 
-/** Field, title, whether large values come first, how a value is written. @type {[keyof import('./pkg/index.js').Head, string, boolean, (v: number) => string][]} */
+/** Field, whether large values come first, how a value is written. @type {[keyof typeof t.heads.columns, boolean, (v: number) => string][]} */
 const COLUMNS = [
-  ['block', 'Block', false, String],
-  ['head', 'Head', false, String],
-  ['importance', 'Importance', true, (v) => v.toFixed(3)],
-  ['distance', 'Distance (patches)', true, (v) => v.toFixed(2)],
-  ['entropy', 'Entropy (nats)', true, (v) => v.toFixed(2)],
-  ['specialShare', 'On special tokens', true, (v) => percent.format(v)],
+  ['block', false, String],
+  ['head', false, String],
+  ['importance', true, (v) => fixed(v, 3)],
+  ['distance', true, (v) => fixed(v, 2)],
+  ['entropy', true, (v) => fixed(v, 2)],
+  ['specialShare', true, percent],
 ];
 /** What was ranked last, and for what. @type {{ heads: import('./pkg/index.js').Heads, photo: Blob, explainer: Explainer } | undefined} */
 let ranked;
@@ -805,16 +825,16 @@ function showHeads() {
   found.hidden = !(ranked && ranked.photo === photo && ranked.explainer === explainer && same(ranked.heads.target));
   if (!ranked || !explainer || found.hidden) return;
   const { heads, target, score } = ranked.heads;
-  el('heads-caption', HTMLElement).textContent = `For ${inWords(target, explainer.info.model.labels)}, score ${score.toFixed(2)}`;
+  say(el('heads-caption', HTMLElement), () => fill(t.heads.caption, { target: inWords(target), score: fixed(score, 2) }));
   const sorting = COLUMNS.find(([id]) => id === sortedBy);
   if (!sorting) return;
-  const [by, , largest] = sorting;
+  const [by, largest] = sorting;
   const rows = [...heads].sort((a, b) => (largest ? b[by] - a[by] : a[by] - b[by]));
   const focused = found.contains(document.activeElement) ? document.activeElement?.textContent : undefined;
   found.querySelector('thead tr')?.replaceChildren(
-    ...COLUMNS.map(([id, title, down]) => {
+    ...COLUMNS.map(([id, down]) => {
       const cell = Object.assign(document.createElement('th'), { scope: 'col' });
-      const button = Object.assign(document.createElement('button'), { type: 'button', textContent: title });
+      const button = saying('button', () => t.heads.columns[id], { type: 'button' });
       button.addEventListener('click', () => {
         sortedBy = id;
         showHeads();
@@ -827,7 +847,7 @@ function showHeads() {
   found.querySelector('tbody')?.replaceChildren(
     ...rows.map((head) => {
       const row = document.createElement('tr');
-      row.append(...COLUMNS.map(([id, , , text]) => Object.assign(document.createElement('td'), { textContent: text(head[id]) })));
+      row.append(...COLUMNS.map(([id, , text]) => saying('td', () => text(head[id]))));
       return row;
     }),
   );
@@ -837,7 +857,7 @@ function showHeads() {
 el('heads-go', HTMLButtonElement).addEventListener('click', () => {
   const { explainer, photo } = shown;
   if (!explainer || !photo) return;
-  return task('Ranking the heads', async (signal, onProgress) => {
+  return task('heads', async (signal, onProgress) => {
     const heads = await explainer.heads(photo, { target: asked(shown.target), signal, onProgress });
     if (signal.aborted) return;
     ranked = { heads, photo, explainer };
@@ -857,7 +877,7 @@ function take(files) {
     return;
   }
   if (config) {
-    complain(new SightlineError('bad-model', `${config.name} alone is no model: the weights are missing; drop both together`));
+    complain(new Refusal('bad-model', () => fill(t.weightsMissing, { file: config.name })));
     return;
   }
   const [photo] = files;
@@ -878,25 +898,22 @@ function addModel(name, source) {
 
 // --- models that have to be downloaded: looked up, offered with their size, fetched while the page goes on ---------------------------
 
-const size = (/** @type {number} */ bytes) => (bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
-const date = (/** @type {string} */ iso) => new Intl.DateTimeFormat('en', { dateStyle: 'medium' }).format(new Date(iso));
-
 /** A look or a download under way. @type {AbortController | undefined} */
 let fetching;
 /** What the panel's button does next. */
 let proceed = () => {};
 
-/** @param {string} text @param {string} label @param {() => void} next @param {unknown} [error] */
-function showOffer(text, label, next, error) {
+/** @param {() => import('./language.js').Text} text @param {keyof typeof t.offer.actions} action @param {() => void} next @param {unknown} [error] */
+function showOffer(text, action, next, error) {
   ui.offer.hidden = false;
-  ui.offerText.textContent = sentence(text);
-  ui.offerGo.textContent = label;
+  say(ui.offerText, text);
+  say(ui.offerGo, () => t.offer.actions[action]);
   proceed = next;
   if (error) ui.offer.dataset.code = error instanceof SightlineError ? error.code : 'internal';
   else delete ui.offer.dataset.code;
-  const busy = label === 'Cancel';
+  const busy = action === 'cancel';
   ui.offerBusy.hidden = !busy;
-  ui.offerRate.textContent = '';
+  say(ui.offerRate, () => '');
   ui.offerProgress.removeAttribute('value');
   ui.offerClose.hidden = busy;
   ui.offer.scrollIntoView({ block: 'nearest' });
@@ -913,48 +930,58 @@ async function lookUp(name, source) {
   fetching?.abort();
   const controller = new AbortController();
   fetching = controller;
-  showOffer(`looking for ${name}`, 'Cancel', () => controller.abort());
+  showOffer(
+    () => fill(t.offer.looking, { name }),
+    'cancel',
+    () => controller.abort(),
+  );
   try {
     const outside = typeof source === 'object' && 'url' in source ? unreachable(String(source.url)) : undefined;
-    if (outside) throw new SightlineError('bad-option', outside);
+    if (outside) throw new Refusal('bad-option', outside);
     const found = await inspectModel(source, { signal: controller.signal });
     if (found.cached?.complete) {
       hideOffer();
       await addModel(name, source);
       return;
     }
-    const facts = [found.architecture, found.numClasses && `${found.numClasses} classes`].filter(Boolean).join(', ');
-    const total = found.bytes === null ? 'The server does not say how much there is to download' : `${size(found.bytes)} to download`;
-    const here = found.cached ? ` ${size(found.cached.bytes)} of it are here already.` : '';
-    const host = found.url ? new URL(found.url).host : 'this page';
-    showOffer(`${name}: ${facts}. ${total}, from ${host}.${here}`, found.cached ? 'Resume' : 'Download', () =>
-      fetchModel(name, source, host, Boolean(found.cached)),
-    );
+    const { bytes, cached, architecture, numClasses: classes } = found;
+    const host = found.url ? new URL(found.url).host : undefined;
+    const text = () => {
+      const facts = [architecture, classes && fill(t.offer.classes, { count: classes })].filter(Boolean).join(t.listSeparator);
+      const total = bytes === null ? t.offer.untold : fill(t.offer.size, { size: size(bytes) });
+      const here = cached ? fill(t.offer.here, { size: size(cached.bytes) }) : '';
+      return fill(t.offer.facts, { name, facts, total, host: host ?? t.offer.thisPage }) + here;
+    };
+    showOffer(text, cached ? 'resume' : 'download', () => fetchModel(name, source, host, Boolean(cached)));
   } catch (error) {
     const message = await inFull(error);
     if (fetching !== controller) return;
     if (controller.signal.aborted) return hideOffer();
-    showOffer(message, 'Try again', () => lookUp(name, source), error);
+    showOffer(message, 'retry', () => lookUp(name, source), error);
   }
 }
 
-/** A failure in words, with the policy's part in it. @param {unknown} error */
+/** A failure in words, with the policy's part in it. @param {unknown} error @returns {Promise<() => (string | Node)[]>} */
 async function inFull(error) {
-  const why = error instanceof SightlineError && error.code === 'network' ? await refusals() : '';
-  return (error instanceof Error ? error.message : String(error)) + why;
+  const why = error instanceof SightlineError && error.code === 'network' ? await refusals() : () => '';
+  return () => [...told(error), why()];
 }
 
 /** @param {string} name @param {ModelSource} source @param {string} [host] where it comes from @param {boolean} [resumed] */
 async function fetchModel(name, source, host = '', resumed = false) {
   const controller = new AbortController();
   fetching = controller;
-  showOffer(`downloading ${name}`, 'Cancel', () => controller.abort());
+  showOffer(
+    () => fill(t.offer.downloading, { name }),
+    'cancel',
+    () => controller.abort(),
+  );
   const device = /** @type {'auto'} */ (ui.device.value);
   /** @type {{ at: number, loaded: number } | undefined} */
   let first;
   /** @type {number | undefined} */
   let counted;
-  let progress = '';
+  let progress = () => '';
   try {
     const explainer = await createExplainer({
       model: source,
@@ -970,9 +997,10 @@ async function fetchModel(name, source, host = '', resumed = false) {
           count(host, loaded - (counted ?? (resumed ? loaded : 0)));
           counted = loaded;
           const seconds = (performance.now() - first.at) / 1000;
-          progress = total ? `${size(loaded)} of ${size(total)}` : size(loaded);
-          ui.offerRate.textContent = progress + (seconds > 0.5 ? `, ${size((loaded - first.loaded) / seconds)} per second` : '');
-        } else ui.offerRate.textContent = stage === 'weights' ? 'Loading the weights' : 'Starting';
+          const rate = (loaded - first.loaded) / seconds;
+          progress = () => (total ? fill(t.offer.of, { loaded: size(loaded), total: size(total) }) : size(loaded));
+          say(ui.offerRate, () => (seconds > 0.5 ? fill(t.offer.rate, { progress: progress(), rate: size(rate) }) : progress()));
+        } else say(ui.offerRate, () => (stage === 'weights' && t.working.stages.weights) || t.offer.starting);
       },
     });
     if (controller.signal.aborted) return explainer.dispose();
@@ -983,12 +1011,13 @@ async function fetchModel(name, source, host = '', resumed = false) {
     if (shown.photo) await openPhoto(shown.photo, shown.photoName);
   } catch (error) {
     const stopped = error instanceof SightlineError && error.code === 'aborted';
-    const message = stopped ? `the download of ${name} was stopped` : await inFull(error);
+    const message = stopped ? () => [fill(t.offer.stopped, { name })] : await inFull(error);
     if (fetching !== controller) return;
+    const begun = first !== undefined;
     showOffer(
-      `${message}${progress ? ` (${progress})` : ''}`,
-      progress ? 'Resume' : 'Try again',
-      () => fetchModel(name, source, host, Boolean(progress)),
+      () => [...message(), begun ? fill(t.offer.so, { progress: progress() }) : ''],
+      begun ? 'resume' : 'retry',
+      () => fetchModel(name, source, host, begun),
       stopped ? undefined : error,
     );
     showKept();
@@ -1007,26 +1036,30 @@ async function showKept() {
   const box = el('kept', HTMLDetailsElement);
   const total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
   const summary = box.querySelector('summary');
-  if (summary) summary.textContent = `Models kept on this machine${kept.length ? ` (${kept.length}, ${size(total)})` : ''}`;
+  const count = kept.length;
+  if (summary) say(summary, () => (count ? fill(t.kept.summary, { count, size: size(total) }) : t.page.kept));
   el('kept-none', HTMLElement).hidden = kept.length > 0;
   list.replaceChildren(
     ...kept.map(({ id, bytes, date: when, complete, sha256 }) => {
       const item = document.createElement('li');
-      const text = `${id}: ${size(bytes)}${complete ? '' : ' of an interrupted download'}, ${date(when)}${sha256 ? `.\nSHA-256 ${sha256}` : ''}`;
+      const text = () =>
+        fill(complete ? t.kept.whole : t.kept.part, { id, size: size(bytes), date: date(when) }) +
+        (sha256 ? fill(t.kept.sha256, { sha256 }) : '');
       const buttons = Object.assign(document.createElement('div'), { className: 'inputs' });
-      /** @param {string} label @param {() => void} act */
-      const button = (label, act) => {
-        const made = Object.assign(document.createElement('button'), { type: 'button', textContent: label, ariaLabel: `${label} ${id}` });
+      /** @param {keyof typeof t.kept.actions} action @param {() => void} act */
+      const button = (action, act) => {
+        const made = saying('button', () => t.kept.actions[action], { type: 'button' });
+        sayAs(made, 'aria-label', () => `${t.kept.actions[action]} ${id}`);
         made.addEventListener('click', act);
         buttons.append(made);
       };
-      button(complete ? 'Open' : 'Resume', () => lookUp(id, id.includes('://') ? { url: id } : { hub: id }));
-      button('Delete', async () => {
+      button(complete ? 'open' : 'resume', () => lookUp(id, id.includes('://') ? { url: id } : { hub: id }));
+      button('delete', async () => {
         await deleteCachedModel(id);
         await showKept();
         summary?.focus();
       });
-      item.append(Object.assign(document.createElement('p'), { textContent: text }), buttons);
+      item.append(saying('p', text), buttons);
       return item;
     }),
   );
@@ -1147,7 +1180,8 @@ el('cancel', HTMLButtonElement).addEventListener('click', () => running?.abort()
 el('alert-close', HTMLButtonElement).addEventListener('click', () => (el('alert', HTMLElement).hidden = true));
 function showThreshold() {
   const all = ui.threshold.value === '100';
-  el('threshold-text', HTMLElement).textContent = all ? 'all' : `${ui.threshold.value} %`;
+  const { value } = ui.threshold;
+  say(el('threshold-text', HTMLElement), () => (all ? t.page.largestAll : fill(t.threshold, { percent: value })));
   ui.only.disabled = all;
 }
 ui.threshold.addEventListener('input', showThreshold);
@@ -1155,19 +1189,16 @@ ui.threshold.addEventListener('input', showThreshold);
 let pointed;
 /** The number under the pointer, on the canvas as it is fitted into its box. */
 function showValue() {
-  if (!pointed) {
-    el('value', HTMLElement).textContent = '';
-    return;
-  }
+  if (!pointed) return say(el('value', HTMLElement), () => '');
   const { clientX, clientY } = pointed;
   const box = canvas.getBoundingClientRect();
   const scale = Math.min(box.width / canvas.width, box.height / canvas.height);
   const x = (clientX - box.left - (box.width - canvas.width * scale) / 2) / scale;
   const y = (clientY - box.top - (box.height - canvas.height * scale) / 2) / scale;
   const at = onCanvas && valueAt(onCanvas.attribution, onCanvas.rendered, x, y);
-  el('value', HTMLElement).textContent = at
-    ? `${number(at.value)} in row ${at.row + 1}, column ${at.column + 1} of ${at.rows} × ${at.columns}`
-    : '';
+  say(el('value', HTMLElement), () =>
+    at ? fill(t.value, { value: number(at.value), row: at.row + 1, column: at.column + 1, rows: at.rows, columns: at.columns }) : '',
+  );
 }
 const point = (/** @type {PointerEvent} */ { clientX, clientY }) => {
   pointed = { clientX, clientY };
@@ -1220,7 +1251,9 @@ async function start() {
       button.type = 'button';
       credits.set(alt, credit);
       files.set(alt, file);
-      button.append(Object.assign(new Image(), { src: `./samples/${file}`, alt }));
+      const picture = Object.assign(new Image(), { src: `./samples/${file}` });
+      sayAs(picture, 'alt', () => t.samples[file] ?? alt);
+      button.append(picture);
       button.addEventListener('click', () => sample(file, alt));
       return button;
     }),
@@ -1269,15 +1302,10 @@ async function restore(begin = false) {
   }
   await openModel(id);
   if (right && link?.comparison && shown.classification) await compare.restore(link.comparison);
-  if (link?.model && !wanted) {
+  const model = link?.model;
+  if (model && !wanted) {
     if (listed) await lookUp(listed.name, listed.source);
-    else
-      complain(
-        new SightlineError(
-          'bad-option',
-          `the link's model (${link.model}) is not on this page's list; open it, then follow the link again`,
-        ),
-      );
+    else complain(new Refusal('bad-option', () => fill(t.link.unlisted, { model })));
   }
 }
 addEventListener('hashchange', () => restore().catch(complain));
@@ -1302,23 +1330,25 @@ function linkNow() {
     ...(attribution && method?.reads !== 'input' ? { layer: ui.layer.value } : {}),
     ...(comparison ? { comparison } : {}),
   };
+  /** @type {(keyof typeof t.link)[]} */
   const missing = [
-    ...(files.has(photoName) ? [] : ['Your photo is not in the link: it stays on your machine.']),
-    ...(model === undefined ? ['Nor is the model, which was opened from files.'] : []),
+    ...(files.has(photoName) ? [] : /** @type {const} */ (['photo'])),
+    ...(model === undefined ? /** @type {const} */ (['model']) : []),
   ];
   return { hash: toHash(state), missing };
 }
 el('link', HTMLButtonElement).addEventListener('click', async () => {
   const { hash, missing } = linkNow();
   history.replaceState(null, '', `#${hash}`);
-  let done = 'The link is in the address bar.';
+  /** @type {keyof typeof t.link} */
+  let done = 'shown';
   try {
     await navigator.clipboard.writeText(location.href);
-    done = 'The link is copied.';
+    done = 'copied';
   } catch {
     // Not every place lets a page write there; the address bar has it.
   }
-  el('link-note', HTMLElement).textContent = [done, ...missing].join(' ');
+  say(el('link-note', HTMLElement), () => [done, ...missing].map((key) => t.link[key]).join(' '));
 });
 
 // --- comparing -----------------------------------------------------------------------------------------------------------------------
@@ -1336,7 +1366,6 @@ async function openable() {
 }
 const compare = comparePanel(el('compare', HTMLElement), {
   methods,
-  number,
   looks,
   now: () => shown,
   settings: () => {
@@ -1345,7 +1374,7 @@ const compare = comparePanel(el('compare', HTMLElement), {
     return { method: method?.id ?? 'grad_cam', layer: ui.layer.value, options: method ? readOptions(method) : {}, device };
   },
   models: openable,
-  classless: (id) => CLASSLESS[id] !== undefined,
+  classless,
   choose: async (choice) => {
     canvas.scrollIntoView({ block: 'nearest' });
     if (choice.model !== undefined && choice.model !== shown.modelId) {
@@ -1374,7 +1403,7 @@ function embedded() {
   const isFiles = typeof source === 'object' && 'weights' in source;
   const attributes = {
     src: file ? new URL(`samples/${file}`, document.baseURI).href : 'your-photo.jpg',
-    alt: photoName,
+    alt: photoWords(),
     model: typeof source === 'object' ? ('hub' in source ? source.hub : 'url' in source ? String(source.url) : 'your-model/') : source,
     method: attribution?.method,
     target:
@@ -1386,11 +1415,9 @@ function embedded() {
     scale: ui.scale.value === 'positive' ? undefined : ui.scale.value,
     interpolation: ui.interpolation.value === 'smooth' ? undefined : ui.interpolation.value,
   };
-  const problems = [
-    ...(file ? [] : ['Your photo is on your machine alone: put it on your own site, and its address in place of your-photo.jpg.']),
-    ...(isFiles ? ['This model was opened from files: put its folder on your own site, and its address in place of your-model/.'] : []),
-  ];
-  return { attributes, ...(problems.length ? { problem: problems.join(' ') } : {}) };
+  /** @type {('photo' | 'model')[]} */
+  const missing = [...(file ? [] : /** @type {const} */ (['photo'])), ...(isFiles ? /** @type {const} */ (['model']) : [])];
+  return { attributes, missing };
 }
 const embed = el('embed', HTMLDetailsElement);
 const showEmbed = embedPanel(embed, embedded);

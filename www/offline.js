@@ -1,5 +1,6 @@
 // @ts-check
 // What the page has to do with the network: the copy for use without a connection, the hosts that can be reached, and what was fetched since it was loaded.
+import { fill, say, saying, size, t } from './language.js';
 import { covered, reach } from './policy.js';
 
 const meta = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[http-equiv="Content-Security-Policy"]'));
@@ -7,21 +8,25 @@ const meta = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta
 const allowed = meta ? reach(meta.content) : undefined;
 const short = (/** @type {string} */ origin) => origin.replace(/^https?:\/\//, '');
 
-/** Why the page cannot ask this address; undefined where it can. @param {string} address */
+/** Why the page cannot ask this address; undefined where it can. @param {string} address @returns {(() => string) | undefined} */
 export function unreachable(address) {
   const url = URL.canParse(address, location.href) ? new URL(address, location.href) : undefined;
   if (!allowed || !url || url.origin === location.origin || covered(allowed, url)) return undefined;
-  const hosts = ['its own site', ...allowed.map(short)].join(', ');
-  return `${url.host || url.protocol} is none of the hosts that this page can reach (${hosts}). Nothing was requested. To open this address, add "${url.origin}" to "hosts" in models/models.json and build the page again; or download the files and drop them here`;
+  const host = url.host || url.protocol;
+  return () => {
+    const hosts = [t.network.ownSite, ...allowed.map(short)].join(t.listSeparator);
+    return fill(t.network.unreachable, { host, hosts, origin: url.origin });
+  };
 }
 
 /** Files and bytes by host. @type {Map<string, { files: number, bytes: number, untold: number }>} */
 const fetched = new Map();
-/** Hosts that the policy refused. @type {Set<string>} */
+/** Hosts that the policy refused, and hosts that sent a request on to such a one. @type {Set<string>} */
 const refused = new Set();
-/** @type {string[]} */
+/** @type {Set<string>} */
+const redirectors = new Set();
+/** What was refused since it was last asked. @type {{ host: string, on: boolean }[]} */
 const recent = [];
-const size = (/** @type {number} */ bytes) => (bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 let drawn = false;
 
 /** @param {string} host */
@@ -42,13 +47,18 @@ function draw() {
     const hosts = [...fetched].sort(([a], [b]) => Number(b === location.host) - Number(a === location.host) || a.localeCompare(b));
     const total = hosts.reduce((sum, [, { bytes }]) => sum + bytes, 0);
     const others = hosts.filter(([host]) => host !== location.host).map(([host]) => host);
-    line.textContent = `Network since load: ${size(total)}, ${others.length ? `from this site and ${others.join(', ')}` : 'from this site alone'}`;
-    const items = hosts.map(([host, { files, bytes, untold }]) => {
-      const more = untold && bytes === 0 ? 'size not told by the server' : size(bytes);
-      return `${host}${host === location.host ? ' (this site)' : ''}: ${files} ${files === 1 ? 'request' : 'requests'}, ${more}`;
+    say(line, () => {
+      const { line, alone, others: also } = t.network;
+      return fill(line, { size: size(total), from: others.length ? fill(also, { hosts: others.join(t.listSeparator) }) : alone });
     });
-    items.push(...[...refused].map((host) => `${host}: refused by this page's policy`));
-    list.replaceChildren(...items.map((textContent) => Object.assign(document.createElement('li'), { textContent })));
+    const items = hosts.map(([host, { files, bytes, untold }]) => () => {
+      const more = untold && bytes === 0 ? t.network.untold : size(bytes);
+      const name = host === location.host ? fill(t.network.here, { host }) : host;
+      return fill(files === 1 ? t.network.request : t.network.requests, { host: name, count: files, size: more });
+    });
+    for (const host of redirectors) items.push(() => fill(t.network.refused, { host: fill(t.network.redirector, { host }) }));
+    for (const host of refused) items.push(() => fill(t.network.refused, { host }));
+    list.replaceChildren(...items.map((text) => saying('li', text)));
   });
 }
 
@@ -58,11 +68,14 @@ export function count(host, bytes) {
   draw();
 }
 
-/** What the policy refused since the last call, in words; refusals are told after the request has failed. @returns {Promise<string>} */
+/** What the policy refused since the last call, in words; refusals are told after the request has failed. @returns {Promise<() => string>} */
 export async function refusals() {
   await new Promise((done) => setTimeout(done));
-  const reasons = recent.splice(0);
-  return reasons.length ? `; ${reasons.join('; ')}: "hosts" in models/models.json says what this page can reach` : '';
+  const found = recent.splice(0);
+  return () => {
+    const reasons = found.map(({ host, on }) => fill(on ? t.network.redirected : t.network.refuses, { host })).join('; ');
+    return reasons && fill(t.network.refusals, { reasons });
+  };
 }
 
 /** @param {PerformanceResourceTiming[]} entries */
@@ -91,16 +104,15 @@ export function watchNetwork() {
     const url = new URL(blockedURI);
     // After a redirect browsers name the first address alone.
     const on = covered(allowed ?? [], url);
-    const reason = on ? `${url.host} sent the request on to a host that the policy refuses` : `the policy refuses ${url.host}`;
-    if (!recent.includes(reason)) recent.push(reason);
-    refused.add(on ? `A host that ${url.host} sent a request on to` : url.host);
+    if (!recent.some((one) => one.host === url.host && one.on === on)) recent.push({ host: url.host, on });
+    (on ? redirectors : refused).add(url.host);
     draw();
   });
   note(/** @type {any} */ (performance.getEntriesByType('navigation')));
   new PerformanceObserver((list) => note(/** @type {any} */ (list.getEntries()))).observe({ type: 'resource', buffered: true });
   const reachable = document.getElementById('reachable');
   if (reachable && allowed)
-    reachable.textContent = `The browser lets this page reach its own site${allowed.length ? ` and ${allowed.map(short).join(', ')}` : ''}, and no other host.`;
+    say(reachable, () => fill(allowed.length ? t.network.reachAlso : t.network.reach, { hosts: allowed.map(short).join(t.listSeparator) }));
 }
 
 /** Keeps the page for use without a connection, and offers a newer version when there is one. */
@@ -110,7 +122,7 @@ export async function keepPage() {
   if (!state || !('serviceWorker' in navigator)) return;
   const { serviceWorker } = navigator;
   const failed = () => {
-    state.textContent = 'This browser has no copy of the page: it needs a connection to be opened again.';
+    say(state, () => t.network.noCopy);
   };
   try {
     const registration = await serviceWorker.register('./sw.js', { updateViaCache: 'none' });
@@ -131,7 +143,7 @@ export async function keepPage() {
     });
     const { active } = await serviceWorker.ready;
     active?.postMessage({ used: performance.getEntriesByType('resource').map(({ name }) => name) });
-    state.textContent = 'This page is kept on this machine and works without a connection.';
+    say(state, () => t.network.copy);
   } catch {
     // Private windows and full disks: everything else works.
     failed();

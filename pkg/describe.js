@@ -1,6 +1,7 @@
 // @ts-check
 // A sentence about a map, from its numbers alone. Without wasm, DOM or anything random: the same numbers give the same words.
 import { methodOf, toPlane } from './render.js';
+import { describeStrings, fill } from './strings.js';
 
 /** @typedef {import('./index.js').DescribeStrings} Strings */
 
@@ -12,47 +13,6 @@ const CLASSLESS = ['eigen_cam', 'attention_rollout', 'raw_attention', 'token_cut
 
 /** Where a smaller share than this lies is not told. */
 const LITTLE = 0.05;
-
-/** The English templates; `{name}` is replaced. A translation has the same keys and placeholders. @type {Strings} */
-export const describeStrings = {
-  locale: 'en',
-  share: '{percent} %',
-  more: 'more than 99 %',
-  less: 'less than 1 %',
-  class: '“{a}”',
-  contrast: '“{a}” and not “{b}”',
-  group: 'any of {list}',
-  about: ' for {target}',
-  parts: { positive: 'the positive attribution{about}', negative: 'the negative attribution{about}', all: 'the attribution{about}' },
-  seen: 'of what the model saw',
-  photo: 'of the photo',
-  map: 'of the map',
-  ninths: [
-    'in the upper left ninth',
-    'in the upper middle ninth',
-    'in the upper right ninth',
-    'in the middle left ninth',
-    'in the central ninth',
-    'in the middle right ninth',
-    'in the lower left ninth',
-    'in the lower middle ninth',
-    'in the lower right ninth',
-  ],
-  rows: ['in the upper third', 'in the middle third from top to bottom', 'in the lower third'],
-  columns: ['in the left third', 'in the middle third from left to right', 'in the right third'],
-  most: '{share} of {part} lies {region} {whole}',
-  spread: '{part} is spread out: no third {whole} holds half of it, and the most, {share}, lies {region}',
-  spot: 'the strongest spot, one of {columns} × {rows} cells, has its middle at {right} of the width and {down} of the height',
-  spots: 'its strongest value is reached in {count} of {columns} × {rows} cells',
-  uniform: 'the value is the same everywhere',
-  join: '{a}; {b}.',
-  end: '{a}.',
-  balance: '{share} of all magnitude is negative',
-  none: 'no attribution is positive.',
-  empty: 'The map is zero everywhere: it marks nothing.',
-  invalid: '{count} of {cells} values are not finite numbers and are left out.',
-  nothing: 'The map has no finite number.',
-};
 
 /**
  * What a map shows, in one to three sentences: where most of what is positive lies, its strongest spot, and what share is negative and where. The map is the one
@@ -173,8 +133,6 @@ function percent(share, { number, strings }) {
   return fill(strings.share, { percent: number.format(rounded) });
 }
 
-/** @param {string} template @param {Record<string, string>} values */
-export const fill = (template, values) => template.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
 /** @param {string} text */
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 /** @param {Float32Array | number[]} values */

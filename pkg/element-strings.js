@@ -1,8 +1,7 @@
 // @ts-check
-// What <sightline-explainer> says, by language. A further language is one more object with the same keys; `{name}` is replaced.
-// Errors of the core are English; what is said in front of them is translated.
+// What <sightline-explainer> says beside the texts of ./strings.js, by language. A further language is one more object with the same keys.
 
-import { describeStrings } from './describe.js';
+import { nearest, stringsFor } from './strings.js';
 
 /** @typedef {typeof en} Strings */
 
@@ -13,8 +12,8 @@ const en = {
   compute: 'Computing {method}',
   cancel: 'Cancel',
   retry: 'Try again',
-  /** Of `describe`. */
-  describe: describeStrings,
+  /** Those that the whole package has. */
+  texts: stringsFor('en'),
   caption: '{method} for {target}',
   predicted: 'The model says {prediction}.',
   speaks: 'Higher values speak for the class.',
@@ -45,21 +44,6 @@ const en = {
   score:
     'Your area is {area} of what the model saw and holds {share} of the positive attribution; an area of this size placed at random would hold {area} on average. Overlap with the strongest {top} (intersection over union): {iou}.',
   noScore: 'This map has no positive value, so there is nothing to compare with.',
-  errors: {
-    'unsupported-image': 'The picture cannot be read.',
-    'image-too-large': 'The picture is too large.',
-    'bad-model': 'The model cannot be used.',
-    'unsupported-architecture': 'This kind of model is not supported.',
-    'bad-option': 'A setting is wrong.',
-    unsupported: 'This does not work on this model.',
-    'device-unavailable': 'The device is not available.',
-    'device-lost': 'The device was lost.',
-    'out-of-memory': 'There is not enough memory.',
-    aborted: 'It was cancelled.',
-    network: 'Something could not be fetched.',
-    quota: 'There is not enough storage.',
-    internal: 'Something went wrong.',
-  },
 };
 
 /** @type {Strings} */
@@ -75,45 +59,7 @@ const de = {
   compute: '{method} wird berechnet',
   cancel: 'Abbrechen',
   retry: 'Noch einmal versuchen',
-  describe: {
-    locale: 'de',
-    share: '{percent} %',
-    more: 'mehr als 99 %',
-    less: 'weniger als 1 %',
-    class: '„{a}“',
-    contrast: '„{a}“ und nicht „{b}“',
-    group: 'eine der Klassen {list}',
-    about: ' für {target}',
-    parts: { positive: 'der positiven Attribution{about}', negative: 'der negativen Attribution{about}', all: 'der Attribution{about}' },
-    seen: 'dessen, was das Modell sah',
-    photo: 'des Fotos',
-    map: 'der Karte',
-    ninths: [
-      'im linken oberen Neuntel',
-      'im mittleren oberen Neuntel',
-      'im rechten oberen Neuntel',
-      'im linken mittleren Neuntel',
-      'im mittleren Neuntel',
-      'im rechten mittleren Neuntel',
-      'im linken unteren Neuntel',
-      'im mittleren unteren Neuntel',
-      'im rechten unteren Neuntel',
-    ],
-    rows: ['im oberen Drittel', 'im waagerechten mittleren Drittel', 'im unteren Drittel'],
-    columns: ['im linken Drittel', 'im senkrechten mittleren Drittel', 'im rechten Drittel'],
-    most: '{share} {part} liegen {region} {whole}',
-    spread: 'breite Verteilung {part}: kein Drittel enthält die Hälfte davon, und das meiste, {share}, liegt {region} {whole}',
-    spot: 'die stärkste Stelle, eine von {columns} × {rows} Zellen, hat ihre Mitte bei {right} der Breite und {down} der Höhe',
-    spots: 'der stärkste Wert kommt in {count} von {columns} × {rows} Zellen vor',
-    uniform: 'der Wert ist überall gleich',
-    join: '{a}; {b}.',
-    end: '{a}.',
-    balance: '{share} aller Beträge sind negativ',
-    none: 'keine Attribution ist positiv.',
-    empty: 'Die Karte ist überall null: Sie markiert nichts.',
-    invalid: '{count} von {cells} Werten sind keine endlichen Zahlen und bleiben außer Acht.',
-    nothing: 'Die Karte hat keine endliche Zahl.',
-  },
+  texts: stringsFor('de'),
   caption: '{method} für {target}',
   predicted: 'Das Modell sagt {prediction}.',
   speaks: 'Höhere Werte sprechen für die Klasse.',
@@ -144,28 +90,9 @@ const de = {
   score:
     'Deine Fläche macht {area} dessen aus, was das Modell sah, und enthält {share} der positiven Attribution; eine zufällig gelegte Fläche dieser Größe enthielte im Mittel {area}. Überlappung mit den stärksten {top} (Schnitt durch Vereinigung): {iou}.',
   noScore: 'Diese Karte hat keinen positiven Wert; es gibt nichts zu vergleichen.',
-  errors: {
-    'unsupported-image': 'Das Bild lässt sich nicht lesen.',
-    'image-too-large': 'Das Bild ist zu groß.',
-    'bad-model': 'Das Modell lässt sich nicht verwenden.',
-    'unsupported-architecture': 'Diese Art von Modell wird nicht unterstützt.',
-    'bad-option': 'Eine Einstellung stimmt nicht.',
-    unsupported: 'Das geht mit diesem Modell nicht.',
-    'device-unavailable': 'Das Gerät steht nicht zur Verfügung.',
-    'device-lost': 'Das Gerät ging verloren.',
-    'out-of-memory': 'Der Speicher reicht nicht.',
-    aborted: 'Es wurde abgebrochen.',
-    network: 'Etwas ließ sich nicht laden.',
-    quota: 'Der Speicherplatz reicht nicht.',
-    internal: 'Etwas ging schief.',
-  },
 };
 
-/** @type {Record<string, Strings>} */
 const languages = { en, de };
 
-/** The strings of the nearest language that there is. @param {string} lang a BCP 47 tag */
-export const stringsFor = (lang) => languages[lang.toLowerCase().split('-')[0] ?? ''] ?? en;
-
-/** @param {string} template @param {Record<string, string | number>} values */
-export const fill = (template, values) => template.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+/** The strings of the nearest language that there is. @param {string} language a BCP 47 tag */
+export const elementStrings = (language) => languages[nearest(language)];

@@ -3,7 +3,7 @@
 // fails nowhere. What is needed to compute is loaded when something is to be computed.
 import { COLORMAPS } from './colormaps.js';
 import { describe, targetWords } from './describe.js';
-import { fill, stringsFor } from './element-strings.js';
+import { elementStrings } from './element-strings.js';
 import { build, make } from './element-view.js';
 import { aborted, SightlineError, wrap } from './errors.js';
 import { requestBlob } from './fetch.js';
@@ -11,6 +11,7 @@ import { lease, modelOf, until } from './leases.js';
 import { overlap } from './overlap.js';
 import { GRID, PaintArea } from './paint-area.js';
 import { methodOf, renderColorbar, renderHeatmap } from './render.js';
+import { fill, meaning } from './strings.js';
 import { methods } from './wasm/registry.js';
 
 /** @typedef {import('./index.js').Attribution} Attribution */
@@ -137,7 +138,7 @@ export class SightlineExplainer extends Base {
       ...(provenance === undefined ? {} : { provenance }),
       render: this.#looks(),
       labels: this.#labels(attribution),
-      strings: this.#strings.describe,
+      strings: this.#strings.texts,
     });
   }
 
@@ -457,7 +458,7 @@ export class SightlineExplainer extends Base {
     const labels = this.#labels(this.#attribution);
     const first = this.predictions[0];
     view.ask.textContent = fill(first ? strings.ask : strings.askSaved, {
-      target: targetWords(target, labels, strings.describe),
+      target: targetWords(target, labels, strings.texts),
       prediction: first ? this.#named(first) : '',
     });
     this.#tools();
@@ -609,7 +610,7 @@ export class SightlineExplainer extends Base {
 
   get #strings() {
     const lang = this.lang || /** @type {HTMLElement | null} */ (this.closest('[lang]'))?.lang || document.documentElement.lang;
-    return stringsFor(lang || 'en');
+    return elementStrings(lang || 'en');
   }
 
   /** @param {Attribution | undefined} attribution @returns {import('./index.js').Labels} */
@@ -621,7 +622,7 @@ export class SightlineExplainer extends Base {
   #named({ label, probability }) {
     const strings = this.#strings;
     const percent = new Intl.NumberFormat(strings.locale, { style: 'percent', maximumFractionDigits: 0 });
-    return `${fill(strings.describe.class, { a: label })} (${percent.format(probability)})`;
+    return `${fill(strings.texts.class, { a: label })} (${percent.format(probability)})`;
   }
 
   /** @returns {import('./index.js').RenderOptions} */
@@ -679,9 +680,9 @@ export class SightlineExplainer extends Base {
     if (attribution && rendered) {
       const labels = this.#labels(attribution);
       const method = methodOf(attribution);
-      const target = targetWords(attribution.target, labels, strings.describe);
+      const target = targetWords(attribution.target, labels, strings.texts);
       const caption = fill(strings.caption, { method: method?.name ?? attribution.method, target });
-      const sentence = describe(attribution, { labels, strings: strings.describe });
+      const sentence = describe(attribution, { labels, strings: strings.texts });
       const first = this.predictions[0];
       view.caption.textContent = first ? `${fill(strings.predicted, { prediction: this.#named(first) })} ${caption}.` : `${caption}.`;
       view.sentence.textContent = sentence;
@@ -698,14 +699,20 @@ export class SightlineExplainer extends Base {
     }
     const warnings = attribution ? [...(this.info?.warnings ?? []), ...attribution.warnings] : [];
     view.warnings.hidden = warnings.length === 0;
-    view.warnings.replaceChildren(...warnings.map(({ message }) => make('li', {}, message)));
+    view.warnings.replaceChildren(
+      ...warnings.map((warning) => {
+        const said = meaning(warning, strings.texts);
+        return said ? make('li', {}, `${said} (`, english(warning.message), ')') : make('li', {}, english(warning.message));
+      }),
+    );
     this.#dressControls(view);
     this.#dressPredict(view);
     const error = this.state === 'error' ? this.#error : undefined;
     view.error.hidden = !error;
     if (error) {
       view.error.dataset.code = error.code;
-      view.errorText.textContent = `${strings.errors[error.code] ?? strings.errors.internal} (${error.message})`;
+      const { errors } = strings.texts;
+      view.errorText.replaceChildren(`${errors[error.code] ?? errors.internal} (`, english(error.message), ')');
       view.retry.textContent = strings.retry;
     }
     view.cancel.textContent = strings.cancel;
@@ -831,6 +838,9 @@ export class SightlineExplainer extends Base {
     view.again.addEventListener('click', () => this.#paintAgain());
   }
 }
+
+/** Words of the core, which are English. @param {string} text */
+const english = (text) => make('span', { lang: 'en' }, text);
 
 /** Whether a saved attribution is given itself, not its address. @param {string} text */
 const isJson = (text) => text.trimStart().startsWith('{');

@@ -1,33 +1,17 @@
 // @ts-check
 // What is taken away: pictures with their legend and origin, and the numbers.
 import { table } from './colormaps.js';
-import { describe, describeStrings, fill, isClassless, targetWords } from './describe.js';
+import { describe, isClassless, targetWords } from './describe.js';
 import { SightlineError } from './errors.js';
 import { isDrawable, sizeOf } from './image.js';
 import { methodOf, renderHeatmap } from './render.js';
+import { describeStrings, exportStrings, fill } from './strings.js';
 import { version } from './wasm/registry.js';
 
 /** @typedef {import('./index.js').Attribution} Attribution */
 /** @typedef {import('./index.js').DescribeStrings & import('./index.js').ExportStrings} Strings */
 /** @typedef {import('./index.js').Rendered} Rendered */
 /** @typedef {{ picture: OffscreenCanvas, title: string, rendered: Rendered | null }} Tile */
-
-/** @type {import('./index.js').ExportStrings} */
-export const exportStrings = {
-  image: 'Photo',
-  percentile: 'The scale ends at percentile {percentile}: {share} of the values lie beyond.',
-  threshold: 'Shown: the largest values, on {share} of the map.',
-  contours: 'Lines at {levels}.',
-  shared: 'One scale for all maps.',
-  empty: 'Nothing to show on this scale.',
-  title: '{method} for {target}{at}',
-  method: '{method}{at}',
-  at: ' at {layer}',
-  model: 'Model {id} ({architecture}), SHA-256 {sha256}.',
-  options: 'Options: {options}.',
-  output: 'Of the {output}.',
-  version: 'Sightline {version}.',
-};
 
 const MAX_TILES = 64;
 /** Of one picture, at least and at most; of each of several. */
@@ -131,7 +115,7 @@ function originOf(list, named, strings) {
     const options = Object.entries(a.provenance?.options ?? {}).map(([name, value]) => `${name} ${value}`);
     return [
       `${named(a)}.`,
-      ...(a.output === 'log_probability' ? [fill(strings.output, { output: a.output.replace('_', ' ') })] : []),
+      ...(a.output === 'log_probability' ? [strings.logProbability] : []),
       ...(options.length ? [fill(strings.options, { options: options.join(', ') })] : []),
     ].join(' ');
   });
@@ -140,17 +124,23 @@ function originOf(list, named, strings) {
   return [...new Set(lines), ...new Set(models), ...new Set(versions)];
 }
 
-/** A short number. @param {number} v */
-const short = (v) => (v === 0 ? '0' : Math.abs(v) >= 1e4 || Math.abs(v) < 1e-3 ? v.toExponential(1) : String(Number(v.toPrecision(3))));
+/** A short number. @param {number} v @param {string} locale */
+function short(v, locale) {
+  const far = v !== 0 && (Math.abs(v) >= 1e4 || Math.abs(v) < 1e-3);
+  /** @type {Intl.NumberFormatOptions} */
+  const digits = far ? { notation: 'scientific', minimumFractionDigits: 1, maximumFractionDigits: 1 } : { maximumSignificantDigits: 3 };
+  return new Intl.NumberFormat(locale, { ...digits, useGrouping: false }).format(v).replace('E', 'e');
+}
 
 /** @param {Rendered} rendered @param {Strings} strings */
 function notes({ percentile, clipped, threshold, contours, empty }, strings) {
-  const share = (/** @type {number} */ v) => fill(strings.share, { percent: String(Number((v * 100).toPrecision(2))) });
+  const number = new Intl.NumberFormat(strings.locale, { maximumSignificantDigits: 2 });
+  const share = (/** @type {number} */ v) => fill(strings.share, { percent: number.format(v * 100) });
   return [
-    ...(empty ? [strings.empty] : []),
+    ...(empty ? [strings.blank] : []),
     ...(percentile < 100 && clipped > 0 ? [fill(strings.percentile, { percentile: String(percentile), share: share(clipped) })] : []),
     ...(threshold ? [fill(strings.threshold, { share: share(threshold.kept) })] : []),
-    ...(contours.length ? [fill(strings.contours, { levels: contours.map(short).join(', ') })] : []),
+    ...(contours.length ? [fill(strings.contours, { levels: contours.map((v) => short(v, strings.locale)).join(', ') })] : []),
   ].join(' ');
 }
 
@@ -228,9 +218,9 @@ function layOut(tiles, { legend, shared, texts, strings }) {
     context.lineWidth = 1;
     context.strokeRect(x + 0.5, top + 0.5, room - 1, bar - 1);
     const under = top + bar + Math.round(size * 0.4);
-    write([short(lo)], x, under);
+    write([short(lo, strings.locale)], x, under);
     context.textAlign = 'right';
-    write([short(hi)], x + room, under);
+    write([short(hi, strings.locale)], x + room, under);
     context.textAlign = 'center';
     if (lo < 0 && hi > 0) write(['0'], x + (room * -lo) / (hi - lo), under);
     context.textAlign = 'left';

@@ -475,16 +475,24 @@ export interface ExportStrings {
   threshold: string;
   contours: string;
   shared: string;
-  empty: string;
+  blank: string;
   title: string;
   method: string;
   at: string;
   model: string;
   options: string;
-  output: string;
+  logProbability: string;
   version: string;
 }
 export const exportStrings: ExportStrings;
+export interface Strings extends DescribeStrings, ExportStrings {
+  /** What went wrong, by `SightlineError.code`. */
+  errors: Record<ErrorCode, string>;
+  /** What a warning means, by its cause or its code; English has none, as the warnings' messages are English. */
+  warnings: Record<string, string>;
+}
+/** The package's texts in the nearest language that there is, English or German: for `strings` of `describe` and `exportPng`. `language` is a BCP 47 tag. */
+export function stringsFor(language: string): Strings;
 export interface ExportOptions {
   /** The map alone; over the photo; or the photo and each map over it, side by side. `overlay` where there is a photo, `comparison` for several. */
   what?: 'heatmap' | 'overlay' | 'comparison';

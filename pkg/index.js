@@ -12,10 +12,11 @@ import { home, locate } from './locate.js';
 import { addLabels, fetchWeights, findModel, inspect, modelList } from './source.js';
 import { methods, version } from './wasm/registry.js';
 
-export { describe, describeStrings } from './describe.js';
-export { exportPng, exportStrings, fromJson, toJson, toNpy } from './export.js';
+export { describe } from './describe.js';
+export { exportPng, fromJson, toJson, toNpy } from './export.js';
 export { familiarity } from './familiar.js';
 export { renderColorbar, renderHeatmap, sharedScale, toPlane, valueAt } from './render.js';
+export { describeStrings, exportStrings, stringsFor } from './strings.js';
 export { SightlineError, version };
 
 /** The attribution methods with their options, from the core's registry. */

@@ -76,7 +76,11 @@ export function embedPanel(panel, now) {
     note,
   );
 
-  const inWords = (/** @type {('photo' | 'model')[]} */ missing) => missing.map((what) => t.embed[what]).join(' ');
+  /** What has to be done by hand. @param {('photo' | 'model')[]} missing */
+  const inWords = (missing) =>
+    [...missing, ...(missing.length && kind.value === 'iframe' ? [/** @type {const} */ ('hosts')] : [])]
+      .map((what) => t.embed[what])
+      .join(' ');
 
   const show = () => {
     const { attributes, missing } = now();

@@ -2,6 +2,8 @@
 // The embed page's options: what its query string may say. Anyone can write one, so every value is checked, and nothing that chooses where
 // programs are loaded from is among them.
 
+import { covered, reach } from './policy.js';
+
 /** What was wrong, for people. */
 export class OptionError extends Error {}
 
@@ -123,4 +125,19 @@ export function readOptions(query) {
   if (attributes.src === undefined && attributes.saved === undefined)
     throw new OptionError('Name a photo or a saved attribution: embed.html?src=… or embed.html?saved=…');
   return { attributes, ...(caption === undefined ? {} : { caption }), ...(origin === undefined ? {} : { origin }) };
+}
+
+/**
+ * Which address among the options the page's policy does not let it fetch, in words; undefined where it reaches all of them.
+ * @param {Record<string, string>} attributes @param {string} policy @param {string} page its own address
+ */
+export function unreachable(attributes, policy, page) {
+  const hosts = reach(policy);
+  const own = new URL(page).origin;
+  for (const name of ['src', 'saved', 'poster', 'model']) {
+    const url = parsed(attributes[name] ?? '');
+    if (!url || url.origin === own || covered(hosts, url)) continue;
+    return `The option “${name}” is on ${url.host}, which is none of the hosts that this page can reach (its own site${hosts.map((host) => `, ${host}`).join('')}). Nothing was requested. Put the file on this site, or add “${url.origin}” to “hosts” in models/models.json and build the page again.`;
+  }
+  return undefined;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // The element as a page of its own, for an iframe. It takes its options from the query string, listens to nobody, keeps nothing, and tells the page
 // around it its height (to anyone) and what a learner did (only to the origin that the query names; the browser delivers it to no other).
-import { OptionError, readOptions } from './embed-options.js';
+import { OptionError, readOptions, unreachable } from './embed-options.js';
 import './pkg/element.js';
 
 const main = document.getElementById('main') ?? document.body;
@@ -16,6 +16,9 @@ let origin;
 try {
   const { attributes, caption, ...rest } = readOptions(location.search);
   origin = rest.origin;
+  const meta = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[http-equiv="Content-Security-Policy"]'));
+  const outside = meta && unreachable(attributes, meta.content, location.href);
+  if (outside) throw new OptionError(outside);
   if (attributes.lang) document.documentElement.lang = attributes.lang;
   // Also around the element, which has round corners.
   if (attributes.theme) document.documentElement.style.colorScheme = attributes.theme;

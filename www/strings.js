@@ -264,6 +264,7 @@ const en = {
     title: 'Where did the model look?',
     photo: 'Your photo is on your machine alone: put it on your own site, and its address in place of your-photo.jpg.',
     model: 'This model was opened from files: put its folder on your own site, and its address in place of your-model/.',
+    hosts: 'An iframe reaches the hosts of this site’s models.json alone: add yours to its "hosts".',
   },
 
   network: {

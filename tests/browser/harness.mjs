@@ -28,7 +28,7 @@ const types = {
 
 /**
  * Serves dist/ (or `folder`) at / and at /deep/er/, tests/golden at /golden/, ../shared at /shared/, and an empty page at /blank.html.
- * With a `list` of models, that list in place of models.json and the page with the policy that the build makes from it.
+ * With a `list` of models, that list in place of models.json and the pages with the policy that the build makes from it.
  */
 export async function serve({ cors = false, folder: site = dist, list } = {}) {
   const mounts = [
@@ -46,9 +46,9 @@ export async function serve({ cors = false, folder: site = dist, list } = {}) {
       response.writeHead(200, { 'content-type': 'text/html' });
       return response.end('<!doctype html><meta charset=utf-8><title>blank</title>');
     }
-    if (list && path === '/') {
+    if (list && ['/', '/embed.html'].includes(path)) {
       response.writeHead(200, { 'content-type': 'text/html' });
-      const built = readFileSync(join(dist, 'index.html'), 'utf8');
+      const built = readFileSync(join(dist, path === '/' ? 'index.html' : path), 'utf8');
       return response.end(built.replace(/(http-equiv="Content-Security-Policy" content=")[^"]*/, `$1${policy(list)}`));
     }
     if (list && path === '/pkg/models/models.json') {

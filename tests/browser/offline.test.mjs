@@ -161,6 +161,60 @@ describe('without a connection', () => {
   });
 });
 
+/** Runs in a page: the ways to reach another host, and to run a text, that work there. */
+async function meansThatWork(origin) {
+  const loaded = (element, properties) =>
+    new Promise((yes, no) => {
+      document.head.append(Object.assign(element, { onload: yes, onerror: no, ...properties }));
+    });
+  const means = {
+    fetch: async () => (await fetch(`${origin}/fetch`, { mode: 'no-cors' })) && true,
+    picture: () => loaded(new Image(), { src: `${origin}/picture` }),
+    style: () => loaded(document.createElement('link'), { rel: 'stylesheet', href: `${origin}/style.css` }),
+    frame: () =>
+      new Promise((_, no) => {
+        const frame = Object.assign(document.createElement('iframe'), { src: `${origin}/frame` });
+        frame.onload = () => {
+          // A refused frame holds an error page: what counts is what the other host was asked.
+          frame.remove();
+          no();
+        };
+        document.body.append(frame);
+      }),
+    script: () => import(`${origin}/script.js`),
+    'script in a blob': () => import(URL.createObjectURL(new Blob(['export {}'], { type: 'text/javascript' }))),
+    beacon: async () => {
+      navigator.sendBeacon(`${origin}/beacon`, 'x');
+      throw new Error('beacons do not tell');
+    },
+    request: () =>
+      new Promise((yes, no) => {
+        const request = Object.assign(new XMLHttpRequest(), { onload: yes, onerror: no });
+        request.open('GET', `${origin}/xhr`);
+        request.send();
+      }),
+    socket: () =>
+      new Promise((yes, no) => Object.assign(new WebSocket(`${origin.replace('http', 'ws')}/ws`), { onopen: yes, onerror: no })),
+    'a worker of a blob': () =>
+      new Promise((yes, no) => {
+        const text = `fetch('${origin}/worker', { mode: 'no-cors' }).then(() => postMessage(1), () => postMessage(0))`;
+        const worker = new Worker(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })));
+        worker.onmessage = ({ data }) => (data ? yes() : no());
+        worker.onerror = no;
+      }),
+    eval: async () => new Function('return 1')(),
+  };
+  const worked = [];
+  for (const [name, run] of Object.entries(means))
+    await Promise.resolve()
+      .then(run)
+      .then(
+        () => worked.push(name),
+        () => {},
+      );
+  return worked;
+}
+
 describe('the policy', () => {
   test('it holds the hub, the hosts and the addresses of the list, and refuses what is none', () => {
     const made = policy({
@@ -187,13 +241,15 @@ describe('the policy', () => {
       assert.equal(covered(origins, new URL(url)), is, url);
   });
 
-  test('the page as built has the policy of models.json, first in its head, and runs under it without a violation', async () => {
-    const html = readFileSync(join(dist, 'index.html'), 'utf8');
-    const [, text] =
-      /^<!doctype html>\n<html lang="en">\n<head>\n {2}<meta charset="utf-8">\n {2}<meta http-equiv="Content-Security-Policy" content="([^"]*)">/.exec(
-        html,
-      );
-    assert.equal(text, policy(list));
+  test('the pages as built have the policy of models.json, first in their head, and the page runs under it without a violation', async () => {
+    for (const name of ['index.html', 'embed.html', 'examples/index.html']) {
+      const html = readFileSync(join(dist, name), 'utf8');
+      const [, text] =
+        /^<!doctype html>\n<html lang="en">\n<head>\n {2}<meta charset="utf-8">\n {2}<meta http-equiv="Content-Security-Policy" content="([^"]*)">/.exec(
+          html,
+        ) ?? [];
+      assert.equal(text, policy(list), name);
+    }
     const page = await here.browser.newPage();
     const violations = [];
     page.on('console', (message) => /Content Security Policy/.test(message.text()) && violations.push(message.text()));
@@ -221,35 +277,7 @@ describe('the policy', () => {
     const page = await here.browser.newPage();
     await page.goto(`${here.server.url}/`);
     await explained(page);
-    const worked = await page.evaluate(async (origin) => {
-      const means = {
-        fetch: async () => (await fetch(`${origin}/fetch`, { mode: 'no-cors' })) && true,
-        picture: () => new Promise((yes, no) => Object.assign(new Image(), { onload: yes, onerror: no, src: `${origin}/picture` })),
-        script: () => import(`${origin}/script.js`),
-        beacon: async () => {
-          navigator.sendBeacon(`${origin}/beacon`, 'x');
-          throw new Error('beacons do not tell');
-        },
-        request: () =>
-          new Promise((yes, no) => {
-            const request = Object.assign(new XMLHttpRequest(), { onload: yes, onerror: no });
-            request.open('GET', `${origin}/xhr`);
-            request.send();
-          }),
-        socket: () =>
-          new Promise((yes, no) => Object.assign(new WebSocket(`${origin.replace('http', 'ws')}/ws`), { onopen: yes, onerror: no })),
-        eval: async () => new Function('return 1')(),
-      };
-      const worked = [];
-      for (const [name, run] of Object.entries(means))
-        await Promise.resolve()
-          .then(run)
-          .then(
-            () => worked.push(name),
-            () => {},
-          );
-      return worked;
-    }, origin);
+    const worked = await page.evaluate(meansThatWork, origin);
     assert.deepEqual(worked, []);
     assert.deepEqual(asked, []);
 
@@ -281,6 +309,67 @@ describe('the policy', () => {
     await server.close();
     other.close();
   });
+
+  for (const sandbox of ['allow-scripts', null])
+    test(`the embed page ${sandbox ? 'in a sandboxed frame of another site' : 'in a frame of another site'} works, and reaches no other host`, async () => {
+      const asked = [];
+      const photo = readFileSync(join(dist, 'samples/cat.jpg'));
+      const other = createServer((request, response) => {
+        asked.push(request.url);
+        response.setHeader('access-control-allow-origin', '*').end(request.url === '/cat.jpg' ? photo : 'here');
+      });
+      await new Promise((done) => other.listen(0, '127.0.0.1', done));
+      other.unref();
+      const origin = `http://127.0.0.1:${other.address().port}`;
+      const page = await here.browser.newPage();
+      const violations = [];
+      page.on('console', (message) => /Content Security Policy/.test(message.text()) && violations.push(message.text()));
+      const shown = async (site, query) => {
+        const elsewhere = await serve();
+        await page.goto(`${elsewhere.url}/blank.html`);
+        await page.evaluate(
+          ([src, sandbox]) => {
+            const frame = document.createElement('iframe');
+            if (sandbox !== null) frame.setAttribute('sandbox', sandbox);
+            document.body.append(Object.assign(frame, { src }));
+          },
+          [`${site.url}/embed.html?${new URLSearchParams(query)}`, sandbox],
+        );
+        const frame = await (await page.waitForSelector('iframe')).contentFrame();
+        await frame.waitForSelector('#main *');
+        return frame;
+      };
+      const ready = (frame) => frame.waitForFunction(() => document.querySelector('sightline-explainer')?.state === 'ready');
+      const open = await serve({ cors: true });
+      const frame = await shown(open, { src: 'samples/cat.jpg', method: 'saliency', controls: '' });
+      await ready(frame);
+      assert.equal(await frame.evaluate(() => globalThis.origin), sandbox ? 'null' : open.url);
+      assert.deepEqual(violations, []);
+      assert.deepEqual(await frame.evaluate(meansThatWork, origin), []);
+      assert.deepEqual(asked, []);
+      assert.ok(violations.length > 5, 'what was tried was refused');
+
+      for (const [name, query] of [
+        ['src', { src: `${origin}/cat.jpg` }],
+        ['model', { src: 'samples/cat.jpg', model: `${origin}/model/` }],
+      ]) {
+        const refused = await shown(open, query);
+        assert.match(
+          await refused.textContent('[role=alert][data-code=bad-option]'),
+          new RegExp(
+            `^The option “${name}” is on 127\\.0\\.0\\.1:\\d+, which is none of the hosts .*huggingface\\.co.*add “${origin}” to “hosts”`,
+          ),
+        );
+      }
+      assert.deepEqual(asked, []);
+
+      // With that host in the list its photo is shown.
+      const listed = await serve({ cors: true, list: { ...list, hosts: [origin] } });
+      await ready(await shown(listed, { src: `${origin}/cat.jpg`, method: 'saliency' }));
+      assert.ok(asked.includes('/cat.jpg'));
+      await page.close();
+      other.close();
+    });
 });
 
 test('the line about the network counts what came, by host, and tells a redirect that the policy refused', async () => {

@@ -1,7 +1,7 @@
 //! From the crate to the static site in `dist/`.
 //!
 //! `cargo rustc` makes one wasm per device, wasm-bindgen its JavaScript (`pkg/wasm/<device>/`), a Node script asks the CPU
-//! wasm for the registries (`pkg/wasm/registry.js`), and `www/` and `pkg/` are copied together. `index.html` gets a
+//! wasm for the registries (`pkg/wasm/registry.js`), and `www/` and `pkg/` are copied together. The pages get a
 //! Content-Security-Policy made from the list of models, the service worker the list of files that it keeps.
 
 use std::collections::BTreeMap;
@@ -20,11 +20,15 @@ use crate::tools::{self, WASM_TARGET, command, root};
 const REGISTRY_SCRIPT: &str = "scripts/registry.mjs";
 /// Says which builds are there, and their sizes; below `dist/`.
 const BUILDS: &str = "pkg/wasm/builds.json";
-const PAGE: &str = "index.html";
+/// Those that get the policy. Not the examples that are there to be copied: it names this site's hosts, not those of the page it would end up in.
+const PAGES: [&str; 3] = ["index.html", "embed.html", "examples/index.html"];
 const SERVICE_WORKER: &str = "sw.js";
-/// Below `dist/`, but not copied there.
-const WRITTEN: [&str; 3] = [BUILDS, PAGE, SERVICE_WORKER];
 const POLICY_SCRIPT: &str = "scripts/policy.mjs";
+
+/// Whether a file of `dist/` is made there, not copied.
+fn written(name: &Path) -> bool {
+    PAGES.iter().chain(&[BUILDS, SERVICE_WORKER]).any(|made| name == Path::new(made))
+}
 
 /// The two wasm builds; the name is the cargo feature and the folder.
 #[derive(Clone, Copy, PartialEq)]
@@ -217,17 +221,21 @@ pub fn assemble(devices: &[Device]) -> Result<()> {
     let list = pkg.join("wasm/assets.js");
     fs::write(&list, assets(&files)).context("cannot write the list of the package's files")?;
     files.insert("pkg/wasm/assets.js".into(), list);
-    files.retain(|name, _| WRITTEN.iter().all(|written| name != Path::new(written)));
+    files.retain(|name, _| !written(name));
     let read = |path: PathBuf| fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()));
     let policy = tools::output(&mut command("node", &[POLICY_SCRIPT, "www/models/models.json"]))?;
-    let page = with_policy(&read(www.join(PAGE))?, &policy)?;
+    let page = |name| with_policy(&read(www.join(name))?, &policy).with_context(|| format!("www/{name}"));
+    let pages = PAGES.iter().map(|name| Ok((name, page(name)?))).collect::<Result<Vec<_>>>()?;
     let worker = read(www.join(SERVICE_WORKER))?;
 
     mirror(&files, &dist())?;
     // After the files that they speak of.
-    fs::write(dist().join(PAGE), page).context("cannot write the page")?;
+    for (name, page) in pages {
+        fs::write(dist().join(name), page).with_context(|| format!("cannot write {name}"))?;
+    }
     fs::write(dist().join(BUILDS), format!("{builds}\n")).context("cannot write the list of builds")?;
-    let names = files.keys().map(PathBuf::as_path).chain([Path::new(PAGE), Path::new(BUILDS)]);
+    let made = PAGES.iter().chain(&[BUILDS]).map(Path::new);
+    let names = files.keys().map(PathBuf::as_path).chain(made);
     let worker = with_files(&worker, &dist(), names)?;
     fs::write(dist().join(SERVICE_WORKER), worker).context("cannot write the service worker")
 }
@@ -236,7 +244,7 @@ pub fn assemble(devices: &[Device]) -> Result<()> {
 fn with_policy(page: &str, policy: &str) -> Result<String> {
     let after = "<meta charset=\"utf-8\">";
     if policy.contains('"') || page.matches(after).count() != 1 {
-        bail!("www/{PAGE} has no single {after}, or the policy has a quotation mark");
+        bail!("the page has no single {after}, or the policy has a quotation mark");
     }
     let meta = format!("{after}\n  <meta http-equiv=\"Content-Security-Policy\" content=\"{}\">", policy.trim());
     Ok(page.replacen(after, &meta, 1))
@@ -314,7 +322,7 @@ fn mirror(files: &BTreeMap<PathBuf, PathBuf>, folder: &Path) -> Result<()> {
     let mut present = BTreeMap::new();
     collect(folder, Path::new(""), &|_| true, &mut present)?;
     for (name, path) in present {
-        if !files.contains_key(&name) && WRITTEN.iter().all(|written| name != Path::new(written)) {
+        if !files.contains_key(&name) && !written(&name) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }

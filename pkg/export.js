@@ -11,7 +11,7 @@ import { version } from './wasm/registry.js';
 /** @typedef {import('./index.js').Attribution} Attribution */
 /** @typedef {import('./index.js').DescribeStrings & import('./index.js').ExportStrings} Strings */
 /** @typedef {import('./index.js').Rendered} Rendered */
-/** @typedef {{ picture: OffscreenCanvas, title: string, rendered: Rendered | null }} Tile */
+/** `slot`: its place in the grid, row by row. @typedef {{ picture: OffscreenCanvas, title: string, rendered: Rendered | null, slot: number }} Tile */
 
 const MAX_TILES = 64;
 /** Of one picture, at least and at most; of each of several. */
@@ -27,12 +27,16 @@ const SOFT = '#55565e';
  */
 export async function exportPng(attributions, image, options = {}) {
   const list = Array.isArray(attributions) ? attributions : [attributions];
-  const { what = list.length > 1 ? 'comparison' : image ? 'overlay' : 'heatmap', legend = true, provenance = true, render = {} } = options;
+  const { what = list.length > 1 ? 'comparison' : image ? 'overlay' : 'heatmap', legend = true, provenance = true } = options;
+  const looks = list.map((_, i) => (Array.isArray(options.render) ? options.render[i] : options.render) ?? {});
   if (!['heatmap', 'overlay', 'comparison'].includes(what))
     throw new SightlineError('bad-option', `what: "${what}" is none of heatmap, overlay, comparison`);
   if (what !== 'heatmap' && image === null) throw new SightlineError('bad-option', `image: a picture of the ${what} needs the photo`);
   if (list.length < 1 || list.length > MAX_TILES)
     throw new SightlineError('bad-option', `attributions: a picture holds 1 to ${MAX_TILES}, not ${list.length}`);
+  const { columns } = options;
+  if (columns !== undefined && !(Number.isInteger(columns) && columns >= 1 && columns <= MAX_TILES))
+    throw new SightlineError('bad-option', `columns: a whole number from 1 to ${MAX_TILES}`);
   /** @type {Strings} */
   const strings = { ...describeStrings, ...exportStrings, ...options.strings };
   const labelsOf = (/** @type {Attribution} */ a) => options.labels ?? a.provenance?.labels ?? [];
@@ -46,21 +50,28 @@ export async function exportPng(attributions, image, options = {}) {
   const photo = what === 'heatmap' || !image ? null : await fitted(image, list.length > 1 || what === 'comparison');
   const maps = list.map((attribution, i) => {
     const picture = new OffscreenCanvas(1, 1);
+    const render = looks[i] ?? {};
     const rendered = photo
       ? renderHeatmap(picture, photo, attribution, render)
       : renderHeatmap(picture, null, { ...attribution, crop: null }, { ...render, alpha: 1, only: false });
     return { picture, title: options.titles?.[i] ?? named(attribution), rendered };
   });
-  const tiles = what === 'comparison' && photo ? [{ picture: photo, title: strings.image, rendered: null }, ...maps] : maps;
+  const shown = what === 'comparison' && photo ? [{ picture: photo, title: strings.image, rendered: null }, ...maps] : maps;
+  // With the columns named, the photo stands before the first row of maps and nothing before the others.
+  const before = shown.length - maps.length;
+  const across = columns ? Math.min(columns, list.length) + before : columnsFor(shown.length);
+  const tiles = shown.map((tile, i) => ({ ...tile, slot: columns && before && i ? i + Math.floor((i - 1) / columns) : i }));
 
-  const sentences = list.map((a) =>
-    describe(a, { labels: labelsOf(a), strings, ...(render.channels ? { channels: render.channels } : {}) }),
-  );
+  const sentences = list.map((a, i) => {
+    const { channels } = looks[i] ?? {};
+    return describe(a, { labels: labelsOf(a), strings, ...(channels ? { channels } : {}) });
+  });
   // The classes stand above several maps.
   const origin = originOf(list, (a) => named(a, list.length > 1 ? strings.method : strings.title), strings);
   const page = layOut(tiles, {
     legend,
-    shared: Array.isArray(render.scale) && list.length > 1,
+    columns: across,
+    shared: !Array.isArray(options.render) && Array.isArray(options.render?.scale) && list.length > 1,
     texts: [
       ...(legend && list.length === 1 ? sentences.map((text) => ({ text, colour: INK })) : []),
       ...(provenance ? origin.map((text) => ({ text, colour: SOFT })) : []),
@@ -144,14 +155,16 @@ function notes({ percentile, clipped, threshold, contours, empty }, strings) {
   ].join(' ');
 }
 
+/** @param {number} tiles */
+const columnsFor = (tiles) => (tiles <= 3 ? tiles : Math.ceil(Math.sqrt(tiles)));
+
 /**
  * The pictures in rows, each with its title and legend, and the texts below.
  * @param {Tile[]} tiles
- * @param {{ legend: boolean, shared: boolean, texts: { text: string, colour: string }[], strings: Strings }} options
+ * @param {{ legend: boolean, columns: number, shared: boolean, texts: { text: string, colour: string }[], strings: Strings }} options
  */
-function layOut(tiles, { legend, shared, texts, strings }) {
+function layOut(tiles, { legend, columns, shared, texts, strings }) {
   const one = tiles.length === 1;
-  const columns = tiles.length <= 3 ? tiles.length : Math.ceil(Math.sqrt(tiles.length));
   const tile = one ? Math.max(WIDTHS.one, tiles[0]?.picture.width ?? 0) : WIDTHS.several;
   const size = one ? Math.max(14, Math.round(tile / 50)) : 14;
   const [gap, line, bar] = [size, Math.round(size * 1.4), Math.round(size * 0.9)];
@@ -172,8 +185,8 @@ function layOut(tiles, { legend, shared, texts, strings }) {
   /** @type {{ y: number, title: number, picture: number, height: number }[]} */
   const rows = [];
   let y = gap;
-  for (let first = 0; first < tiles.length; first += columns) {
-    const range = [...tiles.keys()].slice(first, first + columns);
+  for (let first = 0; first <= (tiles.at(-1)?.slot ?? 0); first += columns) {
+    const range = [...tiles.keys()].filter((i) => Math.floor((tiles[i]?.slot ?? 0) / columns) === first / columns);
     const title = Math.max(...range.map((i) => titles[i]?.length ?? 0)) * line;
     const picture = Math.max(...range.map((i) => heights[i] ?? 0));
     const below = Math.max(
@@ -226,10 +239,10 @@ function layOut(tiles, { legend, shared, texts, strings }) {
     context.textAlign = 'left';
   };
 
-  tiles.forEach(({ picture, rendered }, i) => {
-    const row = rows[Math.floor(i / columns)];
+  tiles.forEach(({ picture, rendered, slot }, i) => {
+    const row = rows[Math.floor(slot / columns)];
     if (!row) return;
-    const x = gap + (i % columns) * (tile + gap);
+    const x = gap + (slot % columns) * (tile + gap);
     write(titles[i] ?? [], x, row.y, INK, true);
     const top = row.y + row.title;
     context.drawImage(picture, x, top, tile, heights[i] ?? 0);

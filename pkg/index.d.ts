@@ -496,8 +496,10 @@ export function stringsFor(language: string): Strings;
 export interface ExportOptions {
   /** The map alone; over the photo; or the photo and each map over it, side by side. `overlay` where there is a photo, `comparison` for several. */
   what?: 'heatmap' | 'overlay' | 'comparison';
-  /** As the pictures are painted. */
-  render?: RenderOptions;
+  /** As the pictures are painted: all alike, or one for each. */
+  render?: RenderOptions | RenderOptions[];
+  /** Of maps, 1 to 64; the photo of a comparison stands in one more before them. About as many as rows where left out. */
+  columns?: number;
   /** The colour scale with its ends, what was cut off, and of a single map the sentence of `describe`; true where left out. */
   legend?: boolean;
   /** Model, checksum, method, options and version in the picture; true where left out. They are in the file's metadata in any case. */

@@ -3,7 +3,16 @@
 // model after the other, and marks the same point of the photo in every map.
 import { Refusal, told } from './faults.js';
 import { fill, number, say, sayAs, saying, t } from './language.js';
-import { createExplainer, renderColorbar, renderHeatmap, SightlineError, sharedScale, valueAt } from './pkg/index.js';
+import {
+  createExplainer,
+  exportPng,
+  renderColorbar,
+  renderHeatmap,
+  SightlineError,
+  sharedScale,
+  stringsFor,
+  valueAt,
+} from './pkg/index.js';
 
 /** @typedef {import('./pkg/index.js').Explainer} Explainer */
 /** @typedef {import('./pkg/index.js').MethodId} MethodId */
@@ -20,11 +29,12 @@ import { createExplainer, renderColorbar, renderHeatmap, SightlineError, sharedS
  * @property {() => Promise<Openable[]>} models those that open without a download
  * @property {import('./pkg/index.js').MethodSpec[]} methods
  * @property {(method: string) => boolean} classless whether a method's maps are of no class
+ * @property {(blob: Blob, name: string) => void} save
  */
 /**
  * @typedef {object} Cell
  * @property {string} title @property {Choice} choice @property {HTMLButtonElement} button @property {HTMLCanvasElement} canvas
- * @property {HTMLElement} mark @property {HTMLElement} ends @property {HTMLElement} value @property {Explainer | undefined} [explainer]
+ * @property {HTMLElement} mark @property {HTMLElement} ends @property {HTMLElement} value @property {string} [says] its title where that says more
  * @property {import('./pkg/index.js').Attribution} [attribution] @property {import('./pkg/index.js').Rendered} [rendered]
  */
 
@@ -55,6 +65,7 @@ export function comparePanel(section, host) {
   const legend = make('canvas', { id: 'compare-colorbar', width: 256, height: 1 });
   legend.setAttribute('aria-hidden', 'true');
   const scaleNote = make('p', { id: 'compare-legend', className: 'hint' });
+  const save = saying('button', () => t.compare.save, { type: 'button', id: 'compare-save' });
   const result = make('div', { id: 'compare-result', hidden: true });
   const scroller = make('div', { className: 'scroller' }, table);
   result.append(
@@ -63,6 +74,7 @@ export function comparePanel(section, host) {
     legend,
     scaleNote,
     point,
+    make('div', { className: 'inputs' }, save),
   );
   bar.hidden = true;
   section.append(
@@ -217,20 +229,23 @@ export function comparePanel(section, host) {
     say(point, () => fill(t.compare.point, { title: said.title, value: said.value.textContent, right, down }));
   }
 
-  /** Paints the cells that have numbers: with one scale per method where asked for. */
-  function paint() {
-    if (!of) return;
+  /** How a map is painted: with one scale per method where asked for. @param {import('./pkg/index.js').Attribution} attribution @returns {import('./pkg/index.js').RenderOptions} */
+  function looksOf(attribution) {
     const looks = host.looks();
     const scale = looks.scale === 'symmetric' ? 'symmetric' : 'positive';
-    let colormap = looks.colormap;
+    const alike = cells.flatMap((c) => (c.attribution && c.attribution.method === attribution.method ? [c.attribution] : []));
+    return { ...looks, scale: shared.checked ? sharedScale(alike, { scale }) : scale };
+  }
+
+  /** Paints the cells that have numbers. */
+  function paint() {
+    if (!of) return;
+    let { colormap } = host.looks();
+    save.disabled = !cells.some((it) => it.attribution);
     for (const it of cells) {
       const { attribution } = it;
       if (!attribution) continue;
-      const alike = cells.flatMap((c) => (c.attribution && c.attribution.method === attribution.method ? [c.attribution] : []));
-      const rendered = renderHeatmap(it.canvas, of.small, attribution, {
-        ...looks,
-        scale: shared.checked ? sharedScale(alike, { scale }) : scale,
-      });
+      const rendered = renderHeatmap(it.canvas, of.small, attribution, looksOf(attribution));
       it.rendered = rendered;
       colormap = rendered.colormap;
       const { empty, lo, hi } = rendered;
@@ -374,6 +389,7 @@ export function comparePanel(section, host) {
             if (head && found !== undefined) say(head, () => fill(t.compare.predicted, { model: name(column), label: found }));
             for (const it of own) {
               if (index !== undefined) it.choice.target = index;
+              if (found !== undefined) it.says = fill(t.compare.predicted, { model: it.title, label: found });
               tell(computing(it.title));
               await compute(it, other, photo, signal);
               done += 1;
@@ -408,7 +424,24 @@ export function comparePanel(section, host) {
     }
   }
 
+  /** One picture of the grid as it is painted, with its origin. */
+  async function take() {
+    if (!of) return;
+    const done = cells.flatMap(({ attribution, title, says }) => (attribution ? [{ attribution, title: says ?? title }] : []));
+    const maps = done.map(({ attribution }) => attribution);
+    const png = await exportPng(maps, of.small, {
+      what: 'comparison',
+      strings: stringsFor(t.locale),
+      render: maps.map(looksOf),
+      titles: done.map(({ title }) => title),
+      // As on the page, where none is missing.
+      ...(done.length === cells.length ? { columns: cells.length / (table.tBodies[0]?.rows.length ?? 1) } : {}),
+    });
+    host.save(png, 'sightline-comparison.png');
+  }
+
   kind.addEventListener('change', () => offer());
+  save.addEventListener('click', () => take().catch((error) => say(status, () => told(error))));
   shared.addEventListener('change', paint);
   go.addEventListener('click', start);
   cancel.addEventListener('click', () => running?.abort());

@@ -1226,9 +1226,11 @@ async function save() {
             render: looks(),
             labels: explainer?.info.model.labels ?? [],
           });
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
-  link.download = `sightline-${attribution.method}${blob.type === 'image/png' ? `-${what}.png` : `.${what}`}`;
+  download(blob, `sightline-${attribution.method}${blob.type === 'image/png' ? `-${what}.png` : `.${what}`}`);
+}
+/** @param {Blob} blob @param {string} name */
+function download(blob, name) {
+  const link = Object.assign(document.createElement('a'), { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
@@ -1367,6 +1369,7 @@ async function openable() {
 const compare = comparePanel(el('compare', HTMLElement), {
   methods,
   looks,
+  save: download,
   now: () => shown,
   settings: () => {
     const method = methods.find((m) => m.id === ui.method.value);

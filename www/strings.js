@@ -249,6 +249,7 @@ const en = {
     stopped: 'Stopped after {n} of {total} maps.',
     missing: 'not computed',
     predicted: '{model}: “{label}”',
+    save: 'Save the comparison (PNG)',
   },
 
   embed: {

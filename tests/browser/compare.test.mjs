@@ -1,9 +1,10 @@
 // Comparing, links, and photos of nothing that the model knows. The screenshots are there to be looked at.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { familiarity } from '../../pkg/familiar.js';
-import { drop, idle, openPage, shot, site } from './harness.mjs';
+import { drop, idle, openPage, pngTexts, screenshots, shot, site } from './harness.mjs';
 
 const here = site();
 const finished = (page, text = /maps computed/) =>
@@ -56,6 +57,38 @@ test('methods × classes: one point in every map, own and shared scale, a cell b
   );
   assert.ok(new Set(read).size > 3, read.join('; '));
   await shot(page, 'compare');
+
+  // The whole of it as one picture.
+  const [told] = await Promise.all([page.waitForEvent('download'), page.click('#compare-save')]);
+  assert.equal(told.suggestedFilename(), 'sightline-comparison.png');
+  const png = readFileSync(await told.path());
+  writeFileSync(join(screenshots, 'compare-saved.png'), png);
+  const texts = pngTexts(png);
+  const facts = JSON.parse(texts.sightline);
+  assert.deepEqual(
+    facts.map(({ method, target }) => `${method} ${target}`),
+    await page.$$eval('#compare-rows input:checked', (rows) =>
+      rows.flatMap((row) =>
+        [...document.querySelectorAll('#compare-columns input:checked')].map((column) => `${row.value} ${column.value}`),
+      ),
+    ),
+  );
+  assert.ok(
+    facts.every(({ provenance, crop }) => provenance.model.id === 'sightline-cnn' && crop.photoWidth > 0),
+    texts.sightline,
+  );
+  // On the scales of the page.
+  assert.deepEqual(
+    facts.map(({ rendered: { hi } }) => hi.toPrecision(3)),
+    together.map((text) => top(text).toPrecision(3)),
+  );
+  assert.match(texts.Title, /^Grad-CAM for .*; Saliency for /);
+  // The photo and three maps in a row, two rows, and their legends and origin below.
+  const [wide, high] = [png.readUInt32BE(16), png.readUInt32BE(20)];
+  assert.equal(wide, 4 * 360 + 5 * 14);
+  const [photoWidth, photoHeight] = [facts[0].crop.photoWidth, facts[0].crop.photoHeight];
+  const two = (2 * 360 * photoHeight) / photoWidth;
+  assert.ok(high > two + 150 && high < two + 600, `${high} ${two}`);
 
   // By keyboard: focus, arrows, Enter.
   await page.locator('#compare-grid .cell').nth(1).focus();

@@ -1,9 +1,11 @@
 // A loopback server for dist/ and the test files, and a Chromium with a software WebGPU adapter.
+import assert from 'node:assert/strict';
 import { createReadStream, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize, resolve } from 'node:path';
 import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { crc32 } from 'node:zlib';
 import { chromium } from 'playwright-core';
 import { policy } from '../../www/policy.js';
 
@@ -187,4 +189,21 @@ export async function openApi(browser, url, path = '/blank.html', page = undefin
     };
   }, url);
   return page;
+}
+
+/** The text chunks of a PNG, every chunk's checksum checked. */
+export function pngTexts(png) {
+  const texts = {};
+  for (let at = 8; at < png.length; ) {
+    const length = png.readUInt32BE(at);
+    const [type, data] = [png.subarray(at + 4, at + 8), png.subarray(at + 8, at + 8 + length)];
+    assert.equal(png.readUInt32BE(at + 8 + length), crc32(png.subarray(at + 4, at + 8 + length)), `checksum of ${type}`);
+    if (type.toString() === 'iTXt') {
+      const end = data.indexOf(0);
+      assert.deepEqual([...data.subarray(end, end + 5)], [0, 0, 0, 0, 0]);
+      texts[data.subarray(0, end)] = data.subarray(end + 5).toString();
+    }
+    at += length + 12;
+  }
+  return texts;
 }

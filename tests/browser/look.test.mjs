@@ -5,11 +5,10 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { crc32 } from 'node:zlib';
 import { cellContour, smoothContour } from '../../pkg/contours.js';
 import { describe as say } from '../../pkg/describe.js';
 import { fromJson, toJson, toNpy } from '../../pkg/export.js';
-import { golden, idle, openPage, screenshots, shot, site } from './harness.mjs';
+import { golden, idle, openPage, pngTexts, screenshots, shot, site } from './harness.mjs';
 
 const here = site();
 const open = () => here.open();
@@ -531,23 +530,6 @@ describe('taking away', () => {
     assert.equal(odd.polluted, undefined);
   });
 
-  /** The text chunks of a PNG, every chunk's checksum checked. */
-  function chunks(png) {
-    const texts = {};
-    for (let at = 8; at < png.length; ) {
-      const length = png.readUInt32BE(at);
-      const [type, data] = [png.subarray(at + 4, at + 8), png.subarray(at + 8, at + 8 + length)];
-      assert.equal(png.readUInt32BE(at + 8 + length), crc32(png.subarray(at + 4, at + 8 + length)), `checksum of ${type}`);
-      if (type.toString() === 'iTXt') {
-        const end = data.indexOf(0);
-        assert.deepEqual([...data.subarray(end, end + 5)], [0, 0, 0, 0, 0]);
-        texts[data.subarray(0, end)] = data.subarray(end + 5).toString();
-      }
-      at += length + 12;
-    }
-    return texts;
-  }
-
   test('pictures with legend and origin, of a built-in model on a photo', { timeout: 180_000 }, async () => {
     const page = await open();
     const samples = JSON.parse(readFileSync(new URL('../../www/samples/samples.json', import.meta.url)));
@@ -596,11 +578,12 @@ describe('taking away', () => {
           await t.failure(api.exportPng(first, null, { what: 'overlay' })),
           await t.failure(api.exportPng([], photo)),
           await t.failure(api.exportPng(first, photo, { what: 'poster' })),
+          await t.failure(api.exportPng(first, photo, { columns: 0 })),
           await t.failure(api.exportPng(first, 'photo.png')),
         ].map(({ code }) => code),
       };
     }, samples[0].file);
-    assert.deepEqual(result.failures, Array(4).fill('bad-option'));
+    assert.deepEqual(result.failures, Array(5).fill('bad-option'));
     assert.equal(result.again, true);
     assert.deepEqual(result.provenance.model, { id: result.info.id, architecture: result.info.architecture, sha256: result.info.sha256 });
     assert.equal(result.provenance.options.nSteps, 8);
@@ -610,7 +593,7 @@ describe('taking away', () => {
     for (const [name, base64] of Object.entries(result.pngs)) {
       const png = Buffer.from(base64, 'base64');
       writeFileSync(join(screenshots, `export-${name}.png`), png);
-      const texts = chunks(png);
+      const texts = pngTexts(png);
       sizes[name] = [png.readUInt32BE(16), png.readUInt32BE(20)];
       assert.match(texts.Software, /^Sightline \d+\.\d+\.\d+$/);
       const [facts] = JSON.parse(texts.sightline);

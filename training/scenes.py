@@ -226,6 +226,7 @@ def evaluate(kind):
     line = f'scene-{kind}, f16 package: held-out accuracy {right.mean():.4f}, Grad-CAM mass inside the mask {mass.mean():.3f}, mask share {inside.mean():.3f}, ratio {mass.mean() / inside.mean():.2f}, pointing game {pointing:.3f}'
     print(line)
     print(line, file=open(os.path.join(ROOT, f'training/log/scene-{kind}.txt'), 'a'))
+    json.dump(dict(top1=round(float(right.mean()), 4)), open(os.path.join(ROOT, f'www/models/scene-{kind}/figures.json'), 'w'))
 
 
 def samples():

@@ -1,6 +1,7 @@
 // @ts-check
 // The page. It uses the public API of ./pkg/index.js and nothing else of it.
 
+import { methodCard, methodCards, modelCard } from './cards.js';
 import { comparePanel } from './compare.js';
 import { embedPanel } from './embed-code.js';
 import { Refusal, told } from './faults.js';
@@ -209,6 +210,7 @@ function showModel() {
   showKept();
   const info = shown.explainer?.info;
   if (!info) return;
+  card.follow(shown.modelId, info.model);
   ui.device.value = shown.device;
   const { layers, defaultLayer } = info.model;
   const kept = shown.target !== undefined && (ui.layer.value === 'all' || layers.some((l) => l.id === ui.layer.value));
@@ -592,6 +594,18 @@ function noteOf({ empty, percentile, clipped, threshold, contours }, method, sca
 
 // --- controls from the registries -----------------------------------------------------------------------------------------------
 
+const card = modelCard(el('accuracy', HTMLElement), el('model-card', HTMLDetailsElement));
+const showCards = methodCards(el('method-cards', HTMLDetailsElement), {
+  methods,
+  working: () => shown.explainer?.info.model.methods ?? [],
+  choose: (id) => {
+    ui.method.value = id;
+    showMethod();
+    canvas.scrollIntoView({ block: 'nearest' });
+    explain();
+  },
+});
+
 /** The methods by group; those that do not work on this model can be seen and not chosen. @param {string[]} working */
 function showMethods(working) {
   const chosen = working.includes(ui.method.value) ? ui.method.value : working[0];
@@ -609,6 +623,7 @@ function showMethods(working) {
     }),
   );
   showMethod();
+  showCards();
 }
 
 /** @param {string[]} labels */
@@ -639,12 +654,7 @@ function showMethod() {
   const method = methods.find((m) => m.id === ui.method.value);
   if (!method || described === method.id) return;
   described = method.id;
-  const { summary, caveat, citation, cost } = method;
-  const pointed = method.id === 'raw_attention';
-  say(el('method-summary', HTMLElement), () => [
-    ...parts(t.methodSummary, { summary: core(summary), caveat: core(caveat), citation: coreText(citation), cost: core(cost) }),
-    pointed ? t.query : '',
-  ]);
+  el('method-card', HTMLElement).replaceChildren(methodCard(method));
   el('layer-label', HTMLElement).hidden = method.reads === 'input';
   showQuery();
   const options = method.options.filter((option) => option.type !== 'tensor');
@@ -755,6 +765,7 @@ function showQuery() {
   // Arrow keys reach an application, not a picture, where a screen reader runs.
   canvas.setAttribute('role', looking ? 'application' : 'img');
   canvas.toggleAttribute('tabindex', looking);
+  el('method-hint', HTMLElement).hidden = !looking;
   if (!looking) return;
   canvas.tabIndex = 0;
 }

@@ -27,6 +27,10 @@ const states = {
     await idle(page);
     await page.$$eval('details', (all) => all.forEach((box) => (box.open = true)));
   },
+  'cards open': async (page) => {
+    await page.waitForSelector('#method-cards article');
+    await page.waitForSelector('#model-card td');
+  },
   'two classes': async (page) => {
     await page.selectOption('#question', 'contrast');
     await idle(page);

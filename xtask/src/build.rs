@@ -254,7 +254,9 @@ fn with_policy(page: &str, policy: &str) -> Result<String> {
 fn keeping(name: &Path) -> Option<&'static str> {
     let unused = ["examples", "docs"].iter().any(|folder| name.starts_with(folder));
     let kind = name.extension().and_then(|end| end.to_str()).unwrap_or_default();
-    if unused || ["md", "ts", "map", "zip"].contains(&kind) {
+    // A model's card is shown.
+    let text = kind == "md" && !name.starts_with("pkg/models");
+    if unused || text || ["ts", "map", "zip"].contains(&kind) {
         None
     } else if name == Path::new("pkg/wasm/webgpu/sightline_bg.wasm") {
         Some("ONCE_USED")

@@ -25,9 +25,9 @@ import {
   SightlineError,
   toJson,
   toNpy,
-  valueAt,
   version,
 } from './pkg/index.js';
+import { readPoints } from './point.js';
 
 /** @typedef {import('./pkg/index.js').Explainer} Explainer */
 /** @typedef {import('./pkg/index.js').ModelSource} ModelSource */
@@ -505,6 +505,13 @@ const looks = () => ({
 
 /** What the canvas shows. @type {{ attribution: import('./pkg/index.js').Paintable, rendered: import('./pkg/index.js').Rendered } | undefined} */
 let onCanvas;
+const showValue = readPoints(canvas, {
+  value: el('value', HTMLElement),
+  said: el('value-said', HTMLElement),
+  mark: el('mark', HTMLElement),
+  shown: () => onCanvas,
+  taken: () => patchGrid() !== undefined,
+});
 /** The last sentence: it follows from the numbers alone. @type {{ attribution: import('./pkg/index.js').Attribution | undefined, locale: string, text: string }} */
 let said = { attribution: undefined, locale: '', text: '' };
 /** @param {import('./pkg/index.js').Attribution} attribution */
@@ -761,13 +768,7 @@ function outlineQuery(context) {
 }
 
 function showQuery() {
-  const looking = ui.method.value === 'raw_attention';
-  // Arrow keys reach an application, not a picture, where a screen reader runs.
-  canvas.setAttribute('role', looking ? 'application' : 'img');
-  canvas.toggleAttribute('tabindex', looking);
-  el('method-hint', HTMLElement).hidden = !looking;
-  if (!looking) return;
-  canvas.tabIndex = 0;
+  el('method-hint', HTMLElement).hidden = ui.method.value !== 'raw_attention';
 }
 
 let looking = false;
@@ -1196,32 +1197,6 @@ function showThreshold() {
   ui.only.disabled = all;
 }
 ui.threshold.addEventListener('input', showThreshold);
-/** Where the pointer is on the canvas. @type {{ clientX: number, clientY: number } | undefined} */
-let pointed;
-/** The number under the pointer, on the canvas as it is fitted into its box. */
-function showValue() {
-  if (!pointed) return say(el('value', HTMLElement), () => '');
-  const { clientX, clientY } = pointed;
-  const box = canvas.getBoundingClientRect();
-  const scale = Math.min(box.width / canvas.width, box.height / canvas.height);
-  const x = (clientX - box.left - (box.width - canvas.width * scale) / 2) / scale;
-  const y = (clientY - box.top - (box.height - canvas.height * scale) / 2) / scale;
-  const at = onCanvas && valueAt(onCanvas.attribution, onCanvas.rendered, x, y);
-  say(el('value', HTMLElement), () =>
-    at ? fill(t.value, { value: number(at.value), row: at.row + 1, column: at.column + 1, rows: at.rows, columns: at.columns }) : '',
-  );
-}
-const point = (/** @type {PointerEvent} */ { clientX, clientY }) => {
-  pointed = { clientX, clientY };
-  showValue();
-};
-canvas.addEventListener('pointermove', point);
-canvas.addEventListener('pointerdown', point);
-canvas.addEventListener('pointerleave', ({ pointerType }) => {
-  if (pointerType !== 'mouse') return;
-  pointed = undefined;
-  showValue();
-});
 el('export', HTMLButtonElement).addEventListener('click', () => save().catch(complain));
 async function save() {
   const { attribution, bitmap, explainer } = shown;

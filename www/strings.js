@@ -17,6 +17,7 @@ const en = {
     pick: 'Choose a photo',
     pickHint: 'or drop one anywhere, or paste it',
     noPhoto: 'No photo yet',
+    pointHint: 'The arrow keys move a point over the map; its value is said.',
     working: 'Working',
     stop: 'Stop here',
     cancel: 'Cancel',

@@ -131,6 +131,45 @@ describe('with the keyboard alone', () => {
     assert.fail(`${id} is not reached`);
   }
 
+  test('a point on the heatmap: its value and place are said, at the borders it stays, Escape ends it', async () => {
+    const page = await openPage(here);
+    await tabTo(page, 'canvas');
+    const said = () => page.textContent('#value-said');
+    assert.equal(await said(), '');
+    await page.keyboard.press('ArrowRight');
+    const first = await said();
+    assert.match(first, /^-?[\d.e-]+ in row 5, column 5 of 8 × 8$/);
+    assert.equal(await page.textContent('#value'), first);
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowUp');
+    const second = await said();
+    assert.match(second, /in row 4, column 6 of 8 × 8$/);
+    // The mark is where the pointer reads the same.
+    const mark = await page.locator('#mark').boundingBox();
+    const frame = await page.locator('#canvas').boundingBox();
+    const [x, y] = [mark.x + mark.width / 2 - frame.x, mark.y + mark.height / 2 - frame.y];
+    await shot(page, 'a11y-point');
+    for (let i = 0; i < 9; i++) await page.keyboard.press('ArrowLeft');
+    assert.match(await said(), /in row 4, column 1 of 8 × 8$/);
+    // Another map under the point: its value, on its own grid.
+    await page.selectOption('#method', 'saliency');
+    await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('Saliency'));
+    await idle(page);
+    await page.locator('#canvas').focus();
+    for (const key of ['ArrowUp', 'ArrowUp']) await page.keyboard.press(key);
+    assert.match(await said(), /in row \d+, column \d+ of 64 × 64$/);
+    await page.keyboard.press('Escape');
+    assert.equal(await page.locator('#mark').isVisible(), false);
+    assert.equal(await said(), '');
+    await page.selectOption('#method', 'grad_cam');
+    await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('Grad-CAM'));
+    await idle(page);
+    await page.hover('#canvas', { position: { x, y } });
+    assert.equal(await page.textContent('#value'), second);
+    assert.equal(await said(), '', 'a pointer is not followed aloud');
+    await page.close();
+  });
+
   test('from the start to a changed method and class, and back', async () => {
     const page = await openPage(here);
     const facts = () => page.textContent('#facts');

@@ -115,7 +115,7 @@ test('pointing at a patch, or the arrow keys, show what it looks at; the heads a
   await page.click('#predictions li:nth-child(2) button');
   await page.waitForSelector('#heads-found', { state: 'hidden' });
   await idle(page);
-  assert.equal(await page.getAttribute('#canvas', 'role'), 'img');
+  assert.equal(await page.locator('#method-hint').isVisible(), false);
   assert.deepEqual(page.errors, []);
   await page.close();
 });

@@ -20,6 +20,7 @@ mkdirSync(screenshots, { recursive: true });
 const types = {
   '.html': 'text/html',
   '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
   '.css': 'text/css',
   '.json': 'application/json',
   '.wasm': 'application/wasm',
@@ -30,10 +31,11 @@ const types = {
 
 /**
  * Serves dist/ (or `folder`) at / and at /deep/er/, tests/golden at /golden/, ../shared at /shared/, and an empty page at /blank.html.
- * With a `list` of models, that list in place of models.json and the pages with the policy that the build makes from it.
+ * and `others` ([path, folder] each) before these. With a `list` of models, that list in place of models.json and the pages with the policy that the build makes from it.
  */
-export async function serve({ cors = false, folder: site = dist, list } = {}) {
+export async function serve({ cors = false, folder: site = dist, list, others = [] } = {}) {
   const mounts = [
+    ...others,
     ['/golden/', golden],
     ['/shared/', shared],
     ['/deep/er/', site],
@@ -81,8 +83,11 @@ export async function serve({ cors = false, folder: site = dist, list } = {}) {
   };
 }
 
-/** Its pages have no service worker unless they ask: what one keeps would hide what a test serves. @param {{ gpu?: boolean }} [options] */
-export async function launch({ gpu = true } = {}) {
+/**
+ * Its pages have no service worker unless they ask: what one keeps would hide what a test serves. `flags` choose another adapter.
+ * @param {{ gpu?: boolean, flags?: string[] }} [options]
+ */
+export async function launch({ gpu = true, flags = ['--use-webgpu-adapter=swiftshader'] } = {}) {
   const args = [
     '--no-sandbox',
     '--disable-background-networking',
@@ -91,7 +96,7 @@ export async function launch({ gpu = true } = {}) {
     '--no-first-run',
     '--disable-quic',
   ];
-  if (gpu) args.push('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader');
+  if (gpu) args.push('--enable-unsafe-webgpu', ...flags);
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args });
   const newPage = browser.newPage.bind(browser);
   return Object.assign(browser, { newPage: (options) => newPage({ serviceWorkers: 'block', ...options }) });

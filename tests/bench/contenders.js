@@ -1,0 +1,257 @@
+// What is compared, each behind the same few calls: Sightline, tfjs, onnxruntime-web. In the browser.
+/* global tf */
+import { build, readSafetensors } from './tfjs-models.js';
+
+/**
+ * A model held by a contender. Inputs are by number; every call ends when its numbers are in JavaScript's hands.
+ * @typedef {{
+ *   forward(i: number): Promise<Float32Array>,
+ *   gradCam?(i: number, target: number): Promise<Float32Array>,
+ *   switchClass?(i: number, target: number): Promise<Float32Array>,
+ *   gradient?(i: number, target: number): Promise<Float32Array>,
+ *   integrated?(i: number, target: number, steps: number): Promise<Float32Array>,
+ *   close(): Promise<void> | void }} Model
+ * @typedef {{ config: string, weights: string, onnx?: string }} Source addresses
+ * @typedef {{ data: Float32Array, shape: number[] }} Input
+ */
+
+const json = async (url) => (await fetch(url)).json();
+const bytes = async (url) => (await fetch(url)).arrayBuffer();
+
+const contenders = {
+  async sightline({ device }) {
+    const api = await import('/pkg/index.js');
+    return async (/** @type {Source} */ source, /** @type {Input[]} */ inputs) => {
+      const model = { config: await json(source.config), weights: await bytes(source.weights) };
+      const explainer = await api.createExplainer({ model, device });
+      const values = async (/** @type {Promise<{ values: Float32Array }>} */ call) => (await call).values;
+      return {
+        description: explainer.info.device.description,
+        forward: async (i) => (await explainer.classify(inputs[i])).logits,
+        gradCam: (i, target) => values(explainer.attribute(inputs[i], { method: 'grad_cam', target })),
+        switchClass: (i, target) => values(explainer.attribute(inputs[i], { method: 'grad_cam', target })),
+        gradient: (i, target) => values(explainer.gradients(inputs[i], { target })),
+        integrated: (i, target, nSteps) =>
+          values(explainer.attribute(inputs[i], { method: 'integrated_gradients', target, nSteps, quadrature: 'midpoint' })),
+        method: (i, options) => values(explainer.attribute(inputs[i], options)),
+        close: () => explainer.dispose(),
+      };
+    };
+  },
+
+  async tfjs({ device }) {
+    const folder = '/bench/node_modules/@tensorflow';
+    const backend = device === 'cpu' ? 'wasm' : 'webgpu';
+    await script(`${folder}/tfjs-core/dist/tf-core.min.js`);
+    // It brings the gradients, which are not in tfjs-core's bundle.
+    await script(`${folder}/tfjs-layers/dist/tf-layers.min.js`);
+    await script(`${folder}/tfjs-backend-${backend}/dist/tf-backend-${backend}.min.js`);
+    if (device === 'cpu') {
+      tf.wasm.setWasmPaths(`${folder}/tfjs-backend-wasm/dist/`);
+      tf.wasm.setThreadsCount(1);
+    }
+    if (!(await tf.setBackend(backend))) throw new Error(`tfjs: no backend ${backend}`);
+    return async (/** @type {Source} */ source, /** @type {Input[]} */ inputs) => {
+      // What is made until the model is closed belongs to it.
+      tf.engine().startScope();
+      const net = build(readSafetensors(await bytes(source.weights)), await json(source.config));
+      const photos = inputs.map(({ data, shape }) => tf.tidy(() => tf.transpose(tf.tensor4d(data, [1, ...shape]), [0, 2, 3, 1])));
+      const logits = (x) => net.head(net.features(x));
+      const score = (y, target) => tf.reshape(tf.slice(y, [0, target], [1, 1]), []);
+      /** Runs and reads. */
+      const read = async (work) => {
+        const result = tf.tidy(work);
+        const data = await result.data();
+        result.dispose();
+        return data;
+      };
+      const planes = (data, [, h, w, c]) => Float32Array.from(data, (_, i) => data[(i % (h * w)) * c + Math.floor(i / (h * w))]);
+      const cam = (features, target) => {
+        const { map, ...rest } = features;
+        let [a, g] = [map, tf.grad((map) => score(net.head({ map, ...rest }), target))(map)];
+        if (net.patches) [a, g] = [net.patches(a), net.patches(g)];
+        const channels = a.shape.at(-1);
+        [a, g] = [a, g].map((t) => tf.reshape(t, [-1, channels]));
+        return tf.sum(tf.mul(a, tf.mean(g, 0, true)), 1);
+      };
+      const gradient = (x, target) => tf.grad((x) => score(logits(x), target))(x);
+      /** What the last photo's features are, for another class. */
+      let kept;
+      return {
+        description: `${tf.getBackend()}${device === 'cpu' ? `, ${tf.wasm.getThreadsCount()} thread` : ''}`,
+        forward: (i) => read(() => logits(photos[i])),
+        async gradCam(i, target) {
+          if (kept) tf.dispose(kept);
+          kept = tf.tidy(() => net.features(photos[i]));
+          return read(() => cam(kept, target));
+        },
+        switchClass: (_, target) => read(() => cam(kept, target)),
+        // As with Sightline the logits are there too.
+        async gradient(i, target) {
+          let y;
+          const { value, grad } = tf.tidy(() => tf.valueAndGrad((x) => score((y = tf.keep(logits(x))), target))(photos[i]));
+          const [data] = await Promise.all([grad.data(), y.data()]);
+          tf.dispose([value, grad, y]);
+          return data;
+        },
+        integrated: (i, target, steps) =>
+          read(() => {
+            let sum = tf.zerosLike(photos[i]);
+            for (let s = 0; s < steps; s++)
+              sum = tf.tidy(() => tf.add(sum, gradient(tf.mul(photos[i], (s + 0.5) / steps), target)));
+            return tf.mul(tf.mul(sum, 1 / steps), photos[i]);
+          }),
+        /** As Sightline's: channel by channel. */
+        align: (data) => (data.length === inputs[0].data.length ? planes(data, photos[0].shape) : data),
+        close: () => tf.engine().endScope(),
+      };
+    };
+  },
+
+  async onnxruntime({ device }) {
+    const folder = '/bench/node_modules/onnxruntime-web/dist';
+    const provider = device === 'cpu' ? 'wasm' : 'webgpu';
+    const ort = await import(`${folder}/ort.${provider}.min.mjs`);
+    Object.assign(ort.env.wasm, { numThreads: 1, proxy: false, wasmPaths: `${folder}/` });
+    ort.env.logLevel = 'error';
+    return async (/** @type {Source} */ source, /** @type {Input[]} */ inputs) => {
+      if (!source.onnx) return undefined;
+      const session = await ort.InferenceSession.create(await bytes(source.onnx), { executionProviders: [provider], graphOptimizationLevel: 'all' });
+      const photos = inputs.map(({ data, shape }) => new ort.Tensor('float32', data, [1, ...shape]));
+      return {
+        description: provider,
+        forward: async (i) => (await session.run({ input: photos[i] })).logits.data,
+        close: () => session.release(),
+      };
+    };
+  },
+};
+
+function script(src) {
+  return new Promise((resolve, reject) => {
+    const element = Object.assign(document.createElement('script'), { src, onload: resolve, onerror: () => reject(new Error(`${src} is not there`)) });
+    document.head.append(element);
+  });
+}
+
+/** @typedef {{ contender: string, model: string, measure: string, samples: number[] }} Sample */
+
+/** What is measured: how often before (a photo that is shown), and the k-th run. */
+const measures = {
+  forward: { run: (model, k) => model.forward(k % 2), has: 'forward' },
+  gradCam: { run: (model, k, { classes }) => model.gradCam(k % 2, classes[0]), has: 'gradCam' },
+  switchClass: {
+    before: (model, { classes }) => model.gradCam(0, classes[0]),
+    run: (model, k, { classes }) => model.switchClass(0, classes[(k + 1) % 2]),
+    has: 'switchClass',
+  },
+  gradient: { run: (model, k, { classes }) => model.gradient(k % 2, classes[0]), has: 'gradient' },
+  integrated: {
+    before: (model) => model.forward(0),
+    run: (model, _, { classes, steps }) => model.integrated(0, classes[0], steps),
+    has: 'integrated',
+  },
+};
+
+/** The contenders of one device on one model after the other. */
+export class Bench {
+  #openers = {};
+  /** @type {Record<string, Model>} */
+  #models = {};
+
+  /** @param {string[]} names @param {'cpu' | 'webgpu'} device */
+  async start(names, device) {
+    for (const name of names) this.#openers[name] = await contenders[name]({ device });
+  }
+
+  /** @param {Source} source @param {string[]} photos addresses; how the contenders describe their device */
+  async load(source, photos) {
+    await this.close();
+    const api = await import('/pkg/index.js');
+    const explainer = await api.createExplainer({
+      model: { config: await json(source.config), weights: await bytes(source.weights) },
+      device: 'cpu',
+    });
+    this.inputs = [];
+    for (const photo of photos) {
+      const { data, shape } = await explainer.preprocess(photo);
+      this.inputs.push({ data, shape });
+    }
+    explainer.dispose();
+    const found = {};
+    for (const [name, open] of Object.entries(this.#openers)) {
+      const model = await open(source, this.inputs);
+      if (!model) continue;
+      this.#models[name] = model;
+      found[name] = model.description;
+    }
+    return found;
+  }
+
+  async close() {
+    for (const model of Object.values(this.#models)) await model.close();
+    this.#models = {};
+  }
+
+  /** The numbers of one run by each contender that can. @param {keyof typeof measures} measure @param {any} options */
+  async numbers(measure, options) {
+    const { before, run, has } = measures[measure];
+    const numbers = {};
+    for (const [name, model] of Object.entries(this.#models)) {
+      if (!model[has]) continue;
+      await before?.(model, options);
+      const data = await run(model, 0, options);
+      numbers[name] = Array.from(model.align?.(data) ?? data);
+    }
+    return numbers;
+  }
+
+  /**
+   * Milliseconds of one run, contender by contender in turn, so that what else the machine does meets all alike: `least` samples, and more (up to `most`) until `budget`
+   * milliseconds are over. A sample of something quick is the mean of as many runs as fill 10 ms.
+   * @param {keyof typeof measures} measure @param {any} options
+   */
+  async time(measure, { least, most, budget, warm, ...options }) {
+    const { before, run, has } = measures[measure];
+    const lanes = Object.entries(this.#models)
+      .filter(([, model]) => model[has])
+      .map(([name, model]) => ({ name, model, k: 0, repeats: 1, samples: [] }));
+    const sample = async (lane) => {
+      const start = performance.now();
+      for (let r = 0; r < lane.repeats; r++) await run(lane.model, lane.k++, options);
+      return (performance.now() - start) / lane.repeats;
+    };
+    for (const lane of lanes) {
+      await before?.(lane.model, options);
+      // The browser compiles what is hot a second time: until then nothing counts.
+      const start = performance.now();
+      let last;
+      do last = await sample(lane);
+      while (performance.now() - start < warm);
+      lane.repeats = Math.max(1, Math.ceil(10 / Math.max(last, 0.01)));
+    }
+    const start = performance.now();
+    for (let round = 0; round < least || (round < most && performance.now() - start < budget); round++) {
+      for (let i = 0; i < lanes.length; i++) {
+        const lane = lanes[(i + round) % lanes.length];
+        lane.samples.push(await sample(lane));
+      }
+    }
+    return Object.fromEntries(lanes.map(({ name, samples }) => [name, samples]));
+  }
+
+  /** Milliseconds of one run of a method of Sightline's, for the plot of costs. @param {any[]} requests @param {{ least: number }} options */
+  async costs(requests, { least }) {
+    const model = this.#models.sightline;
+    const samples = requests.map(() => []);
+    for (let round = 0; round <= least; round++) {
+      for (const [i, request] of requests.entries()) {
+        const start = performance.now();
+        await (request.method ? model.method(0, request) : model.forward(round % 2));
+        // The first round warms up.
+        if (round) samples[i].push(performance.now() - start);
+      }
+    }
+    return samples;
+  }
+}

@@ -6,7 +6,7 @@
 // and with what they were measured, and writes { section, title, date, build, machine, browser, versions, ...result } to OUT/NAME.json.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem, loadavg } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { dist, launch, root, serve, shared } from '../browser/harness.mjs';
 import { plots } from './plot.mjs';
@@ -20,7 +20,8 @@ const take = (name) => {
 };
 const flag = (name) => args.includes(name) && Boolean(args.splice(args.indexOf(name), 1));
 const [only, model, quick] = [take('--only'), take('--model'), flag('--quick')];
-const out = resolve(args[0] ?? join(root, 'target/bench/results'));
+const out = resolve(args.shift() ?? join(root, 'target/bench/results'));
+if (args.length) throw new Error(`unknown: ${args.join(' ')}`);
 mkdirSync(out, { recursive: true });
 
 const here = join(root, 'tests/bench');
@@ -36,7 +37,14 @@ function models() {
   const built = (id, title) => given(id, title, 64, join(dist, 'pkg/models', id), `/pkg/models/${id}`);
   const real = (id, title, name) => given(id, title, 224, join(shared, 'models', name), `/shared/models/${name}`);
   const seeded = (side) =>
-    given(`resnet18-${side}`, 'ResNet-18', side, join(converted, `resnet18-${side}`), `/converted/resnet18-${side}`, '/converted/resnet18-224');
+    given(
+      `resnet18-${side}`,
+      'ResNet-18',
+      side,
+      join(converted, `resnet18-${side}`),
+      `/converted/resnet18-${side}`,
+      '/converted/resnet18-224',
+    );
   return [
     ...built('sightline-cnn', 'sightline-cnn'),
     ...built('sightline-vit', 'sightline-vit'),
@@ -78,7 +86,12 @@ async function launchGpu() {
   throw new Error('this browser gives no WebGPU adapter');
 }
 
-const server = await serve({ others: [['/bench/', here], ['/converted/', converted]] });
+const server = await serve({
+  others: [
+    ['/bench/', here],
+    ['/converted/', converted],
+  ],
+});
 let failed = false;
 for (const section of only ? [only] : SECTIONS) {
   const { title, run, gpu = false } = await import(`./sections/${section}.mjs`);
@@ -106,7 +119,13 @@ for (const section of only ? [only] : SECTIONS) {
           date: new Date().toISOString().slice(0, 10),
           build: process.env.SIGHTLINE_BUILD ?? 'unknown',
           quick,
-          machine: { cpu: cpu.trim(), cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30), load: [load, loadavg()[0]], adapter: adapter?.name ?? null },
+          machine: {
+            cpu: cpu.trim(),
+            cores: cpus().length,
+            memoryGb: Math.round(totalmem() / 2 ** 30),
+            load: [load, loadavg()[0]],
+            adapter: adapter?.name ?? null,
+          },
           browser: `Chromium ${browser.version()}`,
           versions: {
             sightline: [sightline, commit()].filter(Boolean).join(' '),

@@ -1,5 +1,5 @@
 // Sightline beside the others on one device: agreement first, then times.
-import { cosine, table } from './report.mjs';
+import { cosine, spread, table } from './report.mjs';
 
 const CONTENDERS = ['sightline', 'tfjs', 'onnxruntime'];
 const PHOTOS = ['/samples/cat.jpg', '/samples/school-bus.jpg'];
@@ -33,7 +33,11 @@ export async function compare(world, device, plan) {
     const { measures, ...options } = planned;
     world.log(`${model.id}: loading`);
     const devices = await page.evaluate(([source, photos]) => bench.load(source, photos), [model, PHOTOS]);
-    world.log(`${model.id}: ${Object.entries(devices).map((pair) => pair.join(' on ')).join('; ')}`);
+    world.log(
+      `${model.id}: ${Object.entries(devices)
+        .map((pair) => pair.join(' on '))
+        .join('; ')}`,
+    );
     let classes;
     for (const measure of measures) {
       const few = { ...options, classes, steps: Math.min(options.steps, 3) };
@@ -62,21 +66,17 @@ export async function compare(world, device, plan) {
           samples: samples.length,
         });
       }
-      world.log(`${model.id} ${measure}: ${Object.entries(times).map(([name, samples]) => `${name} ${spread(samples).median.toFixed(1)}`).join(', ')} ms`);
+      world.log(
+        `${model.id} ${measure}: ${Object.entries(times)
+          .map(([name, samples]) => `${name} ${spread(samples).median.toFixed(1)}`)
+          .join(', ')} ms`,
+      );
     }
   }
   await page.close();
   console.log(`\n${table(rows)}`);
   return { rows, agreement, ...(skipped.length && { skipped }) };
 }
-
-const spread = (samples) => {
-  const sorted = [...samples].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  const [min, , max] = [sorted[0], median, sorted.at(-1)].map((v) => Number(v.toFixed(3)));
-  return { min, median: Number(median.toFixed(3)), max };
-};
 
 function disagreement(measure, ours, theirs) {
   if (ours.length !== theirs.length) return { same: false, lengths: [ours.length, theirs.length] };

@@ -33,7 +33,6 @@ const contenders = {
         gradient: (i, target) => values(explainer.gradients(inputs[i], { target })),
         integrated: (i, target, nSteps) =>
           values(explainer.attribute(inputs[i], { method: 'integrated_gradients', target, nSteps, quadrature: 'midpoint' })),
-        method: (i, options) => values(explainer.attribute(inputs[i], options)),
         close: () => explainer.dispose(),
       };
     };
@@ -97,8 +96,7 @@ const contenders = {
         integrated: (i, target, steps) =>
           read(() => {
             let sum = tf.zerosLike(photos[i]);
-            for (let s = 0; s < steps; s++)
-              sum = tf.tidy(() => tf.add(sum, gradient(tf.mul(photos[i], (s + 0.5) / steps), target)));
+            for (let s = 0; s < steps; s++) sum = tf.tidy(() => tf.add(sum, gradient(tf.mul(photos[i], (s + 0.5) / steps), target)));
             return tf.mul(tf.mul(sum, 1 / steps), photos[i]);
           }),
         /** As Sightline's: channel by channel. */
@@ -116,7 +114,10 @@ const contenders = {
     ort.env.logLevel = 'error';
     return async (/** @type {Source} */ source, /** @type {Input[]} */ inputs) => {
       if (!source.onnx) return undefined;
-      const session = await ort.InferenceSession.create(await bytes(source.onnx), { executionProviders: [provider], graphOptimizationLevel: 'all' });
+      const session = await ort.InferenceSession.create(await bytes(source.onnx), {
+        executionProviders: [provider],
+        graphOptimizationLevel: 'all',
+      });
       const photos = inputs.map(({ data, shape }) => new ort.Tensor('float32', data, [1, ...shape]));
       return {
         description: provider,
@@ -129,14 +130,16 @@ const contenders = {
 
 function script(src) {
   return new Promise((resolve, reject) => {
-    const element = Object.assign(document.createElement('script'), { src, onload: resolve, onerror: () => reject(new Error(`${src} is not there`)) });
+    const element = Object.assign(document.createElement('script'), {
+      src,
+      onload: resolve,
+      onerror: () => reject(new Error(`${src} is not there`)),
+    });
     document.head.append(element);
   });
 }
 
-/** @typedef {{ contender: string, model: string, measure: string, samples: number[] }} Sample */
-
-/** What is measured: how often before (a photo that is shown), and the k-th run. */
+/** What is measured: the k-th run, and what comes before the first. Photos alternate where each run is to be of one that was not seen just before. */
 const measures = {
   forward: { run: (model, k) => model.forward(k % 2), has: 'forward' },
   gradCam: { run: (model, k, { classes }) => model.gradCam(k % 2, classes[0]), has: 'gradCam' },
@@ -164,7 +167,7 @@ export class Bench {
     for (const name of names) this.#openers[name] = await contenders[name]({ device });
   }
 
-  /** @param {Source} source @param {string[]} photos addresses; how the contenders describe their device */
+  /** Opens the model anew with each contender; what they say of their device. @param {Source} source @param {string[]} photos addresses */
   async load(source, photos) {
     await this.close();
     const api = await import('/pkg/index.js');
@@ -238,20 +241,5 @@ export class Bench {
       }
     }
     return Object.fromEntries(lanes.map(({ name, samples }) => [name, samples]));
-  }
-
-  /** Milliseconds of one run of a method of Sightline's, for the plot of costs. @param {any[]} requests @param {{ least: number }} options */
-  async costs(requests, { least }) {
-    const model = this.#models.sightline;
-    const samples = requests.map(() => []);
-    for (let round = 0; round <= least; round++) {
-      for (const [i, request] of requests.entries()) {
-        const start = performance.now();
-        await (request.method ? model.method(0, request) : model.forward(round % 2));
-        // The first round warms up.
-        if (round) samples[i].push(performance.now() - start);
-      }
-    }
-    return samples;
   }
 }

@@ -31,7 +31,6 @@ def seeded(out):
             mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]))
         with open(os.path.join(folder, 'config.json'), 'w') as file:
             json.dump(config, file, indent=1)
-        yield f'resnet18-{side}', folder, weights
         if not fresh(weights, __file__):
             torch.manual_seed(18)
             model = timm.create_model('resnet18', num_classes=1000, zero_init_last=False)
@@ -41,6 +40,7 @@ def seeded(out):
                 elif name.endswith('running_var') or t.dim() == 1:
                     t.uniform_(0.5, 1.0)
             save_file({k: v for k, v in model.state_dict().items() if v.dim()}, weights)
+        yield f'resnet18-{side}', folder, weights
 
 
 def fresh(file, *sources):
@@ -70,7 +70,7 @@ if __name__ == '__main__':
     if len(sys.argv) < 2:
         raise SystemExit(__doc__)
     out = sys.argv[1]
-    for name, folder, weights in [*seeded(out)]:
+    for name, folder, weights in seeded(out):
         convert(name, folder, weights, out)
     for argument in sys.argv[2:]:
         name, folder = argument.split('=', 1)

@@ -69,7 +69,7 @@ function turnedGradient(forward, convolve, [filter, stride, pad, format, dilatio
   return tf.customGrad((x) => ({
     value: forward(x),
     gradFunc(dy) {
-      const [n, h, w, c] = x.shape;
+      const [n, h, w] = x.shape;
       const [, oh, ow, oc] = dy.shape;
       if (stride > 1) {
         const zeros = [0, stride - 1];
@@ -79,7 +79,12 @@ function turnedGradient(forward, convolve, [filter, stride, pad, format, dilatio
       }
       const before = pad === 'same' ? Math.floor(Math.max(0, (oh - 1) * stride + reach + 1 - h) / 2) : pad;
       const first = reach - before;
-      const edges = [[0, 0], [first, h + before - dy.shape[1]], [first, w + before - dy.shape[2]], [0, 0]];
+      const edges = [
+        [0, 0],
+        [first, h + before - dy.shape[1]],
+        [first, w + before - dy.shape[2]],
+        [0, 0],
+      ];
       return convolve(tf.pad(dy, edges), turned, 1, 'valid', format, dilation);
     },
   }));

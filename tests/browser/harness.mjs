@@ -34,13 +34,7 @@ const types = {
  * and `others` ([path, folder] each) before these. With a `list` of models, that list in place of models.json and the pages with the policy that the build makes from it.
  */
 export async function serve({ cors = false, folder: site = dist, list, others = [] } = {}) {
-  const mounts = [
-    ...others,
-    ['/golden/', golden],
-    ['/shared/', shared],
-    ['/deep/er/', site],
-    ['/', site],
-  ];
+  const mounts = [...others, ['/golden/', golden], ['/shared/', shared], ['/deep/er/', site], ['/', site]];
   const hits = [];
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url, 'http://x').pathname);

@@ -41,7 +41,7 @@ pub fn check() -> Result<()> {
     let tree = tools::output(&mut tree)?;
     let mut dependencies = crate_licences(&tree);
     let count = dependencies.len();
-    for name in ["package-lock.json", "tests/bundlers/package-lock.json"] {
+    for name in ["package-lock.json", "tests/bundlers/package-lock.json", "tests/bench/package-lock.json"] {
         let lock = fs::read_to_string(root().join(name)).with_context(|| format!("no {name}"))?;
         dependencies.extend(npm_licences(&serde_json::from_str(&lock)?));
     }

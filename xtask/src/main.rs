@@ -1,5 +1,6 @@
 //! `cargo xtask`: builds the site, serves it, runs the tests.
 
+mod bench;
 mod build;
 mod licences;
 mod package;
@@ -14,6 +15,8 @@ cargo xtask serve [--port N] [--fast]       build, serve dist/ on this machine a
 cargo xtask build [--cpu] [--fast]          build the static site into dist/
 cargo xtask package [--cpu] [--fast]        build, and pack the npm package and the site into target/package/
 cargo xtask test [--native] [--browser]     run the checks and tests (all, or one half)
+cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser (sections: cpu, webgpu, cost);
+                  [--model NAME] [--save]   of one model; into tests/bench/results/, which the README shows, in place of target/bench/
 
 --cpu    leave the WebGPU build out
 --fast   quicker to build, slower to run: for tests and for work on the page
@@ -53,6 +56,7 @@ fn dispatch(args: &[String]) -> Result<()> {
             rest.finish()?;
             test::run(native || !browser, browser || !native)
         }
+        "bench" => bench::run(rest.0),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())

@@ -120,7 +120,7 @@ fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Finds Chromium or Chrome; installs it on Debian when that is possible.
-fn chromium() -> Result<PathBuf> {
+pub fn chromium() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("CHROMIUM_PATH").map(PathBuf::from) {
         if path.is_file() {
             return Ok(path);

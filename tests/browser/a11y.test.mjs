@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { explained, idle, openPage, screenshots, shot, site } from './harness.mjs';
+import { explained, idle, openPage, root, screenshots, shot, site } from './harness.mjs';
 
 const here = site();
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -92,6 +92,85 @@ for (const scheme of ['light', 'dark'])
       await page.close();
     });
 
+/** The element by itself, in the states that a person meets: attributes, what to wait for, and what is done then. */
+const elements = {
+  'with controls': [{ src: '/samples/cat.jpg', alt: 'A cat', controls: '' }, 'ready'],
+  'in German, unfolded': [
+    { src: '/samples/cat.jpg', alt: 'Eine Katze', controls: '', lang: 'de', method: 'integrated_gradients', options: '{"nSteps":4}' },
+    'ready',
+    (page) => page.locator('sightline-explainer').evaluate((e) => e.shadowRoot.querySelectorAll('details').forEach((d) => (d.open = true))),
+  ],
+  'to predict': [{ src: '/samples/cat.jpg', alt: 'A cat', predict: '' }, 'predicting'],
+  predicted: [
+    { src: '/samples/cat.jpg', alt: 'A cat', predict: '' },
+    'predicting',
+    async (page) => {
+      await page.locator('sightline-explainer').locator('canvas.area').click();
+      await page.locator('sightline-explainer').getByRole('button', { name: 'Show the map' }).click();
+      await page.waitForFunction(() => document.querySelector('sightline-explainer').state === 'ready');
+    },
+  ],
+  'that failed': [{ src: '/samples/none.jpg', alt: 'Nothing', controls: '' }, 'error'],
+  'that waits': [{ src: '/samples/cat.jpg', alt: 'A cat', loading: 'lazy', style: 'margin-top: 5000px' }, 'waiting'],
+};
+const embeds = {
+  'embed with controls': 'src=samples/cat.jpg&alt=A+cat&controls&caption=Look',
+  'embed to predict': 'src=samples/cat.jpg&alt=A+cat&predict&locked',
+  'embed, wrong option': 'src=samples/cat.jpg&opacity=7',
+};
+
+for (const scheme of ['light', 'dark'])
+  for (const width of [1200, 360])
+    test(`axe finds nothing on the element, the embed page and the examples, ${scheme}, ${width} px`, { timeout: 180_000 }, async () => {
+      const page = await here.browser.newPage({ colorScheme: scheme, reducedMotion: 'reduce', viewport: { width, height: 800 } });
+      await page.route('**/examples/reveal/**', (route) =>
+        route.fulfill({ path: join(root, 'node_modules/reveal.js/dist', new URL(route.request().url()).pathname.split('/reveal/')[1]) }),
+      );
+      const examined = async (name) => {
+        await page.evaluate(axe);
+        assert.deepEqual(await violations(page), [], name);
+        assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `${name} is too wide`);
+        await shot(page, `a11y-${name.replace(/\W+/g, '-')}-${scheme}-${width}`);
+      };
+      const reached = (state) =>
+        page.waitForFunction((state) => [...document.querySelectorAll('sightline-explainer')].some((e) => e.state === state), state);
+      for (const [name, [attributes, state, act]] of Object.entries(elements)) {
+        await page.goto(`${here.server.url}/blank.html`);
+        await page.evaluate(async (attributes) => {
+          document.documentElement.lang = 'en';
+          // A page of its host's own colours, which the element does not take.
+          document.documentElement.style.colorScheme = 'light dark';
+          await import('/pkg/element.js');
+          const element = document.createElement('sightline-explainer');
+          for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+          const title = Object.assign(document.createElement('h1'), { textContent: 'A page' });
+          const main = document.createElement('main');
+          main.append(title, element);
+          document.body.append(main);
+        }, attributes);
+        await reached(state);
+        await act?.(page);
+        await examined(`element ${name}`);
+      }
+      for (const [name, query] of Object.entries(embeds)) {
+        await page.goto(`${here.server.url}/embed.html?${query}`);
+        if (name.includes('wrong')) await page.waitForSelector('[role=alert]');
+        else await reached(name.includes('predict') ? 'predicting' : 'ready');
+        await examined(name);
+      }
+      for (const name of ['index', 'plain', 'slides']) {
+        await page.goto(`${here.server.url}/examples/${name}.html`);
+        if (name === 'plain') await reached('ready');
+        if (name === 'slides') {
+          await page.waitForSelector('.reveal.ready');
+          await page.keyboard.press('ArrowRight');
+          await reached('predicting');
+        }
+        await examined(`example ${name}`);
+      }
+      await page.close();
+    });
+
 test('axe sees faults where there are some', async () => {
   const page = await openPage(here);
   await page.evaluate(axe);
@@ -105,6 +184,17 @@ test('axe sees faults where there are some', async () => {
       found.some((text) => text.startsWith(rule)),
       rule,
     );
+  // Also inside the element.
+  await page.goto(`${here.server.url}/embed.html?src=samples/cat.jpg&alt=A+cat&controls`);
+  await page.waitForFunction(() => document.querySelector('sightline-explainer')?.state === 'ready');
+  await page.evaluate(axe);
+  assert.deepEqual(await violations(page), []);
+  await page.evaluate(() => document.querySelector('sightline-explainer').shadowRoot.querySelector('select').removeAttribute('id'));
+  await page.evaluate(() => {
+    for (const label of document.querySelector('sightline-explainer').shadowRoot.querySelectorAll('label'))
+      label.replaceWith(...label.children);
+  });
+  assert.ok((await violations(page)).some((text) => text.startsWith('select-name')));
   await page.close();
 });
 

@@ -22,7 +22,7 @@ import {
 /** What a permalink holds of it. @typedef {{ kind: Kind, rows: string[], columns: string[], shared: boolean }} Comparison */
 /**
  * @typedef {object} Host the main view
- * @property {() => { explainer?: Explainer | undefined, modelId: string, photo?: Blob | undefined, photoName: string, bitmap?: ImageBitmap | undefined, classification?: import('./pkg/index.js').Classification | undefined, target?: number | undefined }} now
+ * @property {() => { explainer?: Explainer | undefined, modelId: string, photo?: Blob | ImageData | undefined, photoName: string, bitmap?: ImageBitmap | undefined, classification?: import('./pkg/index.js').Classification | undefined, target?: number | undefined }} now
  * @property {() => { method: MethodId, layer: string, options: Record<string, unknown>, device: 'auto' | 'webgpu' | 'cpu' }} settings
  * @property {() => import('./pkg/index.js').RenderOptions} looks
  * @property {(choice: Choice) => void} choose
@@ -105,7 +105,7 @@ export function comparePanel(section, host) {
   let cells = [];
   /** @type {AbortController | undefined} */
   let running;
-  /** What the grid is of. @type {{ kind: Kind, photo: Blob, explainer: Explainer | undefined, small: ImageBitmap } | undefined} */
+  /** What the grid is of. @type {{ kind: Kind, photo: Blob | ImageData, explainer: Explainer | undefined, small: ImageBitmap } | undefined} */
   let of;
   /** The point that is marked, in parts of the photo. @type {[number, number] | undefined} */
   let at;
@@ -287,7 +287,7 @@ export function comparePanel(section, host) {
     result.hidden = false;
   }
 
-  /** @param {Cell} it @param {Explainer} explainer @param {Blob} photo @param {AbortSignal} signal */
+  /** @param {Cell} it @param {Explainer} explainer @param {Blob | ImageData} photo @param {AbortSignal} signal */
   async function compute(it, explainer, photo, signal) {
     const { method, target, layer, options } = it.choice;
     try {

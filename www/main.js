@@ -1,11 +1,13 @@
 // @ts-check
 // The page. It uses the public API of ./pkg/index.js and nothing else of it.
 
+import { cameraPanel } from './camera.js';
 import { methodCard, methodCards, modelCard } from './cards.js';
 import { comparePanel } from './compare.js';
 import { embedPanel } from './embed-code.js';
 import { Refusal, told } from './faults.js';
 import { core, coreText, date, fill, fixed, number, parts, percent, say, sayAs, saying, size, t } from './language.js';
+import { fetchPicture, linkDropped, linkFrom, linkIn, nameOf } from './link.js';
 import { count, keepPage, refusals, unreachable, watchNetwork } from './offline.js';
 import { fromHash, toHash } from './permalink.js';
 import {
@@ -28,15 +30,19 @@ import {
   version,
 } from './pkg/index.js';
 import { readPoints } from './point.js';
+import { estimator, leftInWords } from './progress.js';
 
 /** @typedef {import('./pkg/index.js').Explainer} Explainer */
 /** @typedef {import('./pkg/index.js').ModelSource} ModelSource */
 /** `remote`: its weights may have to be downloaded. @typedef {{ name: string, source: ModelSource, remote?: boolean }} NamedModel */
+/** A file, or a frame of the camera. @typedef {Blob | ImageData} Photo */
 
 const MAX_SHOWN = 1600;
 const BASELINES = ['mean', 'black', 'white', 'blur', 'noise'];
 /** Shown only where something takes longer. */
 const PATIENCE = 500;
+/** Announced only where something takes longer. */
+const SILENCE = 1000;
 
 /** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
 function el(id, type) {
@@ -91,7 +97,7 @@ const shown = {
   /** @type {Explainer | undefined} */ explainer: undefined,
   modelId: '',
   device: 'auto',
-  /** @type {Blob | undefined} */ photo: undefined,
+  /** @type {Photo | undefined} */ photo: undefined,
   photoName: '',
   /** @type {ImageBitmap | undefined} */ bitmap: undefined,
   /** @type {import('./pkg/index.js').Classification | undefined} */ classification: undefined,
@@ -105,7 +111,7 @@ const shown = {
 let running;
 
 /**
- * @param {'model' | 'photo' | 'heads' | (() => string)} what
+ * @param {'model' | 'photo' | 'heads' | (() => string) | undefined} what undefined where nothing is to be said of it
  * @param {(signal: AbortSignal, onProgress: (p: { stage: string, loaded: number, total: number | undefined }) => void) => Promise<void>} work
  */
 async function task(what, work) {
@@ -113,16 +119,25 @@ async function task(what, work) {
   const controller = new AbortController();
   running = controller;
   document.body.dataset.state = 'working';
-  const doing = typeof what === 'string' ? () => t.working[what] : what;
+  const all = typeof what === 'string' ? () => t.working[what] : (what ?? (() => ''));
+  let doing = all;
   say(ui.progressText, doing);
   ui.progress.removeAttribute('value');
   const timer = setTimeout(() => {
-    if (running === controller) ui.working.hidden = false;
+    if (running === controller && what) ui.working.hidden = false;
   }, PATIENCE);
+  const busy = el('busy', HTMLElement);
+  const announcing = setTimeout(() => {
+    if (running === controller && what) say(busy, () => fill(t.timeLeft.busy, { what: doing() }));
+  }, SILENCE);
+  const left = estimator();
   try {
-    await work(controller.signal, ({ stage, loaded, total }) => {
+    await work(controller.signal, (progress) => {
       if (running !== controller) return;
-      say(ui.progressText, () => t.working.stages[stage] ?? doing());
+      const { stage, loaded, total } = progress;
+      doing = () => t.working.stages[stage] ?? all();
+      const ms = left(progress);
+      say(ui.progressText, () => (ms === undefined ? doing() : fill(t.timeLeft.of, { what: doing(), left: leftInWords(ms) })));
       if (total && total > 1) {
         ui.progress.max = total;
         ui.progress.value = loaded;
@@ -133,7 +148,9 @@ async function task(what, work) {
     if (!(error instanceof SightlineError && error.code === 'aborted')) complain(error);
   } finally {
     clearTimeout(timer);
+    clearTimeout(announcing);
     if (running === controller) {
+      say(busy, () => '');
       running = undefined;
       ui.working.hidden = true;
       ui.stop.hidden = true;
@@ -155,7 +172,7 @@ function complain(error) {
 
 /** Set while the page starts or a model opens. @type {AbortSignal | 'start' | undefined} */
 let opening = 'start';
-/** A photo that came meanwhile. @type {{ photo: Blob, name: string } | undefined} */
+/** A photo that came meanwhile. @type {{ photo: Photo | URL, name: string } | undefined} */
 let waiting;
 
 /** What to set once the model that is being opened is there. @type {import('./compare.js').Choice | undefined} */
@@ -183,12 +200,18 @@ async function openModel(id) {
     }
     const { photo, name } = waiting ?? { photo: shown.photo, name: shown.photoName };
     waiting = undefined;
-    if (photo) await explainPhoto(photo, name, signal, onProgress);
+    try {
+      if (photo) await explainPhoto(photo, name, signal, onProgress);
+    } catch (error) {
+      // The photo that was there stays, with what this model says of it.
+      if (shown.photo && shown.photo !== photo && !signal.aborted) await explainPhoto(shown.photo, shown.photoName, signal, onProgress);
+      throw error;
+    }
   });
   if (waiting && !opening && shown.explainer) {
     const { photo, name } = waiting;
     waiting = undefined;
-    await openPhoto(photo, name);
+    await lookAt(photo, name);
   }
 }
 
@@ -241,8 +264,14 @@ function showModel() {
   );
 }
 
-/** @param {Blob} photo @param {string} name */
-async function openPhoto(photo, name) {
+/** @param {Blob | URL} photo @param {string} name */
+function openPhoto(photo, name) {
+  camera.release();
+  return lookAt(photo, name);
+}
+
+/** @param {Photo | URL} photo or its link @param {string} name */
+async function lookAt(photo, name) {
   if (opening) {
     waiting = { photo, name };
     return;
@@ -250,10 +279,12 @@ async function openPhoto(photo, name) {
   return task('photo', (signal, onProgress) => explainPhoto(photo, name, signal, onProgress));
 }
 
-/** @param {Blob} photo @param {string} name @param {AbortSignal} signal @param {(p: any) => void} onProgress */
-async function explainPhoto(photo, name, signal, onProgress) {
+/** @param {Photo | URL} from @param {string} name @param {AbortSignal} signal @param {(p: any) => void} onProgress */
+async function explainPhoto(from, name, signal, onProgress) {
   const { explainer } = shown;
   if (!explainer) throw new Refusal('bad-option', () => t.openFirst);
+  const photo = from instanceof URL ? await fetchPicture(from, { signal, onProgress }) : from;
+  onProgress({ stage: 'photo', loaded: 0, total: undefined });
   const classification = await explainer.classify(photo, { topK: 5, signal });
   const { photoWidth, photoHeight } = classification.crop ?? { photoWidth: 1, photoHeight: 1 };
   const shrink = Math.min(1, MAX_SHOWN / Math.max(photoWidth, photoHeight));
@@ -308,6 +339,8 @@ function set({ method, target, layer, options }) {
 
 function explain() {
   if (!shown.photo || !shown.explainer) return;
+  // Live mode has the new settings from its next frame on.
+  if (frames !== undefined && inOnePass(ui.method.value)) return;
   const method = methods.find((m) => m.id === ui.method.value)?.name ?? '';
   return task(() => fill(t.working.method, { method }), attribute);
 }
@@ -318,7 +351,6 @@ async function attribute(signal, onProgress) {
   const method = methods.find((m) => m.id === ui.method.value);
   if (!explainer || !photo || !classification || !method) return;
   const target = shown.target ?? classification.predictions[0]?.index;
-  const layer = method.reads === 'layer' && ui.layer.value === 'all' ? explainer.info.model.defaultLayer : ui.layer.value;
   /** @type {Partial<import('./pkg/index.js').AttributeOptions>} */
   const estimating = {};
   if (method.estimates) {
@@ -333,10 +365,7 @@ async function attribute(signal, onProgress) {
     ui.stop.onclick = () => stop.abort();
   }
   const attribution = await explainer.attribute(photo, {
-    method: method.id,
-    target: asked(target),
-    ...(method.reads === 'input' ? {} : { layer }),
-    ...readOptions(method),
+    ...request(explainer, method, target),
     ...estimating,
     signal,
     onProgress,
@@ -347,6 +376,12 @@ async function attribute(signal, onProgress) {
   showPredictions();
   showFacts();
   paint();
+}
+
+/** What the controls ask for. @param {Explainer} explainer @param {import('./pkg/index.js').MethodSpec} method @param {number | undefined} target */
+function request(explainer, method, target) {
+  const layer = method.reads === 'layer' && ui.layer.value === 'all' ? explainer.info.model.defaultLayer : ui.layer.value;
+  return { method: method.id, target: asked(target), ...(method.reads === 'input' ? {} : { layer }), ...readOptions(method) };
 }
 
 /** What is asked about, with the chosen class in front. @param {number | undefined} chosen @returns {import('./pkg/index.js').Target | undefined} */
@@ -377,7 +412,8 @@ const about = (a) => (classless(a.method) ? seenFrom(a) : fill(t.about, { target
 const classless = (method) => method in t.classless;
 
 /** The photo that is shown, in words. */
-const photoWords = () => t.samples[files.get(shown.photoName) ?? ''] ?? shown.photoName;
+const photoWords = () =>
+  t.samples[files.get(shown.photoName) ?? ''] ?? (shown.photo instanceof ImageData ? t.camera.name : shown.photoName);
 
 // --- showing -------------------------------------------------------------------------------------------------------------------------
 
@@ -393,29 +429,34 @@ function showPredictions() {
   say(unfamiliar, () => (unfamiliar.hidden ? '' : fill(t.unfamiliar, { classes })));
   const credit = credits.get(shown.photoName);
   say(el('credit', HTMLElement), () => (credit ? fill(t.credit, { credit: coreText(credit) }) : ''));
-  const focused = ui.predictions.contains(document.activeElement) ? document.activeElement?.getAttribute('data-index') : undefined;
-  const pressed = target ?? classification.predictions[0]?.index;
-  ui.predictions.replaceChildren(
-    ...classification.predictions.map(({ index, label, probability }) => {
-      const button = document.createElement('button');
-      button.type = 'button';
-      button.dataset.index = String(index);
-      button.setAttribute('aria-pressed', String(index === pressed));
-      button.style.setProperty('--share', `${(probability * 100).toFixed(1)}%`);
-      const name = Object.assign(document.createElement('span'), { className: 'label', textContent: label });
-      const share = saying('span', () => percent(probability), { className: 'number' });
-      button.append(name, ' ', share);
-      button.addEventListener('click', () => {
-        shown.target = index;
-        showPredictions();
-        explain();
-      });
-      const item = document.createElement('li');
-      item.append(button);
-      return item;
-    }),
-  );
-  if (focused) /** @type {HTMLElement | null} */ (ui.predictions.querySelector(`[data-index="${focused}"]`))?.focus();
+  const { predictions } = classification;
+  const pressed = target ?? predictions[0]?.index;
+  while (ui.predictions.children.length > predictions.length) ui.predictions.lastElementChild?.remove();
+  for (const [k, { index, label, probability }] of predictions.entries()) {
+    const button = ui.predictions.querySelectorAll('button')[k] ?? addPrediction();
+    button.dataset.index = String(index);
+    button.setAttribute('aria-pressed', String(index === pressed));
+    button.style.setProperty('--share', `${(probability * 100).toFixed(1)}%`);
+    const name = Object.assign(document.createElement('span'), { className: 'label', textContent: label });
+    const share = saying('span', () => percent(probability), { className: 'number' });
+    button.replaceChildren(name, ' ', share);
+  }
+}
+
+/** A button that stays when the list changes: it keeps the focus, and can be pressed while live mode changes it. */
+function addPrediction() {
+  const button = Object.assign(document.createElement('button'), { type: 'button' });
+  button.addEventListener('click', () => {
+    // Of a live picture, of the frame that is shown.
+    frames = undefined;
+    shown.target = Number(button.dataset.index);
+    showPredictions();
+    explain();
+  });
+  const item = document.createElement('li');
+  item.append(button);
+  ui.predictions.append(item);
+  return button;
 }
 
 function showFacts() {
@@ -565,7 +606,8 @@ function paint(estimate) {
     sayAs(canvas, 'aria-label', photoWords);
   }
   showStrip();
-  compare.follow();
+  // Once in live mode: what can be compared would change many times a second.
+  if (frames === undefined || frames === 1) compare.follow();
   if (embed.open) showEmbed();
   // Where the model saw all of it, an outline would say nothing.
   const all = crop && crop.width > 0.995 * crop.photoWidth && crop.height > 0.995 * crop.photoHeight;
@@ -822,7 +864,7 @@ const COLUMNS = [
   ['entropy', true, (v) => fixed(v, 2)],
   ['specialShare', true, percent],
 ];
-/** What was ranked last, and for what. @type {{ heads: import('./pkg/index.js').Heads, photo: Blob, explainer: Explainer } | undefined} */
+/** What was ranked last, and for what. @type {{ heads: import('./pkg/index.js').Heads, photo: Photo, explainer: Explainer } | undefined} */
 let ranked;
 let sortedBy = 'importance';
 
@@ -1020,7 +1062,7 @@ async function fetchModel(name, source, host = '', resumed = false) {
     models.set(id, models.get(id) ?? { name, source });
     replaceModel(id, explainer, device);
     hideOffer();
-    if (shown.photo) await openPhoto(shown.photo, shown.photoName);
+    if (shown.photo) await lookAt(shown.photo, shown.photoName);
   } catch (error) {
     const stopped = error instanceof SightlineError && error.code === 'aborted';
     const message = stopped ? () => [fill(t.offer.stopped, { name })] : await inFull(error);
@@ -1115,15 +1157,32 @@ addEventListener('drop', async (event) => {
   depth = 0;
   drop.hidden = true;
   if (!event.dataTransfer) return;
+  // A drop's data are there until it has been told to all.
+  const link = linkDropped(event.dataTransfer);
   try {
-    take(await dropped(event.dataTransfer));
+    const files = await dropped(event.dataTransfer);
+    if (files.length) take(files);
+    else if (link) openPhoto(link, nameOf(link));
   } catch (error) {
     complain(error);
   }
 });
 addEventListener('paste', (event) => {
   const files = [...(event.clipboardData?.files ?? [])];
-  if (files.length) take(files);
+  if (files.length) return take(files);
+  // What is pasted into a field stays there.
+  if (event.target instanceof HTMLElement && event.target.matches('input, textarea, select')) return;
+  const link = linkIn(event.clipboardData?.getData('text/plain') ?? '');
+  if (link) openPhoto(link, nameOf(link));
+});
+el('photo-form', HTMLFormElement).addEventListener('submit', (event) => {
+  event.preventDefault();
+  try {
+    const link = linkFrom(el('photo-url', HTMLInputElement).value);
+    openPhoto(link, nameOf(link));
+  } catch (error) {
+    complain(error);
+  }
 });
 
 /** @param {string} button @param {string} input */
@@ -1142,6 +1201,63 @@ el('url-form', HTMLFormElement).addEventListener('submit', (event) => {
   const text = el('model-url', HTMLInputElement).value.trim();
   // A name on the hub is what has one slash and no scheme; addresses below this page begin with a dot or a slash.
   lookUp(text, /^(\w+:|[./])/.test(text) ? { url: text } : { hub: text });
+});
+
+// --- the camera ------------------------------------------------------------------------------------------------------------------------
+
+/** How many frames live mode has shown; undefined while there is none. @type {number | undefined} */
+let frames;
+
+/** Whether a method is quick enough for live mode to be tried. @param {string} id */
+function inOnePass(id) {
+  const method = methods.find((m) => m.id === id);
+  return method !== undefined && !method.estimates && method.cost.startsWith('1 ');
+}
+
+/** Explains a frame with the present settings and shows both at once. @param {ImageData} photo @param {AbortSignal} signal @returns {Promise<string>} the likeliest class */
+async function explainFrame(photo, signal) {
+  const { explainer } = shown;
+  const method = methods.find((m) => m.id === ui.method.value);
+  if (!explainer || !method) return '';
+  const classification = await explainer.classify(photo, { topK: 5, signal });
+  const [best] = classification.predictions;
+  const attribution = await explainer.attribute(photo, { ...request(explainer, method, best?.index), signal });
+  const bitmap = await createImageBitmap(photo);
+  if (signal.aborted) {
+    bitmap.close();
+    return '';
+  }
+  frames = (frames ?? 0) + 1;
+  shown.bitmap?.close();
+  Object.assign(shown, { photo, photoName: '', bitmap, classification, target: best?.index, attribution });
+  showPredictions();
+  showFacts();
+  paint();
+  return best?.label ?? '';
+}
+
+/** Whether the regions that tell results speak: in live mode the camera's does. @param {boolean} speak */
+function announce(speak) {
+  for (const id of ['facts', 'unfamiliar']) el(id, HTMLElement).ariaLive = speak ? 'polite' : 'off';
+}
+
+const camera = cameraPanel(el('camera-open', HTMLButtonElement), el('camera', HTMLElement), el('camera-status', HTMLElement), {
+  complain,
+  take: (frame) => lookAt(frame, ''),
+  method: () => methods.find((m) => m.id === ui.method.value)?.name ?? '',
+  async live(work) {
+    if (opening || !shown.explainer) throw new Refusal('bad-option', () => t.camera.opening);
+    if (!inOnePass(ui.method.value)) {
+      ui.method.value = shown.explainer.info.model.methods.find(inOnePass) ?? 'grad_cam';
+      showMethod();
+    }
+    frames = 0;
+    announce(false);
+    await task(undefined, (signal) => work((frame) => explainFrame(frame, signal), signal));
+    frames = undefined;
+    announce(true);
+    compare.follow();
+  },
 });
 
 // --- wiring ----------------------------------------------------------------------------------------------------------------------------
@@ -1260,6 +1376,7 @@ async function restore(begin = false) {
   if (!link && !begin) return;
   const [alt, file] = [...files].find(([, name]) => name === link?.photo) ?? [...files][0] ?? [];
   if (file && alt && (begin || link?.photo)) {
+    camera.release();
     const photo = await (await fetch(`./samples/${file}`)).blob();
     Object.assign(shown, { photo, photoName: alt, target: undefined });
   }

@@ -2,11 +2,16 @@
 //!
 //! A `*Spec` says what a layer needs before anything is read; `load` takes it from the [`Weights`] and lays it out for the device.
 
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
-use burn::tensor::{Device, Tensor, activation, module};
+use std::sync::Arc;
 
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::{Tensor, activation, module};
+use sightline_kernels::conv::Geometry;
+
+use crate::cpu::{self, Constant, on_cpu};
 use crate::error::{Error, Result};
 use crate::package::Weights;
+pub use sightline_kernels::Act;
 
 /// A tensor that a model needs: its name in the package and its shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,7 +196,11 @@ impl Conv2dSpec {
             };
             bias = Some(beta + shifted * scale);
         }
-        Ok(Conv2d { spec: self.clone(), weight, bias })
+        let mut conv = Conv2d::new(self.clone(), weight, bias);
+        conv.packed = Constant::of(&conv.weight)
+            .filter(|_| self.groups < self.outputs)
+            .map(|weight| cpu::pack_convolution(weight.values(), self.outputs, self.groups).into());
+        Ok(conv)
     }
 }
 
@@ -221,20 +230,53 @@ pub struct Conv2d {
     pub weight: Tensor<4>,
     /// `[O]`
     pub bias: Option<Tensor<1>>,
+    /// The weights once more, laid out for the CPU's kernels.
+    packed: Option<Arc<[f32]>>,
 }
 
 impl Conv2d {
+    /// Of weights that are used once.
+    pub fn new(spec: Conv2dSpec, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Self {
+        Self { spec, weight, bias, packed: None }
+    }
+
     /// `[N, I, H, W] -> [N, O, h, w]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, None)
+    }
+
+    /// [`Conv2d::forward`] and an activation function.
+    pub fn forward_act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
+        // What a derivative is computed from has to be there.
+        let both = act.slope_from_value() || !x.is_tracked();
+        if both { self.run(x, Some(act)) } else { forward(act, self.run(x, None)) }
+    }
+
+    fn run(&self, x: Tensor<4>, act: Option<Act>) -> Tensor<4> {
         let [_, _, h, w] = x.dims();
         let spec = &self.spec;
+        if let (true, Some(weights)) = (on_cpu(&x), Constant::of(&self.weight)) {
+            let geometry = Geometry {
+                inputs: spec.inputs,
+                outputs: spec.outputs,
+                groups: spec.groups,
+                kernel: spec.kernel,
+                stride: spec.stride,
+                dilation: spec.dilation,
+                before: [spec.pads(0, h).0, spec.pads(1, w).0],
+                input: [h, w],
+                output: spec.output([h, w]),
+            };
+            let bias = self.bias.as_ref().and_then(Constant::of);
+            return cpu::run(cpu::Convolution { geometry, weights, packed: self.packed.clone(), bias, act }, x);
+        }
         let options = ConvOptions {
             stride: [spec.stride; 2],
             padding: [spec.pads(0, h), spec.pads(1, w)],
             dilation: [spec.dilation; 2],
             groups: spec.groups,
         };
-        module::conv2d(x, self.weight.clone(), self.bias.clone(), options)
+        followed(act, module::conv2d(x, self.weight.clone(), self.bias.clone(), options))
     }
 }
 
@@ -278,7 +320,23 @@ impl Pool {
 
     /// Maximum in each window, `[N, C, H, W] -> [N, C, h, w]`; the gradient of a tie goes to the first.
     pub fn max(&self, x: Tensor<4>) -> Tensor<4> {
-        let [_, _, h, w] = x.dims();
+        let [_, channels, h, w] = x.dims();
+        if on_cpu(&x) {
+            return cpu::run(
+                cpu::MaxPool(Geometry {
+                    inputs: channels,
+                    outputs: channels,
+                    groups: channels,
+                    kernel: [self.kernel; 2],
+                    stride: self.stride,
+                    dilation: 1,
+                    before: [self.pads(h).0, self.pads(w).0],
+                    input: [h, w],
+                    output: [self.output(h), self.output(w)],
+                }),
+                x,
+            );
+        }
         let options = MaxPoolOptions::new([self.kernel; 2])
             .with_stride([self.stride; 2])
             .with_padding_pairs([self.pads(h), self.pads(w)])
@@ -336,7 +394,8 @@ impl LinearSpec {
             true => Some(weights.take::<1>(&format!("{}.bias", self.name), [self.outputs])?),
             false => None,
         };
-        Ok(Linear { weight: weight.transpose(), bias })
+        let packed = Constant::of(&weight).map(|weight| cpu::pack_dense(weight.values(), self.outputs).into());
+        Ok(Linear { weight: weight.transpose(), bias, packed })
     }
 }
 
@@ -347,12 +406,35 @@ pub struct Linear {
     pub weight: Tensor<2>,
     /// `[out]`
     pub bias: Option<Tensor<1>>,
+    /// The weights once more, laid out for the CPU's kernels.
+    packed: Option<Arc<[f32]>>,
 }
 
 impl Linear {
+    /// Of weights `[in, out]` that are used once.
+    pub fn new(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
+        Self { weight, bias, packed: None }
+    }
+
     /// `[N, T, in] -> [N, T, out]`
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        module::linear(x, self.weight.clone(), self.bias.clone())
+        self.run(x, None)
+    }
+
+    /// [`Linear::forward`] and an activation function.
+    pub fn forward_act(&self, act: Act, x: Tensor<3>) -> Tensor<3> {
+        // What a derivative is computed from has to be there.
+        let both = act.slope_from_value() || !x.is_tracked();
+        if both { self.run(x, Some(act)) } else { forward(act, self.run(x, None)) }
+    }
+
+    fn run(&self, x: Tensor<3>, act: Option<Act>) -> Tensor<3> {
+        if let (true, Some(weights)) = (on_cpu(&x), Constant::of(&self.weight.clone().transpose())) {
+            let [_, outputs] = self.weight.dims();
+            let bias = self.bias.as_ref().and_then(Constant::of);
+            return cpu::run(cpu::Dense { outputs, weights, packed: self.packed.clone(), bias, act }, x);
+        }
+        followed(act, module::linear(x, self.weight.clone(), self.bias.clone()))
     }
 }
 
@@ -400,54 +482,44 @@ pub struct LayerNorm {
 impl LayerNorm {
     /// Same shape.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let constants = (Constant::of(&self.weight), Constant::of(&self.bias));
+        if let (true, (Some(weight), Some(bias))) = (on_cpu(&x), constants) {
+            return cpu::run(cpu::Norm { weight, bias, epsilon: self.epsilon as f32 }, x);
+        }
         module::layer_norm(x, self.weight.clone(), Some(self.bias.clone()), self.epsilon)
     }
 }
 
-/// Exact GELU, x (1 + erf(x / sqrt 2)) / 2, with its exact derivative on every device.
-pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    // Flex has the exact derivative; other devices of burn 0.22 use the tanh approximation's.
-    if !x.is_tracked() || x.device().without_autodiff() == Device::flex() {
+/// Exact GELU, x (1 + erf(x / sqrt 2)) / 2, with its exact derivative: burn 0.22's is the tanh approximation's.
+fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if !x.is_tracked() {
         return activation::gelu(x);
     }
     let gate = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0;
     x * gate * 0.5
 }
 
-/// An activation function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
-    /// max(x, 0)
-    Relu,
-    /// min(max(x, 0), 6)
-    Relu6,
-    /// x sigmoid(x)
-    Silu,
-    /// 1 / (1 + exp(-x))
-    Sigmoid,
-    /// relu6(x + 3) / 6
-    HardSigmoid,
-    /// x relu6(x + 3) / 6
-    HardSwish,
-    /// [`gelu`]
-    Gelu,
-    /// x sigmoid(1.702 x)
-    QuickGelu,
+fn followed<const D: usize>(act: Option<Act>, x: Tensor<D>) -> Tensor<D> {
+    match act {
+        Some(act) => forward(act, x),
+        None => x,
+    }
 }
 
-impl Act {
-    /// Same shape.
-    pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Relu => activation::relu(x),
-            Self::Relu6 => x.clamp(0.0, 6.0),
-            Self::Silu => x.clone() * activation::sigmoid(x),
-            Self::Sigmoid => activation::sigmoid(x),
-            Self::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
-            Self::HardSwish => x.clone() * ((x + 3.0).clamp(0.0, 6.0) / 6.0),
-            Self::Gelu => gelu(x),
-            Self::QuickGelu => x.clone() * activation::sigmoid(x * 1.702),
-        }
+/// f of every value.
+pub fn forward<const D: usize>(act: Act, x: Tensor<D>) -> Tensor<D> {
+    if on_cpu(&x) {
+        return cpu::run(act, x);
+    }
+    match act {
+        Act::Relu => activation::relu(x),
+        Act::Relu6 => x.clamp(0.0, 6.0),
+        Act::Silu => x.clone() * activation::sigmoid(x),
+        Act::Sigmoid => activation::sigmoid(x),
+        Act::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        Act::HardSwish => x.clone() * ((x + 3.0).clamp(0.0, 6.0) / 6.0),
+        Act::Gelu => gelu(x),
+        Act::QuickGelu => x.clone() * activation::sigmoid(x * 1.702),
     }
 }
 

@@ -43,6 +43,7 @@ pub mod attention;
 pub mod baseline;
 pub mod black_box;
 pub mod channels;
+pub mod cpu;
 pub mod error;
 pub mod explainer;
 pub mod felzenszwalb;

@@ -426,9 +426,16 @@ struct Net {
 }
 
 fn run(nodes: &[Node], mut x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<4>> {
-    for node in nodes {
+    let mut left = nodes.iter();
+    while let Some(node) = left.next() {
         x = match node {
-            Node::Conv(conv) => pass.conv2d(conv, x),
+            Node::Conv(conv) => match left.as_slice() {
+                [Node::Plain(Op::Act(act)), ..] => {
+                    left.next();
+                    pass.conv2d_act(conv, *act, x)
+                }
+                _ => pass.conv2d(conv, x),
+            },
             Node::Affine(affine) => {
                 let [scale, shift] = affine.as_ref();
                 pass.affine(x.clone(), x * scale.clone() + shift.clone())
@@ -436,8 +443,15 @@ fn run(nodes: &[Node], mut x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<4>> {
             Node::Places(ops) => {
                 let [n, c, h, w] = x.dims();
                 let mut places = x.reshape([n, c, h * w]).swap_dims(1, 2);
-                for op in ops {
-                    places = run_place(op, places, pass);
+                let mut left = ops.iter();
+                while let Some(op) = left.next() {
+                    places = match (op, left.as_slice()) {
+                        (PlaceNode::Linear(linear), [PlaceNode::Act(act), ..]) => {
+                            left.next();
+                            pass.linear_act(linear, *act, places)
+                        }
+                        _ => run_place(op, places, pass),
+                    };
                 }
                 let [_, _, c] = places.dims();
                 places.swap_dims(1, 2).reshape([n, c, h, w])

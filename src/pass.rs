@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Gradients, Tensor, module};
 
 use crate::error::{Error, Result};
-use crate::layers::{Act, Conv2d, LayerNorm, Linear, Pool};
+use crate::layers::{self, Act, Conv2d, LayerNorm, Linear, Pool};
 
 /// A tensor of any rank that a pass hands over: a stage's state, a tapped activation.
 #[derive(Debug, Clone)]
@@ -121,13 +121,23 @@ pub trait Rules {
     fn linear(&self, layer: &Linear, x: Tensor<3>) -> Tensor<3> {
         layer.forward(x)
     }
+    /// Linear layer and activation function, which need not be two steps where both are plain.
+    fn linear_act(&self, layer: &Linear, act: Act, x: Tensor<3>) -> Tensor<3> {
+        let y = self.linear(layer, x);
+        let shape = y.dims();
+        self.act(act, flat(y)).reshape(shape)
+    }
     /// Layer norm over the last axis.
     fn layer_norm(&self, layer: &LayerNorm, x: Tensor<3>) -> Tensor<3> {
         layer.forward(x)
     }
     /// Activation function, elementwise.
     fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        act.forward(x)
+        layers::forward(act, x)
+    }
+    /// Convolution and activation function, which need not be two steps where both are plain.
+    fn conv2d_act(&self, layer: &Conv2d, act: Act, x: Tensor<4>) -> Tensor<4> {
+        self.act(act, self.conv2d(layer, x))
     }
     /// Max pooling, `[N, C, H, W] -> [N, C, h, w]`.
     fn max_pool(&self, pool: &Pool, x: Tensor<4>) -> Tensor<4> {
@@ -158,7 +168,23 @@ pub trait Rules {
 /// The plain computation.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Plain;
-impl Rules for Plain {}
+impl Rules for Plain {
+    fn conv2d_act(&self, layer: &Conv2d, act: Act, x: Tensor<4>) -> Tensor<4> {
+        layer.forward_act(act, x)
+    }
+    fn linear_act(&self, layer: &Linear, act: Act, x: Tensor<3>) -> Tensor<3> {
+        layer.forward_act(act, x)
+    }
+}
+
+/// `x` with ones for leading axes, as [`Rules::act`] wants it.
+fn flat<const D: usize>(x: Tensor<D>) -> Tensor<4> {
+    let mut flat = [1; 4];
+    for (to, from) in flat.iter_mut().rev().zip(x.dims().iter().rev()) {
+        *to = *from;
+    }
+    x.reshape(flat)
+}
 
 type Edit<'a> = Box<dyn Fn(Activation) -> Result<Activation> + 'a>;
 
@@ -218,6 +244,11 @@ impl<'a> Pass<'a> {
         self.tapped.get(id).ok_or_else(|| Error::Internal(format!("the pass met no layer {id:?}")))
     }
 
+    /// Whether something is asked of the point named `id`.
+    pub fn wants(&self, id: &str) -> bool {
+        self.wanted.contains_key(id) || self.edits.contains_key(id)
+    }
+
     /// A named point: the identity unless something was asked of it.
     ///
     /// # Errors
@@ -271,11 +302,15 @@ impl<'a> Pass<'a> {
     /// Activation function by the pass' rules.
     pub fn act<const D: usize>(&self, act: Act, x: Tensor<D>) -> Tensor<D> {
         let shape = x.dims();
-        let mut flat = [1; 4];
-        for (to, from) in flat.iter_mut().rev().zip(shape.iter().rev()) {
-            *to = *from;
-        }
-        self.rules.act(act, x.reshape(flat)).reshape(shape)
+        self.rules.act(act, flat(x)).reshape(shape)
+    }
+    /// Convolution and activation function by the pass' rules.
+    pub fn conv2d_act(&self, layer: &Conv2d, act: Act, x: Tensor<4>) -> Tensor<4> {
+        self.rules.conv2d_act(layer, act, x)
+    }
+    /// Linear layer on `[N, T, D]` and activation function by the pass' rules.
+    pub fn linear_act(&self, layer: &Linear, act: Act, x: Tensor<3>) -> Tensor<3> {
+        self.rules.linear_act(layer, act, x)
     }
     /// Max pooling by the pass' rules.
     pub fn max_pool(&self, pool: &Pool, x: Tensor<4>) -> Tensor<4> {

@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use burn::tensor::Tensor;
 
-use crate::layers::{Act, Conv2d, Linear, Pool};
+use crate::layers::{self, Act, Conv2d, Linear, Pool};
 use crate::pass::Rules;
 
 /// Added to the magnitude of every denominator but those of dense layers, as zennit 0.5.1.
@@ -59,7 +59,7 @@ fn normed<const D: usize>(parts: Tensor<D>) -> Tensor<D> {
 
 /// A convolution of the same geometry.
 fn convolution(layer: &Conv2d, weight: Tensor<4>, bias: Option<Tensor<1>>, x: Tensor<4>) -> Tensor<4> {
-    Conv2d { spec: layer.spec.clone(), weight, bias }.forward(x)
+    Conv2d::new(layer.spec.clone(), weight, bias).forward(x)
 }
 
 impl Rules for Composite {
@@ -82,12 +82,11 @@ impl Rules for Composite {
 
     /// Epsilon: parts x w, the value in the denominator. First: parts of 1 each.
     fn linear(&self, layer: &Linear, x: Tensor<3>) -> Tensor<3> {
-        let without_bias = |weight| Linear { weight, bias: None };
         if self.flat.take() {
             let value = layer.forward(x.clone().detach());
-            return shared(value, without_bias(layer.weight.ones_like()).forward(live(&x) + 1.0));
+            return shared(value, Linear::new(layer.weight.ones_like(), None).forward(live(&x) + 1.0));
         }
-        let parts = without_bias(layer.weight.clone()).forward(weighed(&x));
+        let parts = Linear::new(layer.weight.clone(), None).forward(weighed(&x));
         let whole = parts.clone().detach();
         let value = match &layer.bias {
             Some(bias) => whole.clone() + bias.clone().unsqueeze(),
@@ -98,7 +97,7 @@ impl Rules for Composite {
 
     /// All of it passes.
     fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        act.forward(x.clone().detach()) + live(&x)
+        layers::forward(act, x.clone().detach()) + live(&x)
     }
 
     fn avg_pool(&self, pool: &Pool, x: Tensor<4>) -> Tensor<4> {

@@ -22,7 +22,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::error::{Error, Result};
 use crate::explainer::Context;
-use crate::layers::{Act, Pool};
+use crate::layers::{self, Act, Pool};
 use crate::methods::{
     BASELINE, BLUR_SIGMA, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign, Space,
 };
@@ -105,13 +105,13 @@ fn slope(y: Tensor<4>) -> Tensor<4> {
 
 impl Rules for Rescale {
     fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        let derivative = slope(act.forward(x.clone()));
+        let derivative = slope(layers::forward(act, x.clone()));
         let (here, there, live) = self.next(x);
-        let value = act.forward(here.clone());
+        let value = layers::forward(act, here.clone());
         let difference = here - there.clone();
         let threshold = if Feature::of(act) == Feature::Rectifier { 1e-10 } else { 1e-3 };
         let near = difference.clone().abs().lower_elem(threshold);
-        let multiplier = (value.clone() - act.forward(there)) / difference.mask_fill(near.clone(), 1.0);
+        let multiplier = (value.clone() - layers::forward(act, there)) / difference.mask_fill(near.clone(), 1.0);
         value + (live * multiplier).mask_where(near, derivative)
     }
 

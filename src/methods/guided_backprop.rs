@@ -12,7 +12,7 @@ use burn::tensor::Tensor;
 use crate::error::Result;
 use crate::explainer::Context;
 use crate::gradient_rule::positive_gradient;
-use crate::layers::Act;
+use crate::layers::{self, Act};
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
 use crate::pass::{Pass, Rules};
 
@@ -54,11 +54,11 @@ pub enum Rectified {
 
 impl Rules for Rectified {
     fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        let y = act.forward(x.clone().detach());
+        let y = layers::forward(act, x.clone().detach());
         let flat = match act {
             Act::Relu => y.clone().lower_equal_elem(0.0),
             Act::Relu6 => y.clone().lower_equal_elem(0.0).bool_or(y.clone().greater_equal_elem(6.0)),
-            _ => return act.forward(x),
+            _ => return layers::forward(act, x),
         };
         let source = match self {
             Self::Guided => x.mask_fill(flat, 0.0),

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use burn::tensor::{Tensor, activation};
 
+use crate::cpu::{self, on_cpu};
 use crate::error::{Error, Result};
 use crate::layers::{Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, bad_model};
 use crate::models::{Attention, Family, Feature, Fold, Layer, Model, ModelSpec, Plan, Stage, expand};
@@ -434,7 +435,12 @@ impl Block {
     fn attention(&self, x: Tensor<3>, pass: &mut Pass) -> Result<Tensor<3>> {
         let [n, tokens, width] = x.dims();
         let d = width / self.heads;
-        let qkv = pass.linear(&self.qkv, x).reshape([n, tokens, 3 * self.heads, d]).swap_dims(1, 2);
+        let qkv = pass.linear(&self.qkv, x);
+        let asked = pass.wants(&Attention::keys(self.index)) || pass.wants(&Attention::maps(self.index));
+        if on_cpu(&qkv) && self.qk_norm.is_none() && !asked {
+            return Ok(pass.linear(&self.proj, cpu::run(cpu::Attention { heads: self.heads }, qkv)));
+        }
+        let qkv = qkv.reshape([n, tokens, 3 * self.heads, d]).swap_dims(1, 2);
         let part = |i: usize| qkv.clone().narrow(1, i * self.heads, self.heads);
         let (mut q, mut k, v) = (part(0), part(1), part(2));
         if let Some([q_norm, k_norm]) = &self.qk_norm {
@@ -455,7 +461,7 @@ impl Block {
         let attended = pass.tap(&at("attn"), attended)?;
         let x = x + self.scaled("ls1", attended, &self.scale1, pass)?;
         let normed = pass.tap(&at("norm2"), pass.layer_norm(&self.norm2, x.clone()))?;
-        let hidden = pass.act(self.act, pass.linear(&self.fc1, normed));
+        let hidden = pass.linear_act(&self.fc1, self.act, normed);
         let mlp = pass.tap(&at("mlp"), pass.linear(&self.fc2, hidden))?;
         let x = x + self.scaled("ls2", mlp, &self.scale2, pass)?;
         pass.tap(&self.name, x)

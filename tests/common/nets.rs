@@ -71,16 +71,13 @@ pub fn t<const D: usize>(data: &[f32], shape: [usize; D]) -> Tensor<D> {
 }
 
 pub fn one_conv(x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<2>> {
-    let conv = Conv2d {
-        spec: Conv2dSpec::new("conv", 1, 2, 3).padding(None).bias(true),
-        weight: t(&[1.0; 18], [2, 1, 3, 3]),
-        bias: Some(t(&[-50.0, -75.0], [2])),
-    };
+    let spec = Conv2dSpec::new("conv", 1, 2, 3).padding(None).bias(true);
+    let conv = Conv2d::new(spec, t(&[1.0; 18], [2, 1, 3, 3]), Some(t(&[-50.0, -75.0], [2])));
     let a = pass.tap("conv", pass.conv2d(&conv, x))?;
     let a = pass.tap("relu", pass.act(Act::Relu, a))?;
     let [n, ..] = a.dims();
     let weight: Vec<f32> = [1.0; 5].into_iter().chain([-1.0; 3]).collect();
-    let linear = Linear { weight: t(&weight, [8, 1]), bias: None };
+    let linear = Linear::new(t(&weight, [8, 1]), None);
     let y = pass.linear(&linear, a.reshape([n, 1, 8]));
     let y = pass.act(Act::Relu, y.reshape([n, 1, 1, 1])).reshape([n, 1]);
     // A second class, so that there is something to choose.

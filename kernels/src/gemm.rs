@@ -1,0 +1,345 @@
+//! Matrix products C = A B (+ C) with a bias and an activation function on the way out.
+//!
+//! A product is computed in tiles of [`MR`] rows and [`NR`] columns that stay in registers; 128-bit SIMD has 16 registers, of which a browser's
+//! compiler leaves 15: 8 sums, 2 of B, one of A and one product. What a tile reads is laid out beside each other first ("panels"), weights once
+//! at load.
+
+use std::ops::Range;
+
+use wide::f32x4;
+
+use crate::act::Act;
+
+/// Rows of a tile.
+pub const MR: usize = 4;
+/// Columns of a tile.
+pub const NR: usize = 8;
+/// Steps of the sums that are taken at a time: short enough that rounding errors stay small and that a panel of B takes a quarter of a first-level cache.
+const STEPS: usize = 256;
+/// Values of a block of panels: a part of a second-level cache.
+const BLOCK: usize = 1 << 15;
+
+/// A factor: lines (rows of A, columns of B) of as many steps as the product sums over.
+pub trait Source {
+    /// Writes the steps `k` of `lines` to `panel`, `[k][width]`, which is at least as wide; what is beyond the lines stays.
+    fn pack(&self, k: Range<usize>, lines: Range<usize>, width: usize, panel: &mut [f32]);
+}
+
+/// A factor whose value (line, step) is `data[line * self.line + step * self.step]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Strided<'a> {
+    /// The values.
+    pub data: &'a [f32],
+    /// Distance of lines.
+    pub line: usize,
+    /// Distance of steps.
+    pub step: usize,
+}
+
+impl Source for Strided<'_> {
+    fn pack(&self, k: Range<usize>, lines: Range<usize>, width: usize, panel: &mut [f32]) {
+        let count = lines.len();
+        if self.line == 1 {
+            for (step, to) in k.zip(panel.chunks_exact_mut(width)) {
+                let from = &self.data[step * self.step + lines.start..][..count];
+                match (to.first_chunk_mut::<NR>(), from.first_chunk::<NR>()) {
+                    (Some(to), Some(from)) if count == NR => *to = *from,
+                    _ => to[..count].copy_from_slice(from),
+                }
+            }
+        } else if self.step == 1 && count == width && count % 4 == 0 {
+            for four in (0..count).step_by(4) {
+                let from = |i: usize| &self.data[(lines.start + four + i) * self.line + k.start..][..k.len()];
+                let (a, b, c, d) = (from(0), from(1), from(2), from(3));
+                for ((((to, a), b), c), d) in panel.chunks_exact_mut(width).zip(a).zip(b).zip(c).zip(d) {
+                    to[four..four + 4].copy_from_slice(&[*a, *b, *c, *d]);
+                }
+            }
+        } else {
+            for (i, line) in lines.enumerate() {
+                let from = self.data[line * self.line + k.start * self.step..].iter().step_by(self.step.max(1));
+                for (to, from) in panel[i..].iter_mut().step_by(width).zip(from).take(k.len()) {
+                    *to = *from;
+                }
+            }
+        }
+    }
+}
+
+/// Where a factor's panels come from. Panels of A are [`MR`] lines wide, the last one as wide as what is left; those of B [`NR`], the last one with
+/// zeros.
+#[derive(Clone, Copy)]
+pub enum Factor<'a> {
+    /// All panels one after the other, `[lines / width][steps][width]`, as [`packed`] makes them.
+    Packed(&'a [f32]),
+    /// Packed as they are needed.
+    From(&'a dyn Source),
+}
+
+/// A's panels, for [`Factor::Packed`], `[rows * steps]`.
+pub fn pack_a(source: &dyn Source, rows: usize, steps: usize) -> Vec<f32> {
+    let mut panels = vec![0.0; rows * steps];
+    pack_rows(source, 0..steps, 0..rows, &mut panels);
+    panels
+}
+
+/// B's panels, for [`Factor::Packed`], `[columns.next_multiple_of(NR) * steps]`.
+pub fn pack_b(source: &dyn Source, columns: usize, steps: usize) -> Vec<f32> {
+    let mut panels = Vec::new();
+    pack_columns(source, 0..steps, 0..columns, &mut panels);
+    panels
+}
+
+fn pack_rows(source: &dyn Source, k: Range<usize>, rows: Range<usize>, to: &mut [f32]) {
+    for (panel, first) in to.chunks_mut((MR * k.len()).max(1)).zip(rows.clone().step_by(MR)) {
+        let lines = first..(first + MR).min(rows.end);
+        source.pack(k.clone(), lines.clone(), lines.len(), panel);
+    }
+}
+
+fn pack_columns(source: &dyn Source, k: Range<usize>, columns: Range<usize>, to: &mut Vec<f32>) {
+    let size = columns.len().next_multiple_of(NR) * k.len();
+    to.resize(size, 0.0);
+    if columns.len() % NR != 0 {
+        to[size - NR * k.len()..].fill(0.0);
+    }
+    for (panel, first) in to.chunks_mut((NR * k.len()).max(1)).zip(columns.clone().step_by(NR)) {
+        source.pack(k.clone(), first..(first + NR).min(columns.end), NR, panel);
+    }
+}
+
+/// What is added to a product.
+#[derive(Debug, Clone, Copy)]
+pub enum Bias<'a> {
+    /// Nothing.
+    None,
+    /// A number for each row.
+    Row(&'a [f32]),
+    /// A number for each column.
+    Column(&'a [f32]),
+}
+
+/// C = act(A B + bias), or with C added before the activation function.
+#[derive(Clone, Copy)]
+pub struct Product<'a> {
+    /// Rows of A and C.
+    pub rows: usize,
+    /// Columns of B and C.
+    pub columns: usize,
+    /// Columns of A, rows of B.
+    pub steps: usize,
+    /// A
+    pub a: Factor<'a>,
+    /// B
+    pub b: Factor<'a>,
+    /// Added.
+    pub bias: Bias<'a>,
+    /// Applied.
+    pub act: Option<Act>,
+    /// Whether what C holds counts.
+    pub add: bool,
+}
+
+/// What is done with a tile's sums.
+struct Out<'a> {
+    c: &'a mut [f32],
+    stride: usize,
+    add: bool,
+    bias: Bias<'a>,
+    act: Option<Act>,
+}
+
+impl Product<'_> {
+    /// Computes it; rows of C are `stride` apart.
+    pub fn run(&self, c: &mut [f32], stride: usize) {
+        let Self { rows, columns, steps, .. } = *self;
+        if rows == 0 || columns == 0 {
+            return;
+        }
+        let parts = steps.div_ceil(STEPS * 3 / 2).max(1);
+        let per_part = steps.div_ceil(parts).max(1);
+        let mut a_block = Vec::new();
+        let mut b_block = Vec::new();
+        let mut from = 0;
+        loop {
+            let k = from..(from + per_part).min(steps);
+            let (first, last) = (from == 0, k.end == steps);
+            let wide = (BLOCK / per_part).max(NR).next_multiple_of(NR);
+            // Panels of B that come packed cost nothing to read again; others are packed once, for all rows.
+            let high = match self.b {
+                Factor::Packed(_) => (2 * BLOCK / per_part).max(MR).next_multiple_of(MR),
+                Factor::From(_) => rows,
+            };
+            for row in (0..rows).step_by(high) {
+                let block = row..(row + high).min(rows);
+                if let Factor::From(source) = self.a {
+                    a_block.resize(block.len() * k.len(), 0.0);
+                    pack_rows(source, k.clone(), block.clone(), &mut a_block);
+                }
+                for column in (0..columns).step_by(wide) {
+                    let panels = column..(column + wide).min(columns);
+                    if let Factor::From(source) = self.b {
+                        pack_columns(source, k.clone(), panels.clone(), &mut b_block);
+                    }
+                    for i in block.clone().step_by(MR) {
+                        let tall = MR.min(rows - i);
+                        let a = match self.a {
+                            Factor::Packed(all) => &all[i * steps + k.start * tall..][..k.len() * tall],
+                            Factor::From(_) => &a_block[(i - row) * k.len()..][..k.len() * tall],
+                        };
+                        for j in panels.clone().step_by(NR) {
+                            let broad = NR.min(columns - j);
+                            let b = match self.b {
+                                Factor::Packed(all) => &all[j * steps + k.start * NR..][..k.len() * NR],
+                                Factor::From(_) => &b_block[(j - column) * k.len()..][..k.len() * NR],
+                            };
+                            let out = Out {
+                                c: &mut c[i * stride + j..],
+                                stride,
+                                add: self.add || !first,
+                                bias: match self.bias {
+                                    Bias::Row(bias) if last => Bias::Row(&bias[i..i + tall]),
+                                    Bias::Column(bias) if last => Bias::Column(&bias[j..j + broad]),
+                                    _ => Bias::None,
+                                },
+                                act: self.act.filter(|_| last),
+                            };
+                            match tall {
+                                4 => tile::<4>(a, b, broad, out),
+                                3 => tile::<3>(a, b, broad, out),
+                                2 => tile::<2>(a, b, broad, out),
+                                _ => tile::<1>(a, b, broad, out),
+                            }
+                        }
+                    }
+                }
+            }
+            from = k.end;
+            if from >= steps {
+                break;
+            }
+        }
+    }
+}
+
+fn tile<const M: usize>(a: &[f32], b: &[f32], broad: usize, out: Out<'_>) {
+    let sums = sums::<M>(a, b);
+    let mut by_column = [0.0; NR];
+    let by_row = match out.bias {
+        Bias::Row(bias) => bias,
+        Bias::Column(bias) => {
+            by_column[..broad].copy_from_slice(bias);
+            &[]
+        }
+        Bias::None => &[],
+    };
+    let by_column = halves(&by_column);
+    for (i, (row, sums)) in out.c.chunks_mut(out.stride).zip(sums).enumerate() {
+        let mut had = [0.0; NR];
+        match row.first_chunk::<NR>() {
+            Some(row) if out.add && broad == NR => had = *row,
+            _ if out.add => had[..broad].copy_from_slice(&row[..broad]),
+            _ => (),
+        }
+        let had = halves(&had);
+        let by_row = f32x4::splat(by_row.get(i).copied().unwrap_or_default());
+        let mut has = [0.0; NR];
+        for (j, (to, sum)) in has.as_chunks_mut::<4>().0.iter_mut().zip(sums).enumerate() {
+            *to = (sum + had[j] + by_column[j] + by_row).to_array();
+        }
+        if let Some(act) = out.act {
+            act.apply(&mut has);
+        }
+        match row.first_chunk_mut::<NR>() {
+            Some(row) if broad == NR => *row = has,
+            _ => row[..broad].copy_from_slice(&has[..broad]),
+        }
+    }
+}
+
+#[inline(always)]
+fn halves(row: &[f32; NR]) -> [f32x4; 2] {
+    let [a, b, c, d, e, f, g, h] = *row;
+    [f32x4::new([a, b, c, d]), f32x4::new([e, f, g, h])]
+}
+
+/// The hot loop.
+#[inline(always)]
+fn sums<const M: usize>(a: &[f32], b: &[f32]) -> [[f32x4; 2]; M] {
+    let mut sums = [[f32x4::ZERO; 2]; M];
+    let (a, _) = a.as_chunks::<M>();
+    let (b, _) = b.as_chunks::<4>();
+    let (b, _) = b.as_chunks::<2>();
+    for (a, b) in a.iter().zip(b) {
+        let b = b.map(f32x4::new);
+        for (sums, a) in sums.iter_mut().zip(a) {
+            let a = f32x4::splat(*a);
+            sums[0] += a * b[0];
+            sums[1] += a * b[1];
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::noise;
+
+    #[test]
+    fn products_are_those_of_the_definition() {
+        for (case, (rows, columns, steps)) in
+            [(1, 1, 1), (4, 8, 3), (5, 9, 7), (7, 23, 1), (13, 8, 600), (3, 41, 1700), (200, 17, 130), (2, 6, 0)].into_iter().enumerate()
+        {
+            let (a, b) = (noise(rows * steps, 1), noise(steps * columns, 2));
+            let (by_row, by_column) = (noise(rows, 3), noise(columns, 4));
+            let rows_of = |transposed: bool| if transposed { (1, rows) } else { (steps, 1) };
+            for setting in 0..32 {
+                let bit = |i: usize| setting >> i & 1 == 1;
+                let (a_line, a_step) = rows_of(bit(0));
+                let (b_step, b_line) = if bit(1) { (1, steps) } else { (columns, 1) };
+                let a_from = Strided { data: &a, line: a_line, step: a_step };
+                let b_from = Strided { data: &b, line: b_line, step: b_step };
+                let (a_packed, b_packed) = (pack_a(&a_from, rows, steps), pack_b(&b_from, columns, steps));
+                let bias = match setting % 3 {
+                    0 => Bias::None,
+                    1 => Bias::Row(&by_row),
+                    _ => Bias::Column(&by_column),
+                };
+                let product = Product {
+                    rows,
+                    columns,
+                    steps,
+                    a: if bit(2) { Factor::Packed(&a_packed) } else { Factor::From(&a_from) },
+                    b: if bit(3) { Factor::Packed(&b_packed) } else { Factor::From(&b_from) },
+                    bias,
+                    act: bit(1).then_some(Act::Relu),
+                    add: bit(4),
+                };
+                let stride = columns + case % 3;
+                let before = noise(rows * stride, 5);
+                let mut c = before.clone();
+                product.run(&mut c, stride);
+                for i in 0..rows {
+                    for j in 0..stride {
+                        let at = i * stride + j;
+                        if j >= columns {
+                            assert_eq!(c[at], before[at]);
+                            continue;
+                        }
+                        let mut sum: f64 =
+                            (0..steps).map(|k| f64::from(a[i * a_line + k * a_step]) * f64::from(b[j * b_line + k * b_step])).sum();
+                        sum += match bias {
+                            Bias::None => 0.0,
+                            Bias::Row(bias) => f64::from(bias[i]),
+                            Bias::Column(bias) => f64::from(bias[j]),
+                        };
+                        sum += if product.add { f64::from(before[at]) } else { 0.0 };
+                        let sum = if product.act.is_some() { sum.max(0.0) } else { sum };
+                        assert!((f64::from(c[at]) - sum).abs() < 2e-6 * (steps as f64).sqrt().max(1.0), "{rows} {columns} {steps} {setting}: {} at {i} {j}, not {sum}", c[at]);
+                    }
+                }
+            }
+        }
+    }
+}

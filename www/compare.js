@@ -2,7 +2,7 @@
 // The comparison: methods x classes, methods x layers, or models x the photo. It computes cell by cell on the explainer that is open, or opens one
 // model after the other, and marks the same point of the photo in every map.
 import { Refusal, told } from './faults.js';
-import { fill, number, say, sayAs, saying, t } from './language.js';
+import { coreText, fill, number, say, sayAs, saying, t } from './language.js';
 import {
   createExplainer,
   exportPng,
@@ -33,8 +33,8 @@ import {
  */
 /**
  * @typedef {object} Cell
- * @property {string} title @property {Choice} choice @property {HTMLButtonElement} button @property {HTMLCanvasElement} canvas
- * @property {HTMLElement} mark @property {HTMLElement} ends @property {HTMLElement} value @property {string} [says] its title where that says more
+ * @property {() => string} title @property {Choice} choice @property {HTMLButtonElement} button @property {HTMLCanvasElement} canvas
+ * @property {HTMLElement} mark @property {HTMLElement} ends @property {HTMLElement} value @property {() => string} [says] its title where that says more
  * @property {import('./pkg/index.js').Attribution} [attribution] @property {import('./pkg/index.js').Rendered} [rendered]
  */
 
@@ -125,7 +125,12 @@ export function comparePanel(section, host) {
         'div',
         { className: 'choices' },
         ...entries.map(([value, name]) =>
-          make('label', { className: 'check' }, make('input', { type: 'checkbox', value, checked: chosen.includes(value) }), ` ${name}`),
+          make(
+            'label',
+            { className: 'check' },
+            make('input', { type: 'checkbox', value, checked: chosen.includes(value) }),
+            saying('span', () => coreText(name)),
+          ),
         ),
       ),
     );
@@ -176,11 +181,12 @@ export function comparePanel(section, host) {
     fillBox(columnBox, () => t.compare.columns[what], columns, wanted?.columns ?? chosen);
   }
 
-  /** @param {string} title @param {Choice} choice @returns {Cell} */
+  /** @param {() => string} title @param {Choice} choice @returns {Cell} */
   function cell(title, choice) {
     const canvas = make('canvas', { width: of?.small.width ?? 1, height: of?.small.height ?? 1 });
     // The cell's name is this and the numbers below it.
-    Object.assign(canvas, { role: 'img', ariaLabel: title });
+    canvas.role = 'img';
+    sayAs(canvas, 'aria-label', title);
     if (of) canvas.getContext('2d')?.drawImage(of.small, 0, 0);
     const mark = make('span', { className: 'mark', hidden: true });
     const ends = make('span', { className: 'ends' }, '…');
@@ -226,7 +232,7 @@ export function comparePanel(section, host) {
     }
     if (!said) return;
     const [right = 0, down = 0] = at.map((v) => Math.round(v * 100));
-    say(point, () => fill(t.compare.point, { title: said.title, value: said.value.textContent, right, down }));
+    say(point, () => fill(t.compare.point, { title: said.title(), value: said.value.textContent, right, down }));
   }
 
   /** How a map is painted: with one scale per method where asked for. @param {import('./pkg/index.js').Attribution} attribution @returns {import('./pkg/index.js').RenderOptions} */
@@ -271,10 +277,10 @@ export function comparePanel(section, host) {
     }
   }
 
-  /** @param {string[]} heads @param {{ name: string, cells: Cell[] }[]} rows */
+  /** @param {(() => string)[]} heads @param {{ name: string, cells: Cell[] }[]} rows */
   function lay(heads, rows) {
     table.replaceChildren(
-      make('thead', {}, make('tr', {}, make('td'), ...heads.map((text) => make('th', { scope: 'col' }, text)))),
+      make('thead', {}, make('tr', {}, make('td'), ...heads.map((text) => saying('th', text, { scope: 'col' })))),
       make(
         'tbody',
         {},
@@ -324,9 +330,9 @@ export function comparePanel(section, host) {
     cancel.hidden = bar.hidden = false;
     let done = 0;
     const total = rows.length * columns.length;
-    const computing = (/** @type {string} */ title) => {
+    const computing = (/** @type {() => string} */ title) => {
       const n = done + 1;
-      return () => fill(t.compare.computing, { title, n, total });
+      return () => fill(t.compare.computing, { title: title(), n, total });
     };
     const tell = (/** @type {() => string} */ text) => {
       say(status, text);
@@ -350,7 +356,7 @@ export function comparePanel(section, host) {
       const name = (/** @type {string} */ column) =>
         what === 'classes'
           ? (explainer.info.model.labels[Number(column)] ?? column)
-          : (openable.find(({ id }) => id === column)?.name ?? column);
+          : coreText(openable.find(({ id }) => id === column)?.name ?? column);
       const asked = target ?? classification.predictions[0]?.index;
       const spec = (/** @type {string} */ id) => host.methods.find((m) => m.id === id);
       const layer = settings.layer === 'all' ? explainer.info.model.defaultLayer : settings.layer;
@@ -365,9 +371,12 @@ export function comparePanel(section, host) {
       });
       const grid = rows.map((row) => {
         const title = spec(row)?.name ?? row;
-        return { name: title, cells: columns.map((column) => cell(`${title}, ${name(column)}`, choice(row, column))) };
+        return { name: title, cells: columns.map((column) => cell(() => `${title}, ${name(column)}`, choice(row, column))) };
       });
-      lay(columns.map(name), grid);
+      lay(
+        columns.map((column) => () => name(column)),
+        grid,
+      );
       say(scaleNote, () => '');
       if (what === 'models') {
         const label = asked === undefined ? undefined : explainer.info.model.labels[asked];
@@ -389,7 +398,7 @@ export function comparePanel(section, host) {
             if (head && found !== undefined) say(head, () => fill(t.compare.predicted, { model: name(column), label: found }));
             for (const it of own) {
               if (index !== undefined) it.choice.target = index;
-              if (found !== undefined) it.says = fill(t.compare.predicted, { model: it.title, label: found });
+              if (found !== undefined) it.says = () => fill(t.compare.predicted, { model: it.title(), label: found });
               tell(computing(it.title));
               await compute(it, other, photo, signal);
               done += 1;
@@ -433,7 +442,7 @@ export function comparePanel(section, host) {
       what: 'comparison',
       strings: stringsFor(t.locale),
       render: maps.map(looksOf),
-      titles: done.map(({ title }) => title),
+      titles: done.map(({ title }) => title()),
       // As on the page, where none is missing.
       ...(done.length === cells.length ? { columns: cells.length / (table.tBodies[0]?.rows.length ?? 1) } : {}),
     });

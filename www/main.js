@@ -5,7 +5,7 @@ import { cameraPanel } from './camera.js';
 import { methodCard, methodCards, modelCard } from './cards.js';
 import { comparePanel } from './compare.js';
 import { embedPanel } from './embed-code.js';
-import { Refusal, told } from './faults.js';
+import { Refusal, told, warned } from './faults.js';
 import { core, coreText, date, fill, fixed, number, parts, percent, say, sayAs, saying, size, t } from './language.js';
 import { fetchPicture, linkDropped, linkFrom, linkIn, nameOf } from './link.js';
 import { count, keepPage, refusals, unreachable, watchNetwork } from './offline.js';
@@ -14,7 +14,6 @@ import {
   createExplainer,
   deleteCachedModel,
   describe,
-  describeStrings,
   exportPng,
   familiarity,
   inspectModel,
@@ -25,6 +24,7 @@ import {
   renderColorbar,
   renderHeatmap,
   SightlineError,
+  stringsFor,
   toJson,
   toNpy,
   version,
@@ -225,7 +225,10 @@ function showModel() {
   const options = (/** @type {boolean} */ remote) =>
     [...models]
       .filter(([, model]) => Boolean(model.remote) === remote)
-      .map(([id, { name }]) => new Option(name, id, id === shown.modelId, id === shown.modelId));
+      .map(([value, { name }]) => {
+        const selected = value === shown.modelId;
+        return saying('option', () => coreText(name), { value, defaultSelected: selected, selected });
+      });
   const group = document.createElement('optgroup');
   sayAs(group, 'label', () => t.toDownload);
   group.append(...options(true));
@@ -400,7 +403,7 @@ function asked(chosen) {
 function inWords(target) {
   const labels = shown.explainer?.info.model.labels ?? [];
   const name = (/** @type {number} */ k) => labels[k] ?? String(k);
-  const strings = describeStrings;
+  const strings = stringsFor(t.locale);
   if (typeof target === 'number') return fill(strings.class, { a: name(target) });
   if ('contrast' in target) return fill(strings.contrast, { a: name(target.contrast[0]), b: name(target.contrast[1]) });
   return fill(strings.group, { list: target.group.map((k) => fill(strings.class, { a: name(k) })).join(', ') });
@@ -486,7 +489,7 @@ function showFacts() {
     }),
   );
   el('warnings', HTMLElement).replaceChildren(
-    ...[...explainer.info.warnings, ...a.warnings].map(({ message }) => saying('li', () => [core(message)])),
+    ...[...explainer.info.warnings, ...a.warnings].map((warning) => saying('li', () => warned(warning))),
   );
   const table = el('completeness', HTMLTableElement);
   table.hidden = !a.completeness;
@@ -559,7 +562,11 @@ let said = { attribution: undefined, locale: '', text: '' };
 function sentenceOf(attribution) {
   const { locale } = t;
   if (said.attribution !== attribution || said.locale !== locale) {
-    said = { attribution, locale, text: describe(attribution, { labels: shown.explainer?.info.model.labels ?? [] }) };
+    said = {
+      attribution,
+      locale,
+      text: describe(attribution, { labels: shown.explainer?.info.model.labels ?? [], strings: stringsFor(locale) }),
+    };
   }
   return said.text;
 }
@@ -1327,6 +1334,7 @@ async function save() {
             what: /** @type {'overlay'} */ (what),
             render: looks(),
             labels: explainer?.info.model.labels ?? [],
+            strings: stringsFor(t.locale),
           });
   download(blob, `sightline-${attribution.method}${blob.type === 'image/png' ? `-${what}.png` : `.${what}`}`);
 }
@@ -1341,7 +1349,10 @@ async function start() {
   el('version', HTMLElement).textContent = version;
   showMethods(methods.map((m) => m.id));
   ui.colormap.replaceChildren(
-    ...listColormaps().map((m) => new Option(m.id.replaceAll('-', '–'), m.id, m.id === 'inferno', m.id === 'inferno')),
+    ...listColormaps().map(({ id }) => {
+      const usual = id === 'inferno';
+      return saying('option', () => coreText(id.replaceAll('-', '–')), { value: id, defaultSelected: usual, selected: usual });
+    }),
   );
   showMethod();
   for (const { id, title, path, hub } of await listModels()) {
@@ -1520,6 +1531,7 @@ function embedded() {
     colormap: ui.colormap.value === 'inferno' ? undefined : ui.colormap.value,
     scale: ui.scale.value === 'positive' ? undefined : ui.scale.value,
     interpolation: ui.interpolation.value === 'smooth' ? undefined : ui.interpolation.value,
+    lang: t.locale === 'en' ? undefined : t.locale,
   };
   /** @type {('photo' | 'model')[]} */
   const missing = [...(file ? [] : /** @type {const} */ (['photo'])), ...(isFiles ? /** @type {const} */ (['model']) : [])];

@@ -1,5 +1,6 @@
 // @ts-check
 // A sentence about a map, from its numbers alone. Without wasm, DOM or anything random: the same numbers give the same words.
+import { isWhole } from './crop.js';
 import { methodOf, toPlane } from './render.js';
 import { describeStrings, fill } from './strings.js';
 
@@ -40,8 +41,7 @@ export function describe(attribution, options = {}) {
   // Magnitudes have no sign to speak of; of a map whose method is not known, its numbers tell.
   const signed = down > 0 || (spec?.sign === 'signed' && (options.channels ?? spec.channels) !== 'max_abs');
   const { crop } = attribution;
-  const all = crop && crop.width >= 0.995 * crop.photoWidth && crop.height >= 0.995 * crop.photoHeight;
-  const whole = all ? strings.photo : crop ? strings.seen : strings.map;
+  const whole = !crop ? strings.map : isWhole(crop) ? strings.photo : strings.seen;
   const target =
     attribution.target === undefined || isClassless(attribution)
       ? ''

@@ -2,6 +2,7 @@
 // <sightline-explainer>: a photo, and where a classifier looked in it. Importing it where there is no document (on a server) defines nothing and
 // fails nowhere. What is needed to compute is loaded when something is to be computed.
 import { COLORMAPS } from './colormaps.js';
+import { placeOf } from './crop.js';
 import { describe, targetWords } from './describe.js';
 import { elementStrings } from './element-strings.js';
 import { build, make } from './element-view.js';
@@ -444,15 +445,7 @@ export class SightlineExplainer extends Base {
     // Of its own resolution: lines stay thin over small photos.
     const sharp = Math.max(1, SHARP / Math.max(view.map.width, view.map.height));
     const [width, height] = [Math.round(view.map.width * sharp), Math.round(view.map.height * sharp)];
-    const box = crop
-      ? {
-          x: (crop.x * width) / crop.photoWidth,
-          y: (crop.y * height) / crop.photoHeight,
-          width: (crop.width * width) / crop.photoWidth,
-          height: (crop.height * height) / crop.photoHeight,
-        }
-      : { x: 0, y: 0, width, height };
-    area.place(width, height, box);
+    area.place(width, height, placeOf(crop, width, height));
     area.open = !this.#revealed;
     const strings = this.#strings;
     const labels = this.#labels(this.#attribution);

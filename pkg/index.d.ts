@@ -98,6 +98,14 @@ export interface Crop {
   photoWidth: number;
   photoHeight: number;
 }
+/** Where a crop lies on a picture of the whole photo of this size, in its pixels; all of it without a crop. */
+export function placeOf(
+  crop: Crop | null | undefined,
+  width: number,
+  height: number,
+): { x: number; y: number; width: number; height: number };
+/** Whether a crop is all of the photo, but for half a percent of a side. */
+export function isWhole(crop: Crop): boolean;
 /** In units of one whole pass of one input. */
 export interface Passes {
   forward: number;

@@ -12,6 +12,7 @@ import { home, locate } from './locate.js';
 import { addLabels, fetchWeights, findModel, inspect, modelList } from './source.js';
 import { methods, version } from './wasm/registry.js';
 
+export { isWhole, placeOf } from './crop.js';
 export { describe } from './describe.js';
 export { exportPng, fromJson, toJson, toNpy } from './export.js';
 export { familiarity } from './familiar.js';

@@ -2,6 +2,7 @@
 // From numbers to a picture: synchronous, on the main thread, without wasm. The numbers are read and never changed.
 import { COLORMAPS, table } from './colormaps.js';
 import { cellContour, smoothContour } from './contours.js';
+import { placeOf } from './crop.js';
 import { SightlineError } from './errors.js';
 import { isDrawable, sizeOf } from './image.js';
 import { methods } from './wasm/registry.js';
@@ -180,14 +181,7 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
   context.clearRect(0, 0, width, height);
   if (picture) context.drawImage(picture, 0, 0, width, height);
 
-  const place = crop
-    ? {
-        x: (crop.x * width) / crop.photoWidth,
-        y: (crop.y * height) / crop.photoHeight,
-        width: (crop.width * width) / crop.photoWidth,
-        height: (crop.height * height) / crop.photoHeight,
-      }
-    : { x: 0, y: 0, width, height };
+  const place = placeOf(crop, width, height);
   const clipped = plane.reduce((n, v) => n + (v > hi || (lo < 0 && v < lo) ? 1 : 0), 0) / plane.length;
   /** @type {import('./index.js').Rendered} */
   const rendered = { lo, hi, colormap, percentile, clipped, channels, empty: !(hi > lo), place, threshold: null, contours: [] };

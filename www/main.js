@@ -17,10 +17,12 @@ import {
   exportPng,
   familiarity,
   inspectModel,
+  isWhole,
   listCachedModels,
   listColormaps,
   listMethods,
   listModels,
+  placeOf,
   renderColorbar,
   renderHeatmap,
   SightlineError,
@@ -617,11 +619,9 @@ function paint(estimate) {
   if (frames === undefined || frames === 1) compare.follow();
   if (embed.open) showEmbed();
   // Where the model saw all of it, an outline would say nothing.
-  const all = crop && crop.width > 0.995 * crop.photoWidth && crop.height > 0.995 * crop.photoHeight;
-  if (crop && !all && context && ui.outline.checked) {
-    const [sx, sy] = [canvas.width / crop.photoWidth, canvas.height / crop.photoHeight];
+  if (crop && !isWhole(crop) && context && ui.outline.checked) {
     const line = Math.max(2, canvas.width / 300);
-    const [x, y, w, h] = [crop.x * sx, crop.y * sy, crop.width * sx, crop.height * sy];
+    const { x, y, width: w, height: h } = placeOf(crop, canvas.width, canvas.height);
     context.fillStyle = 'rgb(0 0 0 / 35%)';
     context.beginPath();
     context.rect(0, 0, canvas.width, canvas.height);
@@ -793,11 +793,10 @@ function patchGrid() {
   const { attribution, explainer } = shown;
   const grid = explainer?.info.model.attention?.grid;
   if (!grid || attribution?.method !== 'raw_attention' || !attribution.crop) return undefined;
-  const { x, y, width, height, photoWidth, photoHeight } = attribution.crop;
-  const [sx, sy] = [canvas.width / photoWidth, canvas.height / photoHeight];
+  const { x, y, width, height } = placeOf(attribution.crop, canvas.width, canvas.height);
   const query = /** @type {{ kind: string, row: number, column: number } | null} */ (attribution.details?.query);
   const at = query?.kind === 'patch' ? query : undefined;
-  return { rows: grid[0], columns: grid[1], x: x * sx, y: y * sy, w: (width * sx) / grid[1], h: (height * sy) / grid[0], at };
+  return { rows: grid[0], columns: grid[1], x, y, w: width / grid[1], h: height / grid[0], at };
 }
 
 /** @param {CanvasRenderingContext2D} context */

@@ -30,6 +30,7 @@ export interface OptionSpec {
   default?: number | string | boolean | null;
   min?: number;
   max?: number;
+  /** Of a choice, and of a baseline, which may be a picture or a tensor instead. */
   choices?: string[];
   /** Of a baseline: whether a list of them may be given. */
   many?: boolean;

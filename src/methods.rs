@@ -146,6 +146,8 @@ pub enum Kind {
     Baseline {
         /// Default.
         default: &'static str,
+        /// The named ones: [`Baseline::CHOICES`].
+        choices: &'static [&'static str],
         /// Whether a list of them may be given.
         many: bool,
     },
@@ -175,7 +177,7 @@ pub const CHUNK_SIZE: OptionSpec = OptionSpec {
 /// The reference picture of methods that compare with one; goes with [`BLUR_SIGMA`] and [`SEED`].
 pub const BASELINE: OptionSpec = OptionSpec {
     id: "baseline",
-    kind: Kind::Baseline { default: "mean", many: false },
+    kind: Kind::Baseline { default: "mean", choices: Baseline::CHOICES, many: false },
     unit: None,
     help: "the reference picture",
 };
@@ -497,7 +499,7 @@ impl Options {
                     None => default,
                     Some(v) => v.as_bool().ok_or_else(|| bad("true or false".into()))?,
                 }),
-                Kind::Baseline { default, many } => Given::Baselines(match &value {
+                Kind::Baseline { default, many, .. } => Given::Baselines(match &value {
                     None => vec![Reference::Named(default)],
                     Some(Value::Array(list)) if many && (1..=16).contains(&list.len()) => {
                         list.iter().map(Reference::read).collect::<Option<_>>().ok_or_else(|| bad(reference(many)))?

@@ -40,7 +40,6 @@ import { estimator, leftInWords } from './progress.js';
 /** A file, or a frame of the camera. @typedef {Blob | ImageData} Photo */
 
 const MAX_SHOWN = 1600;
-const BASELINES = ['mean', 'black', 'white', 'blur', 'noise'];
 /** Shown only where something takes longer. */
 const PATIENCE = 500;
 /** Announced only where something takes longer. */
@@ -728,7 +727,7 @@ function showMethod() {
       } else if (option.type === 'choice' || option.type === 'baseline') {
         field = document.createElement('select');
         field.append(
-          ...(option.choices ?? BASELINES).map((value) => {
+          ...(option.choices ?? []).map((value) => {
             const usual = value === option.default;
             return saying('option', () => coreText(value.replaceAll('_', ' ')), { value, defaultSelected: usual, selected: usual });
           }),

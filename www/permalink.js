@@ -66,7 +66,7 @@ export function fromHash(hash, { samples, methods }) {
     if (option.type === 'boolean') {
       if (value === 'true' || value === 'false') state.options[option.id] = value === 'true';
     } else if (option.type === 'choice' || option.type === 'baseline') {
-      if (option.choices?.includes(value) ?? /^\w+$/.test(value)) state.options[option.id] = value;
+      if (option.choices?.includes(value)) state.options[option.id] = value;
     } else {
       const number = Number(value);
       const whole = option.type === 'number' || Number.isInteger(number);

@@ -14,6 +14,7 @@
 use burn::tensor::{Tensor, TensorData};
 use serde_json::json;
 
+use crate::baseline::Baseline;
 use crate::error::Result;
 use crate::explainer::{Context, Warning};
 use crate::methods::{
@@ -49,7 +50,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         },
         OptionSpec {
             id: "baseline",
-            kind: Kind::Baseline { default: "mean", many: true },
+            kind: Kind::Baseline { default: "mean", choices: Baseline::CHOICES, many: true },
             unit: None,
             help: "the reference picture; of several, the mean over all",
         },

@@ -163,7 +163,8 @@ export async function createExplainer(options) {
  * @returns {import('./index.js').Provenance}
  */
 function provenance({ model: { id, architecture, sha256, labels }, version }, { method, target }, request) {
-  const inWords = (/** @type {any} */ value) => {
+  /** @param {any} value @returns {any} */
+  const inWords = (value) => {
     if (Array.isArray(value)) return value.map(inWords).join(', ');
     return typeof value === 'object' && value !== null ? `a tensor of ${value.shape?.join(' × ')}` : value;
   };
@@ -210,11 +211,11 @@ export class Explainer {
     if (stop !== undefined && !(stop instanceof AbortSignal)) throw new SightlineError('bad-option', 'stop: it must be an AbortSignal');
     if (onEstimate !== undefined && typeof onEstimate !== 'function')
       throw new SightlineError('bad-option', 'onEstimate: it must be a function');
-    request = await this.#withPictures(request, signal);
-    const message = { op: 'attribute', request, estimates: onEstimate !== undefined };
+    const sent = await this.#withPictures(request, signal);
+    const message = { op: 'attribute', request: sent, estimates: onEstimate !== undefined };
     const result = await this.#run(image, message, { signal, stop, onProgress, onEstimate });
     result.device = this.info.device.kind;
-    result.provenance = provenance(this.info, result, request);
+    result.provenance = provenance(this.info, result, sent);
     return result;
   }
 
@@ -349,7 +350,7 @@ export class Explainer {
 
   /**
    * @param {import('./index.js').ImageSource} image @param {{ op: string, [key: string]: unknown }} message
-   * @param {{ signal?: AbortSignal, onProgress?: (p: any) => void }} options
+   * @param {{ signal?: AbortSignal, stop?: AbortSignal, onProgress?: (p: any) => void, onEstimate?: (e: any) => void }} options
    * @returns {Promise<any>}
    */
   async #run(image, message, options) {

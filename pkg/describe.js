@@ -9,9 +9,6 @@ import { describeStrings, fill } from './strings.js';
 /** A region is named where it holds at least this share: a ninth first, else a third. */
 const HOLDS = { ninth: 0.4, third: 0.5 };
 
-/** Methods whose maps are the same whatever class is asked about. */
-const CLASSLESS = ['eigen_cam', 'attention_rollout', 'raw_attention', 'token_cut'];
-
 /** Where a smaller share than this lies is not told. */
 const LITTLE = 0.05;
 
@@ -43,7 +40,7 @@ export function describe(attribution, options = {}) {
   const { crop } = attribution;
   const whole = !crop ? strings.map : isWhole(crop) ? strings.photo : strings.seen;
   const target =
-    attribution.target === undefined || isClassless(attribution)
+    attribution.target === undefined || isClassFree(attribution)
       ? ''
       : targetWords(attribution.target, options.labels ?? attribution.provenance?.labels ?? [], strings);
   const about = target && fill(strings.about, { target });
@@ -113,8 +110,8 @@ function overlaps(n) {
   );
 }
 
-/** Whether a map says nothing about a class. @param {{ method?: string | undefined }} attribution */
-export const isClassless = ({ method }) => CLASSLESS.includes(method ?? '');
+/** Whether a map says nothing about a class. @param {{ method?: string }} attribution */
+export const isClassFree = (attribution) => methodOf(attribution)?.classFree ?? false;
 
 /** What is explained, in words. @param {import('./index.js').Target} target @param {import('./index.js').Labels} labels @param {Strings} strings */
 export function targetWords(target, labels, strings = describeStrings) {

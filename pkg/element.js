@@ -674,7 +674,8 @@ export class SightlineExplainer extends Base {
       const labels = this.#labels(attribution);
       const method = methodOf(attribution);
       const target = targetWords(attribution.target, labels, strings.texts);
-      const caption = fill(strings.caption, { method: method?.name ?? attribution.method, target });
+      const name = method?.name ?? attribution.method;
+      const caption = method?.classFree ? name : fill(strings.caption, { method: name, target });
       const sentence = describe(attribution, { labels, strings: strings.texts });
       const first = this.predictions[0];
       view.caption.textContent = first ? `${fill(strings.predicted, { prediction: this.#named(first) })} ${caption}.` : `${caption}.`;
@@ -686,7 +687,9 @@ export class SightlineExplainer extends Base {
       view.scale.hidden = rendered.empty;
       renderColorbar(view.scale, rendered.colormap);
       view.scale.setAttribute('aria-label', fill(strings.scale, { lo, hi }));
-      const meaning = method?.sign === 'positive' ? strings.matters : rendered.lo < 0 ? strings.both : strings.speaks;
+      const meaning =
+        strings.texts.classFree[attribution.method] ??
+        (method?.sign === 'positive' ? strings.matters : rendered.lo < 0 ? strings.both : strings.speaks);
       const clipped = rendered.percentile < 100 ? ` ${fill(strings.clipped, { percentile: rendered.percentile })}` : '';
       view.note.textContent = rendered.empty ? strings.empty : meaning + clipped;
     }

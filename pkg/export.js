@@ -1,7 +1,7 @@
 // @ts-check
 // What is taken away: pictures with their legend and origin, and the numbers.
 import { table } from './colormaps.js';
-import { describe, isClassless, targetWords } from './describe.js';
+import { describe, isClassFree, targetWords } from './describe.js';
 import { SightlineError } from './errors.js';
 import { isDrawable, sizeOf } from './image.js';
 import { methodOf, renderHeatmap } from './render.js';
@@ -41,7 +41,7 @@ export async function exportPng(attributions, image, options = {}) {
   const strings = { ...describeStrings, ...exportStrings, ...options.strings };
   const labelsOf = (/** @type {Attribution} */ a) => options.labels ?? a.provenance?.labels ?? [];
   const named = (/** @type {Attribution} */ a, template = strings.title) =>
-    fill(isClassless(a) ? strings.method : template, {
+    fill(isClassFree(a) ? strings.method : template, {
       method: methodOf(a)?.name ?? a.method,
       target: targetWords(a.target, labelsOf(a), strings),
       at: a.layer ? fill(strings.at, { layer: a.layer }) : '',

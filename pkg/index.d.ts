@@ -494,6 +494,8 @@ export interface ExportStrings {
 }
 export const exportStrings: ExportStrings;
 export interface Strings extends DescribeStrings, ExportStrings {
+  /** What the values say of methods whose maps are of no class, by the method. */
+  classFree: Record<string, string>;
   /** What went wrong, by `SightlineError.code`. */
   errors: Record<ErrorCode, string>;
   /** What a warning means, by its cause or its code; English has none, as the warnings' messages are English. */

@@ -78,7 +78,18 @@ const errors = {
 };
 
 /** What is said in English needs no translation of its warnings. @type {import('./index.js').Strings} */
-const en = { ...describeStrings, ...exportStrings, errors, warnings: {} };
+const en = {
+  ...describeStrings,
+  ...exportStrings,
+  classFree: {
+    eigen_cam: 'Places with higher values stand out more to the layer.',
+    raw_attention: 'Higher values are looked at more.',
+    attention_rollout: 'From higher values more attention arrives.',
+    token_cut: 'Positive values are the part that stands out, negative ones the rest.',
+  },
+  errors,
+  warnings: {},
+};
 
 /** @type {import('./index.js').Strings} */
 const de = {
@@ -134,6 +145,12 @@ const de = {
   logProbability: 'Vom Logarithmus der Wahrscheinlichkeit.',
   version: 'Sightline {version}.',
 
+  classFree: {
+    eigen_cam: 'Stellen mit höheren Werten fallen der Schicht stärker auf.',
+    raw_attention: 'Höhere Werte werden stärker betrachtet.',
+    attention_rollout: 'Von höheren Werten kommt mehr Aufmerksamkeit an.',
+    token_cut: 'Positive Werte sind der Teil, der heraussticht, negative der Rest.',
+  },
   errors: {
     'unsupported-image': 'Das Bild lässt sich nicht lesen.',
     'image-too-large': 'Das Bild ist zu groß.',

@@ -54,6 +54,8 @@ export interface MethodSpec {
   shape: string;
   sign: 'signed' | 'positive';
   channels: 'none' | 'sum' | 'max_abs';
+  /** Whether the map is the same whatever class is asked about. */
+  classFree: boolean;
   random: boolean;
   needs: ('gradients' | 'attention' | 'superpixels' | 'rectifiers' | 'plain_convolutions')[];
   /** Whether a request may name a layer, or several. */

@@ -236,6 +236,8 @@ pub struct MethodSpec {
     pub sign: Sign,
     /// How channels reduce for painting.
     pub channels: Channels,
+    /// Whether the map is the same whatever class is asked about.
+    pub class_free: bool,
     /// Whether it draws random numbers.
     pub random: bool,
     /// What it needs of a pass and of the model.

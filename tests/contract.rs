@@ -104,6 +104,7 @@ fn every_method_on(id: &str) {
             request["target"] = target.clone();
             let map = attribute(&mut explainer, &image, request).unwrap_or_else(|e| panic!("{name}, {target}: {e}"));
             assert_eq!((map.target, map.shape), (target, first.shape.clone()), "{name}");
+            assert_eq!(map.values == first.values, spec.class_free, "{name}: the same for every target");
         }
     }
     println!("{family}: {ran} of {} methods", METHODS.len());

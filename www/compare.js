@@ -28,7 +28,6 @@ import {
  * @property {(choice: Choice) => void} choose
  * @property {() => Promise<Openable[]>} models those that open without a download
  * @property {import('./pkg/index.js').MethodSpec[]} methods
- * @property {(method: string) => boolean} classless whether a method's maps are of no class
  * @property {(blob: Blob, name: string) => void} save
  */
 /**
@@ -139,8 +138,8 @@ export function comparePanel(section, host) {
   /** The methods that make sense in the rows. @param {Kind} what @param {Explainer} explainer */
   const rowsFor = (what, explainer) =>
     host.methods.filter(
-      ({ id, reads }) =>
-        explainer.info.model.methods.includes(id) && (what === 'classes' ? !host.classless(id) : what !== 'layers' || reads !== 'input'),
+      ({ id, reads, classFree }) =>
+        explainer.info.model.methods.includes(id) && (what === 'classes' ? !classFree : what !== 'layers' || reads !== 'input'),
     );
 
   /** What can be compared, with a first choice. @param {Partial<Comparison>} [wanted] */

@@ -411,9 +411,9 @@ function inWords(target) {
 }
 
 /** What a map is of, in words that follow its method's name. @param {import('./pkg/index.js').Attribution} a */
-const about = (a) => (classless(a.method) ? seenFrom(a) : fill(t.about, { target: inWords(a.target) }));
+const about = (a) => (classFree(a.method) ? seenFrom(a) : fill(t.about, { target: inWords(a.target) }));
 /** Whether a method's maps are of no class. @param {string} method */
-const classless = (method) => method in t.classless;
+const classFree = (method) => methods.find(({ id }) => id === method)?.classFree ?? false;
 
 /** The photo that is shown, in words. */
 const photoWords = () =>
@@ -638,9 +638,8 @@ function paint(estimate) {
 /** What the colours mean. @param {import('./pkg/index.js').Rendered} rendered @param {string} method @param {string} scale */
 function noteOf({ empty, percentile, clipped, threshold, contours }, method, scale) {
   if (empty) return t.empty;
-  const classless = t.classless[method];
   return [
-    classless ?? (scale === 'positive' ? t.speaks : t.both),
+    stringsFor(t.locale).classFree[method] ?? (scale === 'positive' ? t.speaks : t.both),
     percentile < 100 ? fill(t.clipped, { percentile, share: percent(clipped) }) : '',
     threshold ? fill(t.largest, { share: percent(threshold.kept) }) : '',
     contours.length ? fill(t.lines, { levels: contours.map(number).join(t.listSeparator) }) : '',
@@ -1489,7 +1488,6 @@ const compare = comparePanel(el('compare', HTMLElement), {
     return { method: method?.id ?? 'grad_cam', layer: ui.layer.value, options: method ? readOptions(method) : {}, device };
   },
   models: openable,
-  classless,
   choose: async (choice) => {
     canvas.scrollIntoView({ block: 'nearest' });
     if (choice.model !== undefined && choice.model !== shown.modelId) {

@@ -151,12 +151,6 @@ const en = {
   /** What the values say. */
   speaks: 'Higher values speak for the class.',
   both: 'Positive values speak for the class, negative ones against it.',
-  /** Of methods that ask about no class. @type {Record<string, string>} */
-  classless: {
-    raw_attention: 'Higher values are looked at more.',
-    attention_rollout: 'From higher values more attention arrives.',
-    token_cut: 'Positive values are the part that stands out, negative ones the rest.',
-  },
   clipped: ' The scale ends at the {percentile}th percentile; {share} of the values lie beyond.',
   largest: ' Shown are the largest, on {share} of the map.',
   lines: ' Lines at {levels}.',
@@ -531,11 +525,6 @@ const de = {
 
   speaks: 'Höhere Werte sprechen für die Klasse.',
   both: 'Positive Werte sprechen für die Klasse, negative dagegen.',
-  classless: {
-    raw_attention: 'Höhere Werte werden stärker betrachtet.',
-    attention_rollout: 'Von höheren Werten kommt mehr Aufmerksamkeit an.',
-    token_cut: 'Positive Werte sind der Teil, der heraussticht, negative der Rest.',
-  },
   clipped: ' Die Skala endet beim {percentile}. Perzentil; {share} der Werte liegen darüber hinaus.',
   largest: ' Gezeigt sind die größten, auf {share} der Karte.',
   lines: ' Linien bei {levels}.',

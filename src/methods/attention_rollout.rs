@@ -32,6 +32,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[h, w]",
     sign: Sign::Positive,
     channels: Channels::None,
+    class_free: true,
     random: false,
     needs: &[Need::Attention],
     reads: Reads::Input,

@@ -35,6 +35,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[C, H, W]",
     sign: Sign::Signed,
     channels: Channels::Sum,
+    class_free: false,
     random: false,
     needs: &[Need::Gradients],
     reads: Reads::Input,

@@ -33,6 +33,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[h, w]",
     sign: Sign::Positive,
     channels: Channels::None,
+    class_free: false,
     random: false,
     needs: &[Need::Gradients, Need::Attention],
     reads: Reads::Input,

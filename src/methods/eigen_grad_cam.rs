@@ -26,6 +26,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[h, w]",
     sign: Sign::Signed,
     channels: Channels::None,
+    class_free: false,
     random: false,
     needs: &[Need::Gradients],
     reads: Reads::Layers,

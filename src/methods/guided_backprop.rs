@@ -31,6 +31,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[C, H, W]",
     sign: Sign::Signed,
     channels: Channels::MaxAbs,
+    class_free: false,
     random: false,
     needs: &[Need::Gradients, Need::Rectifiers],
     reads: Reads::Input,

@@ -42,6 +42,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[1, H, W]",
     sign: Sign::Signed,
     channels: Channels::None,
+    class_free: false,
     random: true,
     needs: &[Need::Superpixels],
     reads: Reads::Input,

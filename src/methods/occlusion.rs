@@ -36,6 +36,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[1, H, W]",
     sign: Sign::Signed,
     channels: Channels::None,
+    class_free: false,
     random: false,
     needs: &[],
     reads: Reads::Input,

@@ -38,6 +38,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[1, H, W]",
     sign: Sign::Signed,
     channels: Channels::None,
+    class_free: false,
     random: true,
     needs: &[],
     reads: Reads::Input,

@@ -24,6 +24,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[C, H, W]",
     sign: Sign::Positive,
     channels: Channels::MaxAbs,
+    class_free: false,
     random: false,
     needs: &[Need::Gradients],
     reads: Reads::Input,

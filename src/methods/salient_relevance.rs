@@ -34,6 +34,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[1, H, W]",
     sign: Sign::Positive,
     channels: Channels::None,
+    class_free: false,
     random: false,
     needs: &[Need::Gradients, Need::PlainConvolutions],
     reads: Reads::Input,

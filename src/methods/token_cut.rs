@@ -36,6 +36,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[h, w]",
     sign: Sign::Signed,
     channels: Channels::None,
+    class_free: true,
     random: false,
     needs: &[Need::Attention],
     reads: Reads::Input,

@@ -26,6 +26,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[C, H, W]",
     sign: Sign::Positive,
     channels: Channels::MaxAbs,
+    class_free: false,
     random: true,
     needs: &[Need::Gradients],
     reads: Reads::Input,

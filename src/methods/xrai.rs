@@ -35,6 +35,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[1, H, W]",
     sign: Sign::Signed,
     channels: Channels::None,
+    class_free: false,
     random: false,
     needs: &[Need::Gradients, Need::Superpixels],
     reads: Reads::Input,

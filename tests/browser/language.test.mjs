@@ -69,12 +69,17 @@ test('every language has the same keys and placeholders, and a text for all that
   assert.equal(stringsFor('xx').locale, 'en');
 });
 
-test('every warning of the core has its meaning in German', () => {
+test('every warning has its meaning in German, and every map of no class what its values say', () => {
   const sources = readdirSync(join(root, 'src'), { recursive: true }).filter((name) => name.endsWith('.rs'));
   const codes = sources.flatMap((name) =>
     [...read(`src/${name}`).matchAll(/(?:\bcode: |\bwarn\(\s*)"([a-z-]+)"/g)].map(([, code]) => code),
   );
   assert.ok(codes.includes('zero-map') && codes.includes('constant-map') && codes.length > 6, codes.join());
+  for (const language of Object.keys(languages))
+    assert.deepEqual(
+      Object.keys(stringsFor(language).classFree).sort(),
+      methods.flatMap(({ id, classFree }) => (classFree ? [id] : [])).sort(),
+    );
   const { warnings } = stringsFor('de');
   for (const code of [...codes, 'dead-relu', 'saturated', 'disconnected', 'cancelled']) assert.ok(warnings[code], code);
 });

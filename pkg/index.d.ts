@@ -536,7 +536,8 @@ export function toJson(attribution: Attribution): string;
 export function fromJson(json: string | object): Attribution;
 /**
  * How much a photo looks like one of the model's classes, from the logits of `classify`: the likeliest class's probability, and the energy score
- * above that of equal logits (nats). `unfamiliar` where both are low: the picture is likely of something that the model does not know.
+ * above that of equal logits (nats). `unfamiliar` where both are low: the picture is likely of something that the model does not know. `energy` is
+ * the model's own limit, as in the `figures.json` of those that come with the package; 1.5 where left out.
  */
-export function familiarity(logits: ArrayLike<number>): { probability: number; energy: number; unfamiliar: boolean };
+export function familiarity(logits: ArrayLike<number>, limits?: { energy?: number }): { probability: number; energy: number; unfamiliar: boolean };
 export const version: string;

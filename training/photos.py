@@ -1,11 +1,12 @@
 """Trains the page's two built-in models on 64 everyday classes, measures them and writes their cards.
 
 usage, from the repository root, with tests/reference/requirements.txt installed and ../shared beside the repository:
-    python training/photos.py train           everything, in order: teach, cnn, vit, finish, evaluate.  Resumes where it stopped.
+    python training/photos.py train           everything, in order: teach, cnn, vit, finish, evaluate, familiar.  Resumes where it stopped.
     python training/photos.py teach           what two ImageNet models say of seeded crops of every training photo
     python training/photos.py cnn | vit       one model; a checkpoint after every epoch in training/checkpoints/
     python training/photos.py finish          temperature and f16 packages, www/models/sightline-<cnn|vit>/
     python training/photos.py evaluate        accuracy and calibration of the shipped packages on val.tar, and the model cards
+    python training/photos.py familiar        from which energy on a photo is called familiar, and how well that tells other things; also after evaluate
 
 Data: ../shared/training/photos64 (32,000 photos to train on, 3,200 to measure; 64 x 64 pixels).  Nothing of it is copied here.
 Recipe (seed 1): both students learn from the label and from two teachers' logits (../shared/models) on the same crop.  The teachers know
@@ -406,14 +407,92 @@ Most confused (truth, answer, photos of 50): {'; '.join(f'{a}, {b}, {n}' for n, 
     json.dump(dict(top1=round(one, 4), top5=round(five, 4), ece=round(ece_calm, 4), epochs=done), open(path + '/figures.json', 'w'))
 
 
+def page_crop(image):
+    """uint8 [64, 64, 3] as the page cuts a photo for these models: the shorter side to 64, bilinear with antialiasing, the middle."""
+    short = min(image.size)
+    w, h = (SIZE * side // short for side in image.size)
+    x, y = round((w - SIZE) / 2), round((h - SIZE) / 2)
+    return np.asarray(image.convert('RGB').resize((w, h), Image.BILINEAR).crop((x, y, x + SIZE, y + SIZE)))
+
+
+def strangers():
+    """Pictures of none of the 64 classes, uint8 [n, 64, 64, 3], by where they come from."""
+    import csv
+    known, ids = {c['wnid'] for c in classes()}, [line.split()[0] for line in open(f'{SHARED}/labels/imagenet1k.txt')]
+    cc_by = [(f"cc_by/{row['file']}", ids[int(row['imagenet_index'])]) for row in csv.DictReader(open(f'{SHARED}/photos/cc_by/labels.csv'))]
+    boxes = [(f"boxes/{row['file']}", row['wnid']) for row in json.load(open(f'{SHARED}/photos/boxes/boxes.json'))]
+    others = {name: np.stack([page_crop(Image.open(f'{SHARED}/photos/{file}')) for file, wnid in rows if wnid not in known]) for name, rows in (('cc_by', cc_by), ('boxes', boxes))}
+    rng = np.random.default_rng(50)
+    others['noise'] = rng.integers(0, 256, (20, SIZE, SIZE, 3)).astype(np.uint8)
+    others['one colour'] = np.broadcast_to(rng.integers(0, 256, (20, 1, 1, 3)), (20, SIZE, SIZE, 3)).astype(np.uint8)
+    others['coloured squares'] = rng.integers(0, 256, (20, 8, 8, 3)).repeat(8, 1).repeat(8, 2).astype(np.uint8)
+    return others
+
+
+def scores(logits):
+    """What a list of logits says of its photo, all higher for what is known: [n] each.  `energy` as in pkg/familiar.js."""
+    import torch
+    p, best = logits.softmax(1), logits.sort(1, descending=True).values
+    centred = logits - logits.mean(1, keepdim=True)
+    return {'probability': p.max(1).values, 'energy': centred.logsumexp(1) - math.log(logits.shape[1]), 'margin of logits': best[:, 0] - best[:, 1],
+            'margin of probabilities': p.topk(2).values.diff(dim=1).neg()[:, 0], 'entropy': (p * p.clamp(min=1e-12).log()).sum(1),
+            'largest logit': centred.max(1).values, 'its z-score': centred.max(1).values / centred.std(1), 'spread': centred.std(1)}
+
+
+def area(known, other):
+    """The probability that a known photo's score is above another one's."""
+    return (known[:, None] > other[None]).float().mean().item() + (known[:, None] == other[None]).float().mean().item() / 2
+
+
+#: Of held-out photos of known things, how many may be called unfamiliar.
+FALSE_ALARMS = .1
+
+
+def familiar(kind):
+    """Fits the energy below which pkg/familiar.js calls a photo unfamiliar on held-out photos of known things alone, stores it in figures.json, and
+    measures it on other photos; beside it, what other scores of the logits, and all of them together, would tell."""
+    import timm, torch
+    path = os.path.normpath(folder(kind))
+    model = timm.create_model('local-dir:' + path, pretrained=True).float().eval()
+    (x, y), (vx, _) = photos('train'), photos('val')
+    calm, seen = scores(predict(model, x[held_out(y)])), scores(predict(model, vx))
+    others = {name: scores(predict(model, np.ascontiguousarray(z))) for name, z in strangers().items()}
+    flagged = lambda s, limit: (s['energy'] < limit) & (s['probability'] < .5)
+    limit = round(torch.quantile(calm['energy'], FALSE_ALARMS).item(), 2)
+    for energy in (limit, 1.5):
+        print(f'sightline-{kind}, energy {energy}: unfamiliar ' + ', '.join(f'{flagged(s, energy).sum()} of {len(s["energy"])} {name}' for name, s in {'held out': calm, 'val.tar': seen, **others}.items()))
+    # All scores together, by a logistic regression, fitted with one collection of other photos and measured with the other.
+    single = list(calm)
+    raw = lambda s: torch.stack([s[name] for name in single], 1)
+    centre, scale = raw(calm).mean(0), raw(calm).std(0)
+    matrix = lambda s: (raw(s) - centre) / scale
+    for fit, name in (('cc_by', 'boxes'), ('boxes', 'cc_by')):
+        w = torch.zeros(len(single) + 1, requires_grad=True)
+        opt = torch.optim.LBFGS([w], max_iter=200)
+        def closure():
+            opt.zero_grad()
+            lean = lambda s: matrix(s) @ w[1:] + w[0]
+            loss = torch.nn.functional.softplus(-lean(calm)).mean() + torch.nn.functional.softplus(lean(others[fit])).mean() + .01 * w[1:].square().sum()
+            loss.backward()
+            return loss
+        opt.step(closure)
+        for s in (calm, seen, others[name]): s[f'all, fitted with {fit}'] = (matrix(s) @ w[1:]).detach()
+    for name in calm:
+        cut = torch.quantile(calm[name], FALSE_ALARMS)
+        told = [f'{other} {area(seen[name], s[name]):.3f}, {(s[name] < cut).sum()} of {len(s[name])} found' for other, s in others.items() if name in s and other in ('cc_by', 'boxes')]
+        print(f'  {name}: area under the curve {"; ".join(told)}, at {(seen[name] < cut).float().mean():.3f} of val.tar')
+    figures = json.load(open(path + '/figures.json'))
+    json.dump(dict(figures, energy=limit), open(path + '/figures.json', 'w'))
+
+
 if __name__ == '__main__':
     task = (sys.argv[1:] or ['help'])[0]
     os.makedirs(STATE, exist_ok=True)
     if task == 'teach': teach()
     elif task in RECIPES: train(task)
-    elif task in ('finish', 'evaluate'):
+    elif task in ('finish', 'evaluate', 'familiar'):
         for kind in sys.argv[2:] or RECIPES: globals()[task](kind)
     elif task == 'train':
         teach()
-        for kind in RECIPES: train(kind); finish(kind); evaluate(kind)
+        for kind in RECIPES: train(kind); finish(kind); evaluate(kind); familiar(kind)
     else: print(__doc__)

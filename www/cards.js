@@ -79,9 +79,9 @@ const typed = (/** @type {string[]} */ ids) => /** @type {(keyof typeof t.groups
 
 /**
  * The card, classes and accuracy of the model that is open.
- * @param {HTMLElement} accuracy @param {HTMLDetailsElement} box
+ * @param {HTMLElement} accuracy @param {HTMLDetailsElement} box @param {() => void} told its figures have come
  */
-export function modelCard(accuracy, box) {
+export function modelCard(accuracy, box, told) {
   const body = make('div', { className: 'readme' });
   box.append(
     saying('summary', () => t.cards.model),
@@ -93,6 +93,8 @@ export function modelCard(accuracy, box) {
   let own = false;
   /** @type {string[]} */
   let labels = [];
+  /** For `familiarity`. @type {{ energy?: number }} */
+  let limits = {};
 
   /** @param {string} name */
   async function read(name) {
@@ -146,6 +148,7 @@ export function modelCard(accuracy, box) {
   });
 
   return {
+    limits: () => limits,
     /**
      * Another model is open.
      * @param {string} id its id on this page @param {{ url: string | null, sha256: string, labels: string[] }} model
@@ -156,6 +159,7 @@ export function modelCard(accuracy, box) {
       shown = key;
       labels = model.labels;
       accuracy.hidden = true;
+      limits = {};
       const path = (await listModels().catch(() => [])).find((entry) => entry.id === id)?.path;
       if (shown !== key) return;
       own = path !== undefined;
@@ -164,11 +168,13 @@ export function modelCard(accuracy, box) {
       if (box.open) showCard();
       if (path === undefined) return;
       try {
-        const { top1, top5 } = JSON.parse(await read('figures.json'));
+        const { top1, top5, energy } = JSON.parse(await read('figures.json'));
         if (shown !== key || typeof top1 !== 'number') return;
         const five = typeof top5 === 'number';
         say(accuracy, () => fill(five ? t.cards.accuracyFive : t.cards.accuracy, { top1: percent(top1), top5: five ? percent(top5) : '' }));
         accuracy.hidden = false;
+        if (typeof energy === 'number') limits = { energy };
+        told();
       } catch {
         // The card says it, too.
       }

@@ -428,7 +428,7 @@ function showPredictions() {
   const { classification, target } = shown;
   if (!classification) return;
   const unfamiliar = el('unfamiliar', HTMLElement);
-  unfamiliar.hidden = !familiarity(classification.logits).unfamiliar;
+  unfamiliar.hidden = !familiarity(classification.logits, card.limits()).unfamiliar;
   const classes = classification.logits.length;
   say(unfamiliar, () => (unfamiliar.hidden ? '' : fill(t.unfamiliar, { classes })));
   const credit = credits.get(shown.photoName);
@@ -648,7 +648,7 @@ function noteOf({ empty, percentile, clipped, threshold, contours }, method, sca
 
 // --- controls from the registries -----------------------------------------------------------------------------------------------
 
-const card = modelCard(el('accuracy', HTMLElement), el('model-card', HTMLDetailsElement));
+const card = modelCard(el('accuracy', HTMLElement), el('model-card', HTMLDetailsElement), () => showPredictions());
 const showCards = methodCards(el('method-cards', HTMLDetailsElement), {
   methods,
   working: () => shown.explainer?.info.model.methods ?? [],

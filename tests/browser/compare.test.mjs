@@ -274,7 +274,43 @@ test('the rule for photos of nothing known, by hand', () => {
   // Two likely classes out of many are known, though neither has half the probability.
   assert.equal(familiarity([9, 9, ...new Array(62).fill(0)]).unfamiliar, false);
   assert.equal(familiarity([Number.NaN, 1]).unfamiliar, false);
+  // A model's own limit.
+  const some = familiarity([3, ...new Array(63).fill(0)]);
+  assert.ok(some.unfamiliar && some.energy > 0.2 && !familiarity([3, ...new Array(63).fill(0)], { energy: some.energy }).unfamiliar);
   assert.equal(familiarity([1]).unfamiliar, false);
+});
+
+test('each model has its own limit: what the page says is what its figures say', async () => {
+  const page = await openPage(here);
+  let byDefault = 0;
+  for (const id of ['sightline-vit', 'sightline-cnn']) {
+    const limits = JSON.parse(readFileSync(new URL(`../../www/models/${id}/figures.json`, import.meta.url)));
+    const logits = await page.evaluate(async (id) => {
+      const { createExplainer } = await import('./pkg/index.js');
+      const explainer = await createExplainer({ model: id, device: 'cpu' });
+      const all = [];
+      for (const { src } of document.querySelectorAll('#samples img'))
+        all.push([...(await explainer.classify(await (await fetch(src)).blob())).logits]);
+      explainer.dispose();
+      return all;
+    }, id);
+    await page.selectOption('#model', id);
+    await page.waitForFunction((id) => document.querySelector('#model').value === id, id);
+    await idle(page);
+    for (const [k, of] of logits.entries()) {
+      await page.click(`#samples button:nth-child(${k + 1})`);
+      await page.waitForFunction(
+        (n) => document.querySelector('#canvas').ariaLabel.startsWith(document.querySelector(`#samples button:nth-child(${n}) img`).alt),
+        k + 1,
+      );
+      await idle(page);
+      const { unfamiliar } = familiarity(of, limits);
+      assert.equal(await page.locator('#unfamiliar').isVisible(), unfamiliar, `${id}, sample ${k + 1}`);
+      byDefault += Number(unfamiliar !== familiarity(of).unfamiliar);
+    }
+  }
+  assert.ok(byDefault > 0, 'there is a photo that the limit is needed for');
+  await page.close();
 });
 
 test('noise is said to be none of the classes, sample photos are not', async () => {

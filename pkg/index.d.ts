@@ -539,5 +539,8 @@ export function fromJson(json: string | object): Attribution;
  * above that of equal logits (nats). `unfamiliar` where both are low: the picture is likely of something that the model does not know. `energy` is
  * the model's own limit, as in the `figures.json` of those that come with the package; 1.5 where left out.
  */
-export function familiarity(logits: ArrayLike<number>, limits?: { energy?: number }): { probability: number; energy: number; unfamiliar: boolean };
+export function familiarity(
+  logits: ArrayLike<number>,
+  limits?: { energy?: number },
+): { probability: number; energy: number; unfamiliar: boolean };
 export const version: string;

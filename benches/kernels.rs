@@ -1,0 +1,148 @@
+//! `cargo bench`: what takes the time, natively on the CPU. Weights are hashed or those of the built-in models; with `../shared` there are DeiT-tiny and MobileNetV2 too.
+//! The browser is another machine than this one: `cargo xtask bench` measures there.
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::cell::Cell;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use common::{now, open};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use serde_json::{Value, json};
+use sightline::Explainer;
+use sightline::explainer::{Image, Unwatched};
+use sightline::layers::{Conv2dSpec, Padding};
+use sightline::package::Weights;
+use sightline::pass::{Activation, Pass, Tappable};
+use sightline::photo::Photo;
+use sightline::preprocess::preprocess;
+
+/// Values in [-1, 1) without a pattern.
+fn values(n: usize, seed: u64) -> Vec<f32> {
+    let mix = |i: u64| (i ^ seed).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    (0..n as u64).map(|i| mix(mix(i)) as f32 / (1 << 23) as f32 - 1.0).collect()
+}
+
+fn tensor<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values(shape.iter().product(), seed), shape), &Device::flex())
+}
+
+/// Convolutions of the nets that are compared with others: (name, inputs, outputs, kernel, stride, groups, side).
+const CONVOLUTIONS: [(&str, usize, usize, usize, usize, usize, usize); 6] = [
+    ("7x7 stride 2, 3 to 64 at 224", 3, 64, 7, 2, 1, 224),
+    ("3x3, 64 to 64 at 56", 64, 64, 3, 1, 1, 56),
+    ("3x3, 512 to 512 at 7", 512, 512, 3, 1, 1, 7),
+    ("1x1, 24 to 144 at 56", 24, 144, 1, 1, 1, 56),
+    ("depthwise 3x3, 144 at 56", 144, 144, 3, 1, 144, 56),
+    ("depthwise 3x3 stride 2, 144 at 56", 144, 144, 3, 2, 144, 56),
+];
+
+fn convolutions(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("convolution");
+    for (name, inputs, outputs, kernel, stride, groups, side) in CONVOLUTIONS {
+        let spec = Conv2dSpec::new("c", inputs, outputs, kernel).stride(stride).groups(groups);
+        let spec = spec.padding(Some(Padding::Same)).bias(true);
+        let mut weights = Weights::default();
+        for param in spec.params() {
+            weights.insert(&param.name, &param.shape, values(param.shape.iter().product(), 1), &Device::flex());
+        }
+        let conv = spec.load(&mut weights).unwrap();
+        let x = tensor([1, inputs, side, side], 2);
+        group.throughput(Throughput::Elements(spec.macs(side, side) as u64));
+        group.bench_function(name, |b| b.iter(|| conv.forward(black_box(x.clone())).into_data()));
+        group.bench_function(format!("{name}, input gradient"), |b| {
+            b.iter(|| {
+                let x = x.clone().autodiff().require_grad();
+                let gradients = conv.forward(x.clone()).sum().backward();
+                x.grad(&gradients).unwrap().into_data()
+            })
+        });
+    }
+    group.finish();
+}
+
+fn photo() -> Photo {
+    let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("www/samples/cat.jpg")).unwrap();
+    Photo::decode(&bytes).unwrap()
+}
+
+/// The packages that there are.
+fn packages() -> Vec<(&'static str, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let built_in = ["sightline-cnn", "sightline-vit"].map(|name| (name, root.join("www/models").join(name)));
+    let shared = [("mobilenetv2", "mobilenetv2_100_same"), ("deit-tiny", "deit_tiny_patch16_224")];
+    let shared = shared.map(|(name, folder)| (name, root.join("../shared/models").join(folder)));
+    built_in.into_iter().chain(shared).filter(|(_, folder)| folder.exists()).collect()
+}
+
+fn resizing(criterion: &mut Criterion) {
+    let photo = photo();
+    for (name, folder) in packages() {
+        let config = open(&folder).preprocess;
+        let name = format!("resizing {}x{} for {name}", photo.width, photo.height);
+        criterion.bench_function(&name, |b| b.iter(|| preprocess(black_box(&photo), &config).unwrap()));
+    }
+}
+
+/// A transformer's block: attention and MLP.
+fn blocks(criterion: &mut Criterion) {
+    for (name, folder) in packages() {
+        let model = open(&folder).model;
+        let Some(block) = model.spec().stages.iter().position(|stage| stage.name.starts_with("blocks")) else {
+            continue;
+        };
+        if model.spec().attention.is_none() {
+            continue;
+        }
+        let size = model.spec().input_size;
+        let x: Activation = tensor([1, size[0], size[1], size[2]], 3).wrap();
+        let state = model.run(0..block, x, &mut Pass::new()).unwrap();
+        criterion.bench_function(&format!("a block of {name}"), |b| {
+            b.iter(|| {
+                let y = model.run(block..block + 1, state.clone(), &mut Pass::new()).unwrap();
+                Tensor::<3>::unwrap(y).unwrap().into_data()
+            })
+        });
+    }
+}
+
+fn request(value: Value) -> serde_json::Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+/// What a user waits for.
+fn explanations(criterion: &mut Criterion) {
+    for (name, folder) in packages() {
+        let package = open(&folder);
+        let shape = package.model.spec().input_size;
+        let images =
+            [4, 5].map(|seed| Image::Tensor { data: values(shape.iter().product(), seed), shape: shape.to_vec() });
+        let mut explainer = Explainer::new(package, &Device::flex());
+        let mut group = criterion.benchmark_group(name);
+        group.sample_size(10).measurement_time(Duration::from_secs(3));
+        let turn = Cell::new(0);
+        // The explainer keeps the last photo: one that it does not know each time.
+        let next = || {
+            turn.set(1 - turn.get());
+            &images[turn.get()]
+        };
+        group.bench_function("forward", |b| b.iter(|| now(explainer.classify(next(), None, &Unwatched)).unwrap()));
+        let cam = json!({ "method": "grad_cam", "target": 1 });
+        group.bench_function("forward and Grad-CAM", |b| {
+            b.iter(|| now(explainer.attribute(next(), request(cam.clone()), &Unwatched)).unwrap())
+        });
+        let step = json!({ "target": 1 });
+        now(explainer.classify(&images[0], None, &Unwatched)).unwrap();
+        group.bench_function("a step of integrated gradients", |b| {
+            b.iter(|| now(explainer.gradients(&images[0], request(step.clone()), &Unwatched)).unwrap())
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, convolutions, resizing, blocks, explanations);
+criterion_main!(benches);

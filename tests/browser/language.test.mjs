@@ -135,11 +135,11 @@ const words = (text) => text.replace(/\b[\da-f]{64}\b/g, '').match(/\p{L}{2,}/gu
 const data = new Set(
   words(
     [
-      ...methods.flatMap(({ name, citation }) => [name, citation]),
+      ...methods.flatMap(({ name, citation, arxiv, shape }) => [name, citation, arxiv, shape]),
       ...models.map(({ id, hub, path }) => `${id} ${hub} ${path ? read(`www/models/${path}/config.json`) : ''}`),
       ...models.filter(({ path }) => !path).map(({ title }) => title),
       readFileSync(join(dist, 'index.html'), 'utf8').match(/Content-Security-Policy" content="[^"]*/)[0],
-      'viridis inferno cividis ms kB MB English Deutsch timm in1k Sightline hub localhost',
+      'viridis inferno cividis ms kB MB English Deutsch timm in1k Sightline hub localhost arXiv doi',
     ].join(' '),
   ),
 );

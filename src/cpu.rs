@@ -16,7 +16,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Device, Tensor, TensorData};
 use sightline_kernels::conv::{self, Geometry};
-use sightline_kernels::gemm::{Bias, Factor, Product, Strided, pack_a, pack_b};
+use sightline_kernels::gemm::{Bias, Factor, Product, Strided, pack_b};
 use sightline_kernels::{attention, norm, pool};
 
 pub use sightline_kernels::Act;
@@ -188,19 +188,18 @@ pub struct Convolution {
     pub geometry: Geometry,
     /// `[O, I / groups, kh, kw]`
     pub weights: Constant,
-    /// Those of [`pack_convolution`].
-    pub packed: Option<Arc<[f32]>>,
+    /// Of these weights; `None` for weights that are used once.
+    pub prepared: Option<Arc<conv::Prepared>>,
     /// `[O]`
     pub bias: Option<Constant>,
     /// Behind it.
     pub act: Option<Act>,
 }
 
-/// Convolution weights as [`Convolution`] wants them packed.
-pub fn pack_convolution(weights: &[f32], outputs: usize, groups: usize) -> Vec<f32> {
-    let (rows, size) = (outputs / groups, weights.len() / groups);
-    let group = |data| pack_a(&Strided { data, line: size / rows, step: 1 }, rows, size / rows);
-    weights.chunks_exact(size).flat_map(group).collect()
+impl Convolution {
+    fn weights(&self) -> conv::Weights<'_> {
+        conv::Weights { plain: self.weights.values(), prepared: self.prepared.as_deref() }
+    }
 }
 
 impl Kernel for Convolution {
@@ -214,23 +213,14 @@ impl Kernel for Convolution {
     }
 
     fn forward(&self, _: &[usize], x: &[f32], y: &mut [f32]) {
-        let g = &self.geometry;
-        let weights = conv::Weights { plain: self.weights.values(), packed: self.packed.as_deref() };
         let bias = self.bias.as_ref().map(Constant::values);
-        let each = x.chunks_exact(g.inputs * g.input[0] * g.input[1]);
-        for (x, y) in each.zip(y.chunks_exact_mut(g.outputs * g.output[0] * g.output[1])) {
-            conv::forward(g, x, weights, bias, self.act, y);
-        }
+        conv::forward(&self.geometry, x, self.weights(), bias, self.act, y);
     }
 
     fn backward(&self, _: &[usize], kept: &[f32], gradient: &[f32], dx: &mut [f32]) {
-        let g = &self.geometry;
         let mut buffer = Vec::new();
         let gradient = before_act(self.act, kept, gradient, &mut buffer);
-        let each = gradient.chunks_exact(g.outputs * g.output[0] * g.output[1]);
-        for (gradient, dx) in each.zip(dx.chunks_exact_mut(g.inputs * g.input[0] * g.input[1])) {
-            conv::backward(g, gradient, self.weights.values(), dx);
-        }
+        conv::backward(&self.geometry, gradient, self.weights(), dx);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, activation, module};
-use sightline_kernels::conv::Geometry;
+use sightline_kernels::conv::{Geometry, Prepared};
 
 use crate::cpu::{self, Constant, on_cpu};
 use crate::error::{Error, Result};
@@ -196,11 +196,7 @@ impl Conv2dSpec {
             };
             bias = Some(beta + shifted * scale);
         }
-        let mut conv = Conv2d::new(self.clone(), weight, bias);
-        conv.packed = Constant::of(&conv.weight)
-            .filter(|_| self.groups < self.outputs)
-            .map(|weight| cpu::pack_convolution(weight.values(), self.outputs, self.groups).into());
-        Ok(conv)
+        Ok(Conv2d { prepared: Some(Arc::default()), ..Conv2d::new(self.clone(), weight, bias) })
     }
 }
 
@@ -230,14 +226,14 @@ pub struct Conv2d {
     pub weight: Tensor<4>,
     /// `[O]`
     pub bias: Option<Tensor<1>>,
-    /// The weights once more, laid out for the CPU's kernels.
-    packed: Option<Arc<[f32]>>,
+    /// What the CPU's kernels make of the weights and keep.
+    prepared: Option<Arc<Prepared>>,
 }
 
 impl Conv2d {
     /// Of weights that are used once.
     pub fn new(spec: Conv2dSpec, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Self {
-        Self { spec, weight, bias, packed: None }
+        Self { spec, weight, bias, prepared: None }
     }
 
     /// `[N, I, H, W] -> [N, O, h, w]`
@@ -268,7 +264,7 @@ impl Conv2d {
                 output: spec.output([h, w]),
             };
             let bias = self.bias.as_ref().and_then(Constant::of);
-            return cpu::run(cpu::Convolution { geometry, weights, packed: self.packed.clone(), bias, act }, x);
+            return cpu::run(cpu::Convolution { geometry, weights, prepared: self.prepared.clone(), bias, act }, x);
         }
         let options = ConvOptions {
             stride: [spec.stride; 2],

@@ -10,7 +10,7 @@ use common::nets::*;
 use common::*;
 use serde_json::{Value, json};
 use sightline::explainer::{Attribution, Control, Image};
-use sightline::layers::Act;
+use sightline::layers::{self, Act};
 use sightline::pass::{Pass, Rules, Tappable};
 use sightline::{Explainer, Result};
 
@@ -369,7 +369,7 @@ struct Cuts {
 
 impl Rules for Cuts {
     fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        let y = act.forward(x.clone());
+        let y = layers::forward(act, x.clone());
         if !matches!(act, Act::Relu | Act::Relu6) {
             return y;
         }

@@ -89,14 +89,38 @@ fn inside(x: f32x4, low: f32, high: f32) -> f32x4 {
 macro_rules! each {
     ($act:expr, $known:ident => $body:expr) => {
         match $act {
-            Act::Relu => { let $known = Act::Relu; $body }
-            Act::Relu6 => { let $known = Act::Relu6; $body }
-            Act::Silu => { let $known = Act::Silu; $body }
-            Act::Sigmoid => { let $known = Act::Sigmoid; $body }
-            Act::HardSigmoid => { let $known = Act::HardSigmoid; $body }
-            Act::HardSwish => { let $known = Act::HardSwish; $body }
-            Act::Gelu => { let $known = Act::Gelu; $body }
-            Act::QuickGelu => { let $known = Act::QuickGelu; $body }
+            Act::Relu => {
+                let $known = Act::Relu;
+                $body
+            }
+            Act::Relu6 => {
+                let $known = Act::Relu6;
+                $body
+            }
+            Act::Silu => {
+                let $known = Act::Silu;
+                $body
+            }
+            Act::Sigmoid => {
+                let $known = Act::Sigmoid;
+                $body
+            }
+            Act::HardSigmoid => {
+                let $known = Act::HardSigmoid;
+                $body
+            }
+            Act::HardSwish => {
+                let $known = Act::HardSwish;
+                $body
+            }
+            Act::Gelu => {
+                let $known = Act::Gelu;
+                $body
+            }
+            Act::QuickGelu => {
+                let $known = Act::QuickGelu;
+                $body
+            }
         }
     };
 }
@@ -192,16 +216,8 @@ pub fn zip(values: &mut [f32], others: &[f32], f: impl Fn(f32x4, f32x4) -> f32x4
 mod tests {
     use super::*;
 
-    const ALL: [Act; 8] = [
-        Act::Relu,
-        Act::Relu6,
-        Act::Silu,
-        Act::Sigmoid,
-        Act::HardSigmoid,
-        Act::HardSwish,
-        Act::Gelu,
-        Act::QuickGelu,
-    ];
+    const ALL: [Act; 8] =
+        [Act::Relu, Act::Relu6, Act::Silu, Act::Sigmoid, Act::HardSigmoid, Act::HardSwish, Act::Gelu, Act::QuickGelu];
 
     /// f in double precision; Phi by Simpson's rule.
     fn exact(act: Act, x: f64) -> f64 {
@@ -235,7 +251,10 @@ mod tests {
             for ((&x, value), slope) in points.iter().zip(values).zip(slopes) {
                 let x = f64::from(x);
                 let expected = exact(act, x);
-                assert!((f64::from(value) - expected).abs() < 3e-7 * expected.abs().max(1.0), "{act:?}({x}) = {value}, not {expected}");
+                assert!(
+                    (f64::from(value) - expected).abs() < 3e-7 * expected.abs().max(1.0),
+                    "{act:?}({x}) = {value}, not {expected}"
+                );
                 let h = 1e-4;
                 let expected = (exact(act, x + h) - exact(act, x - h)) / (2.0 * h);
                 assert!((f64::from(slope) - expected).abs() < 2e-6, "{act:?}'({x}) = {slope}, not {expected}");

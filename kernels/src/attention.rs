@@ -96,7 +96,15 @@ impl Shape {
                 let by_row = Strided { data: &slopes, line: tokens, step: 1 };
                 let turned = Strided { data: &slopes, line: 1, step: tokens };
                 product(tokens, d, tokens, &by_row, &self.columns(qkv, 1, head), &mut dqkv[head * d..], 3 * width);
-                product(tokens, d, tokens, &turned, &self.columns(qkv, 0, head), &mut dqkv[width + head * d..], 3 * width);
+                product(
+                    tokens,
+                    d,
+                    tokens,
+                    &turned,
+                    &self.columns(qkv, 0, head),
+                    &mut dqkv[width + head * d..],
+                    3 * width,
+                );
             }
         }
     }
@@ -119,9 +127,12 @@ mod tests {
                 y
             };
             let y = run(&qkv);
-            let at = |n: usize, t: usize, part: usize, i: usize| f64::from(qkv[((n * tokens + t) * 3 + part) * width + i]);
+            let at =
+                |n: usize, t: usize, part: usize, i: usize| f64::from(qkv[((n * tokens + t) * 3 + part) * width + i]);
             for (n, t, h) in (0..2).flat_map(|n| (0..tokens).flat_map(move |t| (0..heads).map(move |h| (n, t, h)))) {
-                let score = |s: usize| (0..d).map(|i| at(n, t, 0, h * d + i) * at(n, s, 1, h * d + i)).sum::<f64>() / (d as f64).sqrt();
+                let score = |s: usize| {
+                    (0..d).map(|i| at(n, t, 0, h * d + i) * at(n, s, 1, h * d + i)).sum::<f64>() / (d as f64).sqrt()
+                };
                 let weights: Vec<f64> = (0..tokens).map(|s| score(s).exp()).collect();
                 let sum: f64 = weights.iter().sum();
                 for i in h * d..h * d + d {

@@ -1,14 +1,17 @@
-//! Two-dimensional convolutions and their derivatives by the input, `[C, H, W]`, one input at a time.
+//! Two-dimensional convolutions and their derivatives by the input, `[N, C, H, W]`.
 //!
 //! A convolution is a product of its weights, `[O, I / groups * kh * kw]`, with the windows of its input, which are never written out as a whole: panels of
 //! eight windows are laid out as the product asks for them. Depthwise ones are computed directly.
 
+use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use wide::f32x4;
 
 use crate::act::Act;
-use crate::gemm::{Bias, Factor, NR, Product, Source, Strided};
+use crate::gemm::{Bias, Factor, NR, Product, Source, Strided, pack_a};
+use crate::winograd;
 
 /// What a convolution is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,17 +54,13 @@ impl Geometry {
     fn pointwise(&self) -> bool {
         self.kernel == [1, 1] && self.stride == 1 && self.before == [0, 0] && self.input == self.output
     }
-    /// Whether weights are to be packed ([`pack_a`](crate::gemm::pack_a), each group for itself).
-    pub fn packs(&self) -> bool {
-        !self.depthwise()
-    }
 }
 
 /// Channels with their padding, and the columns of every row sorted by what they leave modulo the stride: what a tap of the kernel reads for neighbouring
 /// outputs of a row then lies side by side.
 pub(crate) struct Padded {
     /// Columns of each remainder.
-    columns: usize,
+    pub(crate) columns: usize,
     /// Values of a row: the stride times the columns.
     pub(crate) row: usize,
     /// Values of a channel.
@@ -70,7 +69,8 @@ pub(crate) struct Padded {
 
 impl Padded {
     pub(crate) fn of(g: &Geometry) -> Self {
-        let [rows, columns] = [0, 1].map(|axis| (g.output[axis] - 1) * g.stride + g.dilation * (g.kernel[axis] - 1) + 1);
+        let [rows, columns] =
+            [0, 1].map(|axis| (g.output[axis] - 1) * g.stride + g.dilation * (g.kernel[axis] - 1) + 1);
         let columns = columns.div_ceil(g.stride);
         let row = columns * g.stride;
         Self { columns, row, plane: rows * row }
@@ -85,6 +85,16 @@ impl Padded {
                 let to = to.get_mut(left..).unwrap_or_default();
                 let count = width.min(to.len());
                 to[..count].copy_from_slice(&from[..count]);
+                continue;
+            }
+            if g.stride == 2 {
+                let (even, odd) = to.split_at_mut(self.columns);
+                let (even, odd) = if left % 2 == 0 {
+                    (even.get_mut(left / 2..).unwrap_or_default(), odd.get_mut(left / 2..).unwrap_or_default())
+                } else {
+                    (odd.get_mut(left / 2..).unwrap_or_default(), even.get_mut(left / 2 + 1..).unwrap_or_default())
+                };
+                apart(from, even, odd);
                 continue;
             }
             for (remainder, to) in to.chunks_exact_mut(self.columns).enumerate() {
@@ -109,9 +119,35 @@ impl Padded {
     }
 }
 
-/// The windows of padded channels.
+/// Values at even and at odd places of a row, as far as there is room.
+fn apart(row: &[f32], even: &mut [f32], odd: &mut [f32]) {
+    let (pairs, last) = row.as_chunks::<2>();
+    let (eights, _) = row.as_chunks::<8>();
+    let (even_fours, odd_fours) = (even.as_chunks_mut::<4>().0, odd.as_chunks_mut::<4>().0);
+    let done = eights.len().min(even_fours.len()).min(odd_fours.len());
+    for ((&[a, b, c, d, e, f, g, h], even), odd) in eights.iter().zip(even_fours).zip(odd_fours) {
+        *even = [a, c, e, g];
+        *odd = [b, d, f, h];
+    }
+    for (at, pair) in pairs.iter().enumerate().skip(4 * done) {
+        if let Some(even) = even.get_mut(at) {
+            *even = pair[0];
+        }
+        if let Some(odd) = odd.get_mut(at) {
+            *odd = pair[1];
+        }
+    }
+    if let (Some(last), Some(even)) = (last.first(), even.get_mut(pairs.len())) {
+        *even = *last;
+    }
+}
+
+/// The windows of padded channels, of one input after the other.
 struct Windows<'a> {
     data: &'a [f32],
+    /// Distance of the inputs, and how many windows each has.
+    input: usize,
+    places: usize,
     plane: usize,
     taps: Vec<usize>,
     /// Distance of the windows of an output row from those of the one above it, and how many there are in a row.
@@ -123,7 +159,8 @@ impl Source for Windows<'_> {
     fn pack(&self, k: Range<usize>, lines: Range<usize>, width: usize, panel: &mut [f32]) {
         let mut places = [0; NR];
         for (place, line) in places.iter_mut().zip(lines.clone()) {
-            *place = line / self.width * self.row + line % self.width;
+            let (input, line) = (line / self.places, line % self.places);
+            *place = input * self.input + line / self.width * self.row + line % self.width;
         }
         let places = &places[..lines.len()];
         let count = self.taps.len();
@@ -147,57 +184,163 @@ impl Source for Windows<'_> {
     }
 }
 
-/// Convolution weights: as they are, `[O, I / groups, kh, kw]`, and packed where there was time to.
+/// What is made of a convolution's weights when it is first needed, and kept.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    /// The panels of every group, one after the other.
+    panels: OnceLock<Vec<f32>>,
+    /// For [`winograd`].
+    tiles: OnceLock<Vec<f32>>,
+    /// The panels of every group's turned matrix, for the derivative.
+    turned: OnceLock<Vec<f32>>,
+    /// For [`winograd`] of the turned kernels.
+    turned_tiles: OnceLock<Vec<f32>>,
+}
+
+/// Values of turned weights that are kept: a megabyte.
+const MAX_TURNED: usize = 1 << 18;
+
+/// Convolution weights.
 #[derive(Clone, Copy)]
 pub struct Weights<'a> {
     /// `[O, I / groups, kh, kw]`
     pub plain: &'a [f32],
-    /// The panels of every group, one after the other.
-    pub packed: Option<&'a [f32]>,
+    /// Of these weights; `None` for weights that are used once.
+    pub prepared: Option<&'a Prepared>,
 }
 
-/// act(convolution + bias) of `x`, `[I, H, W]`, into `y`, `[O, h, w]`.
-pub fn forward(g: &Geometry, x: &[f32], weights: Weights<'_>, bias: Option<&[f32]>, act: Option<Act>, y: &mut [f32]) {
-    if g.depthwise() {
-        return depthwise(g, x, weights.plain, bias, act, y);
+impl<'a> Weights<'a> {
+    fn kernel(&self, inputs: usize, o: usize, i: usize) -> [f32; 9] {
+        self.plain[9 * (o * inputs + i)..].first_chunk().copied().unwrap_or_default()
     }
+
+    /// The panels of all groups.
+    fn panels(&self, g: &Geometry) -> Option<&'a [f32]> {
+        let (rows, steps) = (g.outputs / g.groups, g.steps());
+        let group = |data| pack_a(&Strided { data, line: steps, step: 1 }, rows, steps);
+        let all = || self.plain.chunks_exact(rows * steps).flat_map(group).collect();
+        self.prepared.map(|prepared| prepared.panels.get_or_init(all).as_slice())
+    }
+
+    /// The panels of all groups for the derivative, unless they are too many to be kept beside the weights.
+    fn turned(&self, g: &Geometry) -> Option<&'a [f32]> {
+        let (rows, steps) = (g.outputs / g.groups, g.steps());
+        let group = |data| pack_a(&Strided { data, line: 1, step: steps }, steps, rows);
+        let all = || self.plain.chunks_exact(rows * steps).flat_map(group).collect();
+        let prepared = self.prepared.filter(|_| self.plain.len() <= MAX_TURNED)?;
+        Some(prepared.turned.get_or_init(all).as_slice())
+    }
+
+    /// The transformed kernels, turned around and with the channels' parts exchanged where `turned`.
+    fn tiles(&self, g: &Geometry, turned: bool) -> Cow<'a, [f32]> {
+        let (inputs, outputs) = (g.inputs, g.outputs);
+        let made = || match turned {
+            false => winograd::weights(outputs, inputs, |o, i| self.kernel(inputs, o, i)),
+            true => winograd::weights(inputs, outputs, |i, o| {
+                let mut kernel = self.kernel(inputs, o, i);
+                kernel.reverse();
+                kernel
+            }),
+        };
+        match self.prepared {
+            Some(prepared) if turned => prepared.turned_tiles.get_or_init(made).into(),
+            Some(prepared) => prepared.tiles.get_or_init(made).into(),
+            None => made().into(),
+        }
+    }
+}
+
+/// Inputs of up to so many places go through a product together: each alone would not be worth reading the weights for.
+const FEW: usize = 64;
+
+/// act(convolution + bias) of `x`, `[N, I, H, W]`, into `y`, `[N, O, h, w]`.
+pub fn forward(g: &Geometry, x: &[f32], weights: Weights<'_>, bias: Option<&[f32]>, act: Option<Act>, y: &mut [f32]) {
+    let [size, made] = [g.inputs * g.input[0] * g.input[1], g.outputs * g.places()];
+    let several = x.len() > size;
+    if several && !g.depthwise() && !winograd::pays(g) && g.places() <= FEW {
+        return product(g, x, weights, bias, act, y);
+    }
+    for (x, y) in x.chunks_exact(size).zip(y.chunks_exact_mut(made)) {
+        if g.depthwise() {
+            depthwise(g, x, weights.plain, bias, act, y);
+        } else if winograd::pays(g) {
+            winograd::forward(g, x, &weights.tiles(g, false), bias, act, y);
+        } else {
+            product(g, x, weights, bias, act, y);
+        }
+    }
+}
+
+/// [`forward`] as one product for each group.
+fn product(g: &Geometry, x: &[f32], weights: Weights<'_>, bias: Option<&[f32]>, act: Option<Act>, y: &mut [f32]) {
     let padded = Padded::of(g);
+    let size = g.input[0] * g.input[1];
     let mut copy = Vec::new();
-    let data = if g.pointwise() || (g.stride == 1 && g.before == [0, 0] && padded.plane == g.input[0] * g.input[1]) {
+    let as_it_is = g.stride == 1 && g.before == [0, 0] && padded.row == g.input[1] && padded.plane == size;
+    let data = if as_it_is {
         x
     } else {
-        copy.resize(g.inputs * padded.plane, 0.0);
-        for (to, from) in copy.chunks_exact_mut(padded.plane).zip(x.chunks_exact(g.input[0] * g.input[1])) {
+        copy.resize(x.len() / size * padded.plane, 0.0);
+        for (to, from) in copy.chunks_exact_mut(padded.plane).zip(x.chunks_exact(size)) {
             padded.fill(g, from, to);
         }
         &copy
     };
     let (steps, places) = (g.steps(), g.places());
     let (inputs, outputs) = (g.inputs / g.groups, g.outputs / g.groups);
+    let count = x.len() / (g.inputs * size);
+    let mut together = vec![0.0; if count > 1 { outputs * count * places } else { 0 }];
+    let panels = weights.panels(g);
     for group in 0..g.groups {
-        let data = &data[group * inputs * padded.plane..][..inputs * padded.plane];
+        let data = &data[group * inputs * padded.plane..];
         let pointwise = Strided { data, line: 1, step: places };
-        let windows = Windows { data, plane: padded.plane, taps: padded.taps(g), row: g.stride * padded.row, width: g.output[1] };
+        let windows = Windows {
+            data,
+            input: g.inputs * padded.plane,
+            places,
+            plane: padded.plane,
+            taps: padded.taps(g),
+            row: g.stride * padded.row,
+            width: g.output[1],
+        };
         let rows = Strided { data: &weights.plain[group * outputs * steps..][..outputs * steps], line: steps, step: 1 };
         let product = Product {
             rows: outputs,
-            columns: places,
+            columns: count * places,
             steps,
-            a: match weights.packed {
-                Some(packed) => Factor::Packed(&packed[group * outputs * steps..][..outputs * steps]),
+            a: match panels {
+                Some(panels) => Factor::Packed(&panels[group * outputs * steps..][..outputs * steps]),
                 None => Factor::From(&rows),
             },
-            b: if g.pointwise() { Factor::From(&pointwise) } else { Factor::From(&windows) },
+            b: if g.pointwise() && count == 1 { Factor::From(&pointwise) } else { Factor::From(&windows) },
             bias: bias.map_or(Bias::None, |bias| Bias::Row(&bias[group * outputs..][..outputs])),
             act,
             add: false,
         };
-        product.run(&mut y[group * outputs * places..][..outputs * places], places);
+        if count == 1 {
+            product.run(&mut y[group * outputs * places..][..outputs * places], places);
+            continue;
+        }
+        product.run(&mut together, count * places);
+        for (o, from) in together.chunks_exact(count * places).enumerate() {
+            for (input, from) in from.chunks_exact(places).enumerate() {
+                y[(input * g.outputs + group * outputs + o) * places..][..places].copy_from_slice(from);
+            }
+        }
     }
 }
 
 /// One channel's windows times one kernel, plus a number.
-fn plane(data: &[f32], taps: &[usize], kernel: &[f32], row: usize, bias: f32, act: Option<Act>, y: &mut [f32], width: usize) {
+fn plane(
+    data: &[f32],
+    taps: &[usize],
+    kernel: &[f32],
+    row: usize,
+    bias: f32,
+    act: Option<Act>,
+    y: &mut [f32],
+    width: usize,
+) {
     for (line, y) in y.chunks_exact_mut(width).enumerate() {
         let data = &data[line * row..];
         let mut at = 0;
@@ -260,71 +403,85 @@ fn depthwise(g: &Geometry, x: &[f32], weights: &[f32], bias: Option<&[f32]>, act
     }
 }
 
-/// The derivative by `x`, `[I, H, W]`, of the convolution's product with `gradient`, `[O, h, w]`; `dx` is overwritten.
-pub fn backward(g: &Geometry, gradient: &[f32], weights: &[f32], dx: &mut [f32]) {
+/// The derivative by `x`, `[N, I, H, W]`, of the convolution's product with `gradient`, `[N, O, h, w]`; `dx` is 0.
+pub fn backward(g: &Geometry, gradient: &[f32], weights: Weights<'_>, dx: &mut [f32]) {
     let [reach_rows, reach_columns] = [0, 1].map(|axis| g.dilation * (g.kernel[axis] - 1));
     let inside = g.before[0] <= reach_rows && g.before[1] <= reach_columns;
+    let size = g.inputs * g.input[0] * g.input[1];
+    let each = gradient.chunks_exact(g.outputs * g.places());
     if g.depthwise() && inside {
-        return depthwise_backward(g, gradient, weights, dx);
+        each.zip(dx.chunks_exact_mut(size)).for_each(|(from, dx)| depthwise_backward(g, from, weights.plain, dx));
+        return;
     }
+    if g.stride == 1 && inside {
+        // Again a convolution, with the kernels turned around and the channels' parts exchanged.
+        let before = [reach_rows - g.before[0], reach_columns - g.before[1]];
+        let turned = Geometry { inputs: g.outputs, outputs: g.inputs, before, input: g.output, output: g.input, ..*g };
+        if winograd::pays(&turned) {
+            let tiles = weights.tiles(g, true);
+            each.zip(dx.chunks_exact_mut(size))
+                .for_each(|(from, dx)| winograd::forward(&turned, from, &tiles, None, None, dx));
+            return;
+        }
+    }
+    if g.places() <= FEW {
+        return product_backward(g, gradient, weights, dx);
+    }
+    each.zip(dx.chunks_exact_mut(size)).for_each(|(from, dx)| product_backward(g, from, weights, dx));
+}
+
+/// [`backward`] as one product for each group.
+fn product_backward(g: &Geometry, gradient: &[f32], weights: Weights<'_>, dx: &mut [f32]) {
     let (steps, places) = (g.steps(), g.places());
     let (inputs, outputs) = (g.inputs / g.groups, g.outputs / g.groups);
     let size = inputs * g.input[0] * g.input[1];
-    if g.stride == 1 && inside && !g.pointwise() {
-        // Again a convolution, with the kernels turned around and the channels' parts exchanged.
-        let mut turned = vec![0.0; weights.len()];
-        let taps = g.taps();
-        for (group, to) in turned.chunks_exact_mut(outputs * steps).enumerate() {
-            let from = &weights[group * outputs * steps..][..outputs * steps];
-            for (o, from) in from.chunks_exact(steps).enumerate() {
-                for (i, from) in from.chunks_exact(taps).enumerate() {
-                    let to = &mut to[(i * outputs + o) * taps..][..taps];
-                    to.iter_mut().zip(from.iter().rev()).for_each(|(to, from)| *to = *from);
-                }
-            }
-        }
-        let turned_geometry = Geometry {
-            inputs: g.outputs,
-            outputs: g.inputs,
-            before: [reach_rows - g.before[0], reach_columns - g.before[1]],
-            input: g.output,
-            output: g.input,
-            ..*g
-        };
-        return forward(&turned_geometry, gradient, Weights { plain: &turned, packed: None }, None, None, dx);
-    }
-    if !g.pointwise() {
-        dx.fill(0.0);
-    }
+    let count = gradient.len() / (g.outputs * places);
     let mut windows = Vec::new();
+    let panels = weights.turned(g);
     for group in 0..g.groups {
-        let dx = &mut dx[group * size..][..size];
-        let turned = Strided { data: &weights[group * outputs * steps..][..outputs * steps], line: 1, step: steps };
-        let gradient = Strided { data: &gradient[group * outputs * places..][..outputs * places], line: 1, step: places };
+        let turned =
+            Strided { data: &weights.plain[group * outputs * steps..][..outputs * steps], line: 1, step: steps };
+        let data = &gradient[group * outputs * places..];
+        let one = Strided { data, line: 1, step: places };
+        let several = Windows {
+            data,
+            input: g.outputs * places,
+            places,
+            plane: places,
+            taps: vec![0],
+            row: places,
+            width: places,
+        };
         let product = Product {
             rows: steps,
-            columns: places,
+            columns: count * places,
             steps: outputs,
-            a: Factor::From(&turned),
-            b: Factor::From(&gradient),
+            a: match panels {
+                Some(panels) => Factor::Packed(&panels[group * outputs * steps..][..outputs * steps]),
+                None => Factor::From(&turned),
+            },
+            b: if count == 1 { Factor::From(&one) } else { Factor::From(&several) },
             bias: Bias::None,
             act: None,
             add: false,
         };
-        if g.pointwise() {
-            product.run(dx, places);
+        if g.pointwise() && count == 1 {
+            product.run(&mut dx[group * size..][..size], places);
             continue;
         }
-        windows.resize(steps * places, 0.0);
-        product.run(&mut windows, places);
-        scatter(g, &windows, dx);
+        windows.resize(steps * count * places, 0.0);
+        product.run(&mut windows, count * places);
+        for (input, dx) in dx.chunks_exact_mut(g.groups * size).enumerate() {
+            let windows = windows.chunks_exact(places).skip(input).step_by(count);
+            scatter(g, windows, &mut dx[group * size..][..size]);
+        }
     }
 }
 
 /// Adds windows, `[I kh kw, h w]`, to the places of `[I, H, W]` that they were taken from.
-fn scatter(g: &Geometry, windows: &[f32], dx: &mut [f32]) {
+fn scatter<'a>(g: &Geometry, windows: impl Iterator<Item = &'a [f32]>, dx: &mut [f32]) {
     let [height, width] = g.input;
-    for (k, window) in windows.chunks_exact(g.places()).enumerate() {
+    for (k, window) in windows.enumerate() {
         let (channel, tap) = (k / g.taps(), k % g.taps());
         let (i, j) = (tap / g.kernel[1] * g.dilation, tap % g.kernel[1] * g.dilation);
         let dx = &mut dx[channel * height * width..][..height * width];
@@ -370,7 +527,6 @@ fn depthwise_backward(g: &Geometry, gradient: &[f32], weights: &[f32], dx: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gemm::pack_a;
     use crate::tests::noise;
 
     /// Every (output, input, weight) index that a convolution multiplies.
@@ -399,7 +555,17 @@ mod tests {
 
     fn geometries() -> Vec<Geometry> {
         let mut all = Vec::new();
-        for (inputs, outputs, groups) in [(24, 24, 1), (64, 96, 1), (64, 24, 1), (3, 8, 1), (5, 13, 1), (8, 8, 8), (6, 9, 3), (17, 17, 17), (1, 4, 1)] {
+        for (inputs, outputs, groups) in [
+            (24, 24, 1),
+            (64, 96, 1),
+            (64, 24, 1),
+            (3, 8, 1),
+            (5, 13, 1),
+            (8, 8, 8),
+            (6, 9, 3),
+            (17, 17, 17),
+            (1, 4, 1),
+        ] {
             for (kernel, stride, dilation, before, after) in [
                 ([1, 1], 1, 1, [0, 0], [0, 0]),
                 ([1, 1], 2, 1, [0, 0], [0, 0]),
@@ -416,7 +582,9 @@ mod tests {
             ] {
                 for input in [[16, 16], [9, 7], [15, 21], [5, 6usize], [6, 5], [3, 3], [4, 2], [2, 2]] {
                     let output = [0, 1].map(|axis| {
-                        (input[axis] + before[axis] + after[axis]).checked_sub(dilation * (kernel[axis] - 1) + 1).map_or(0, |rest| rest / stride + 1)
+                        (input[axis] + before[axis] + after[axis])
+                            .checked_sub(dilation * (kernel[axis] - 1) + 1)
+                            .map_or(0, |rest| rest / stride + 1)
                     });
                     if !output.contains(&0) {
                         all.push(Geometry { inputs, outputs, groups, kernel, stride, dilation, before, input, output });
@@ -432,29 +600,40 @@ mod tests {
         let all = geometries();
         assert!(all.len() > 200);
         for g in all {
-            let (steps, per_group) = (g.steps(), g.outputs / g.groups);
-            let x = noise(g.inputs * g.input[0] * g.input[1], 1);
+            let steps = g.steps();
+            let (size, made) = (g.inputs * g.input[0] * g.input[1], g.outputs * g.places());
+            let x = noise(2 * size, 1);
             let weights = noise(g.outputs * steps, 2);
             let bias = noise(g.outputs, 3);
-            let count = g.outputs * g.places();
-            let mut expected: Vec<f64> = (0..count).map(|at| f64::from(bias[at / g.places()])).collect();
-            terms(&g, |y, input, weight| expected[y] += f64::from(x[input]) * f64::from(weights[weight]));
-            let packed: Vec<f32> = weights
-                .chunks_exact(per_group * steps)
-                .flat_map(|data| pack_a(&Strided { data, line: steps, step: 1 }, per_group, steps))
-                .collect();
-            for packed in [None, Some(packed.as_slice())] {
+            let count = 2 * made;
+            let mut expected: Vec<f64> = (0..count).map(|at| f64::from(bias[at % made / g.places()])).collect();
+            terms(&g, |y, input, weight| {
+                for n in 0..2 {
+                    expected[n * made + y] += f64::from(x[n * size + input]) * f64::from(weights[weight]);
+                }
+            });
+            for prepared in [None, Some(&Prepared::default())] {
+                let weights = Weights { plain: &weights, prepared };
                 let mut y = vec![f32::NAN; count];
-                forward(&g, &x, Weights { plain: &weights, packed }, Some(&bias), Some(Act::Relu), &mut y);
+                forward(&g, &x, weights, Some(&bias), Some(Act::Relu), &mut y);
                 for (has, wants) in y.iter().zip(&expected) {
                     assert!((f64::from(*has) - wants.max(0.0)).abs() < 5e-5, "{g:?}: {has}, not {wants}");
                 }
             }
             let gradient = noise(count, 4);
             let mut expected = vec![0.0; x.len()];
-            terms(&g, |y, input, weight| expected[input] += f64::from(gradient[y]) * f64::from(weights[weight]));
-            let mut dx = vec![f32::NAN; x.len()];
-            backward(&g, &gradient, &weights, &mut dx);
+            terms(&g, |y, input, weight| {
+                for n in 0..2 {
+                    expected[n * size + input] += f64::from(gradient[n * made + y]) * f64::from(weights[weight]);
+                }
+            });
+            let prepared = Prepared::default();
+            let weights = Weights { plain: &weights, prepared: Some(&prepared) };
+            let mut dx = vec![0.0; x.len()];
+            backward(&g, &gradient, weights, &mut dx);
+            let mut first = vec![0.0; size];
+            backward(&g, &gradient[..made], Weights { prepared: None, ..weights }, &mut first);
+            assert!(first.iter().zip(&dx).all(|(one, both)| (one - both).abs() < 5e-5), "{g:?}: alone");
             for (has, wants) in dx.iter().zip(&expected) {
                 assert!((f64::from(*has) - wants).abs() < 5e-5, "{g:?}: gradient {has}, not {wants}");
             }

@@ -18,11 +18,20 @@ pub const NR: usize = 8;
 const STEPS: usize = 256;
 /// Values of a block of panels: a part of a second-level cache.
 const BLOCK: usize = 1 << 15;
+/// Values of a cache line.
+const LINE: usize = 16;
 
 /// A factor: lines (rows of A, columns of B) of as many steps as the product sums over.
 pub trait Source {
     /// Writes the steps `k` of `lines` to `panel`, `[k][width]`, which is at least as wide; what is beyond the lines stays.
     fn pack(&self, k: Range<usize>, lines: Range<usize>, width: usize, panel: &mut [f32]);
+
+    /// Writes whole panels one after the other.
+    fn pack_all(&self, k: Range<usize>, lines: Range<usize>, width: usize, panels: &mut [f32]) {
+        for (panel, first) in panels.chunks_exact_mut((width * k.len()).max(1)).zip(lines.step_by(width)) {
+            self.pack(k.clone(), first..first + width, width, panel);
+        }
+    }
 }
 
 /// A factor whose value (line, step) is `data[line * self.line + step * self.step]`.
@@ -64,6 +73,29 @@ impl Source for Strided<'_> {
             }
         }
     }
+
+    fn pack_all(&self, k: Range<usize>, lines: Range<usize>, width: usize, panels: &mut [f32]) {
+        let size = width * k.len();
+        if self.line != 1 || self.step < LINE || size == 0 {
+            for (panel, first) in panels.chunks_exact_mut(size.max(1)).zip(lines.step_by(width)) {
+                self.pack(k.clone(), first..first + width, width, panel);
+            }
+            return;
+        }
+        // As many panels side by side as a cache line reaches.
+        for (panels, first) in panels.chunks_mut(LINE / width * size).zip(lines.clone().step_by(LINE)) {
+            let count = (lines.end - first).min(LINE);
+            for (i, step) in k.clone().enumerate() {
+                let from = &self.data[step * self.step + first..][..count];
+                for (to, from) in panels[i * width..].chunks_mut(size).zip(from.chunks_exact(width)) {
+                    match (to.first_chunk_mut::<MR>(), from.first_chunk::<MR>()) {
+                        (Some(to), Some(from)) if width == MR => *to = *from,
+                        _ => to[..width].copy_from_slice(from),
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Where a factor's panels come from. Panels of A are [`MR`] lines wide, the last one as wide as what is left; those of B [`NR`], the last one with
@@ -91,20 +123,22 @@ pub fn pack_b(source: &dyn Source, columns: usize, steps: usize) -> Vec<f32> {
 }
 
 fn pack_rows(source: &dyn Source, k: Range<usize>, rows: Range<usize>, to: &mut [f32]) {
-    for (panel, first) in to.chunks_mut((MR * k.len()).max(1)).zip(rows.clone().step_by(MR)) {
-        let lines = first..(first + MR).min(rows.end);
-        source.pack(k.clone(), lines.clone(), lines.len(), panel);
+    let whole = rows.start + rows.len() / MR * MR;
+    let (panels, rest) = to.split_at_mut((whole - rows.start) * k.len());
+    source.pack_all(k.clone(), rows.start..whole, MR, panels);
+    if whole < rows.end && !k.is_empty() {
+        source.pack(k, whole..rows.end, rows.end - whole, rest);
     }
 }
 
 fn pack_columns(source: &dyn Source, k: Range<usize>, columns: Range<usize>, to: &mut Vec<f32>) {
-    let size = columns.len().next_multiple_of(NR) * k.len();
-    to.resize(size, 0.0);
-    if columns.len() % NR != 0 {
-        to[size - NR * k.len()..].fill(0.0);
-    }
-    for (panel, first) in to.chunks_mut((NR * k.len()).max(1)).zip(columns.clone().step_by(NR)) {
-        source.pack(k.clone(), first..(first + NR).min(columns.end), NR, panel);
+    to.resize(columns.len().next_multiple_of(NR) * k.len(), 0.0);
+    let whole = columns.start + columns.len() / NR * NR;
+    let (panels, rest) = to.split_at_mut((whole - columns.start) * k.len());
+    source.pack_all(k.clone(), columns.start..whole, NR, panels);
+    if whole < columns.end && !k.is_empty() {
+        rest.fill(0.0);
+        source.pack(k, whole..columns.end, NR, rest);
     }
 }
 
@@ -223,37 +257,61 @@ impl Product<'_> {
 }
 
 fn tile<const M: usize>(a: &[f32], b: &[f32], broad: usize, out: Out<'_>) {
-    let sums = sums::<M>(a, b);
-    let mut by_column = [0.0; NR];
-    let by_row = match out.bias {
-        Bias::Row(bias) => bias,
+    let mut sums = sums::<M>(a, b);
+    match out.bias {
+        Bias::Row(bias) => {
+            for (sums, bias) in sums.iter_mut().zip(bias) {
+                let bias = f32x4::splat(*bias);
+                sums[0] += bias;
+                sums[1] += bias;
+            }
+        }
         Bias::Column(bias) => {
-            by_column[..broad].copy_from_slice(bias);
-            &[]
+            let mut row = [0.0; NR];
+            row[..broad].copy_from_slice(bias);
+            let bias = halves(&row);
+            for sums in &mut sums {
+                sums[0] += bias[0];
+                sums[1] += bias[1];
+            }
         }
-        Bias::None => &[],
-    };
-    let by_column = halves(&by_column);
-    for (i, (row, sums)) in out.c.chunks_mut(out.stride).zip(sums).enumerate() {
-        let mut had = [0.0; NR];
-        match row.first_chunk::<NR>() {
-            Some(row) if out.add && broad == NR => had = *row,
-            _ if out.add => had[..broad].copy_from_slice(&row[..broad]),
-            _ => (),
+        Bias::None => (),
+    }
+    let rows = out.c.chunks_mut(out.stride).zip(sums);
+    if broad < NR {
+        // As if the columns were there.
+        for (row, sums) in rows {
+            let mut whole = [0.0; NR];
+            whole[..broad].copy_from_slice(&row[..broad]);
+            finish(&mut whole, sums, out.add, out.act);
+            row[..broad].copy_from_slice(&whole[..broad]);
         }
-        let had = halves(&had);
-        let by_row = f32x4::splat(by_row.get(i).copied().unwrap_or_default());
-        let mut has = [0.0; NR];
-        for (j, (to, sum)) in has.as_chunks_mut::<4>().0.iter_mut().zip(sums).enumerate() {
-            *to = (sum + had[j] + by_column[j] + by_row).to_array();
+        return;
+    }
+    for (row, sums) in rows {
+        if let Some(row) = row.first_chunk_mut() {
+            finish(row, sums, out.add, out.act);
         }
-        if let Some(act) = out.act {
-            act.apply(&mut has);
-        }
-        match row.first_chunk_mut::<NR>() {
-            Some(row) if broad == NR => *row = has,
-            _ => row[..broad].copy_from_slice(&has[..broad]),
-        }
+    }
+}
+
+#[inline(always)]
+fn finish(to: &mut [f32; NR], mut sums: [f32x4; 2], add: bool, act: Option<Act>) {
+    if add {
+        let had = halves(to);
+        sums[0] += had[0];
+        sums[1] += had[1];
+    }
+    // The two that cost next to nothing without a call.
+    match act {
+        Some(Act::Relu) => sums = sums.map(|sum| Act::Relu.value(sum)),
+        Some(Act::Relu6) => sums = sums.map(|sum| Act::Relu6.value(sum)),
+        _ => (),
+    }
+    let [a, b] = sums.map(f32x4::to_array);
+    *to = [a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]];
+    if let Some(act) = act.filter(|act| !act.slope_from_value()) {
+        act.apply(to);
     }
 }
 
@@ -289,7 +347,9 @@ mod tests {
     #[test]
     fn products_are_those_of_the_definition() {
         for (case, (rows, columns, steps)) in
-            [(1, 1, 1), (4, 8, 3), (5, 9, 7), (7, 23, 1), (13, 8, 600), (3, 41, 1700), (200, 17, 130), (2, 6, 0)].into_iter().enumerate()
+            [(1, 1, 1), (4, 8, 3), (5, 9, 7), (7, 23, 1), (13, 8, 600), (3, 41, 1700), (200, 17, 130), (2, 6, 0)]
+                .into_iter()
+                .enumerate()
         {
             let (a, b) = (noise(rows * steps, 1), noise(steps * columns, 2));
             let (by_row, by_column) = (noise(rows, 3), noise(columns, 4));
@@ -327,8 +387,9 @@ mod tests {
                             assert_eq!(c[at], before[at]);
                             continue;
                         }
-                        let mut sum: f64 =
-                            (0..steps).map(|k| f64::from(a[i * a_line + k * a_step]) * f64::from(b[j * b_line + k * b_step])).sum();
+                        let mut sum: f64 = (0..steps)
+                            .map(|k| f64::from(a[i * a_line + k * a_step]) * f64::from(b[j * b_line + k * b_step]))
+                            .sum();
                         sum += match bias {
                             Bias::None => 0.0,
                             Bias::Row(bias) => f64::from(bias[i]),
@@ -336,7 +397,11 @@ mod tests {
                         };
                         sum += if product.add { f64::from(before[at]) } else { 0.0 };
                         let sum = if product.act.is_some() { sum.max(0.0) } else { sum };
-                        assert!((f64::from(c[at]) - sum).abs() < 2e-6 * (steps as f64).sqrt().max(1.0), "{rows} {columns} {steps} {setting}: {} at {i} {j}, not {sum}", c[at]);
+                        assert!(
+                            (f64::from(c[at]) - sum).abs() < 2e-6 * (steps as f64).sqrt().max(1.0),
+                            "{rows} {columns} {steps} {setting}: {} at {i} {j}, not {sum}",
+                            c[at]
+                        );
                     }
                 }
             }

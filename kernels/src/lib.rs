@@ -8,6 +8,7 @@ pub mod conv;
 pub mod gemm;
 pub mod norm;
 pub mod pool;
+pub mod winograd;
 
 pub use act::Act;
 
@@ -36,7 +37,11 @@ mod tests {
             let far = (moved(2.0 * step) - moved(-2.0 * step)) / f64::from(4.0 * step);
             // Richardson's extrapolation.
             let wants = (4.0 * near - far) / 3.0;
-            assert!((f64::from(dx[at]) - wants).abs() < 2e-3 * wants.abs().max(1.0), "{} is not {wants} at {at}", dx[at]);
+            assert!(
+                (f64::from(dx[at]) - wants).abs() < 2e-3 * wants.abs().max(1.0),
+                "{} is not {wants} at {at}",
+                dx[at]
+            );
         }
     }
 }

@@ -22,7 +22,8 @@ pub fn max(g: &Geometry, x: &[f32], y: &mut [f32]) {
                 for tap in &taps {
                     if let Some(four) = data[tap + 4 * at..].first_chunk() {
                         let four = f32x4::new(*four);
-                        top = top.is_nan().select(top, four.simd_le(top).select(top, four));
+                        let higher = top.simd_lt(four) | four.is_nan();
+                        top = higher.select(four, top);
                     }
                 }
                 *to = top.to_array();
@@ -107,7 +108,10 @@ mod tests {
                 let (c, row, column) = (at / (output[0] * output[1]), at / output[1] % output[0], at % output[1]);
                 let mut top = f32::NEG_INFINITY;
                 for (i, j) in (0..kernel).flat_map(|i| (0..kernel).map(move |j| (i, j))) {
-                    let (r, s) = ((row * stride + i * dilation).checked_sub(before), (column * stride + j * dilation).checked_sub(before));
+                    let (r, s) = (
+                        (row * stride + i * dilation).checked_sub(before),
+                        (column * stride + j * dilation).checked_sub(before),
+                    );
                     if let (Some(r), Some(s)) = (r.filter(|r| *r < input[0]), s.filter(|s| *s < input[1])) {
                         top = top.max(x[(c * input[0] + r) * input[1] + s]);
                     }

@@ -10,7 +10,11 @@ use sightline_kernels::conv::{Geometry, Prepared};
 
 use crate::cpu::{self, Constant, on_cpu};
 use crate::error::{Error, Result};
+#[cfg(feature = "webgpu")]
+use crate::fused;
 use crate::package::Weights;
+#[cfg(feature = "webgpu")]
+use crate::products;
 pub use sightline_kernels::Act;
 
 /// A tensor that a model needs: its name in the package and its shape.
@@ -196,6 +200,11 @@ impl Conv2dSpec {
             };
             bias = Some(beta + shifted * scale);
         }
+        #[cfg(feature = "webgpu")]
+        if !on_cpu(&weight) && products::supports(weight.dims(), self.groups) {
+            weight = products::lay_out(weight, self.groups > 1);
+            bias = bias.or_else(|| Some(Tensor::zeros([self.outputs], &weight.device())));
+        }
         Ok(Conv2d { prepared: Some(Arc::default()), ..Conv2d::new(self.clone(), weight, bias) })
     }
 }
@@ -265,6 +274,22 @@ impl Conv2d {
             };
             let bias = self.bias.as_ref().and_then(Constant::of);
             return cpu::run(cpu::Convolution { geometry, weights, prepared: self.prepared.clone(), bias, act }, x);
+        }
+        #[cfg(feature = "webgpu")]
+        if let Some(bias) = &self.bias
+            && !on_cpu(&x)
+            && products::supports(self.weight.dims(), spec.groups)
+        {
+            let geometry = products::Geometry {
+                input: [h, w],
+                output: spec.output([h, w]),
+                kernel: spec.kernel,
+                stride: spec.stride,
+                dilation: spec.dilation,
+                padding: [spec.pads(0, h), spec.pads(1, w)],
+                depthwise: spec.groups > 1,
+            };
+            return products::conv2d(x, self.weight.clone(), bias.clone(), geometry, act);
         }
         let options = ConvOptions {
             stride: [spec.stride; 2],
@@ -391,6 +416,8 @@ impl LinearSpec {
             false => None,
         };
         let packed = Constant::of(&weight).map(|weight| cpu::pack_dense(weight.values(), self.outputs).into());
+        #[cfg(feature = "webgpu")]
+        let bias = bias.or_else(|| (!on_cpu(&weight)).then(|| Tensor::zeros([self.outputs], &weight.device())));
         Ok(Linear { weight: weight.transpose(), bias, packed })
     }
 }
@@ -429,6 +456,13 @@ impl Linear {
             let [_, outputs] = self.weight.dims();
             let bias = self.bias.as_ref().and_then(Constant::of);
             return cpu::run(cpu::Dense { outputs, weights, packed: self.packed.clone(), bias, act }, x);
+        }
+        #[cfg(feature = "webgpu")]
+        if let Some(bias) = &self.bias
+            && !on_cpu(&x)
+            && products::supports_linear(bias)
+        {
+            return products::linear(x, self.weight.clone().transpose(), bias.clone(), act);
         }
         followed(act, module::linear(x, self.weight.clone(), self.bias.clone()))
     }
@@ -482,17 +516,12 @@ impl LayerNorm {
         if let (true, (Some(weight), Some(bias))) = (on_cpu(&x), constants) {
             return cpu::run(cpu::Norm { weight, bias, epsilon: self.epsilon as f32 }, x);
         }
+        #[cfg(feature = "webgpu")]
+        if !on_cpu(&x) {
+            return fused::layer_norm(x, self.weight.clone(), self.bias.clone(), self.epsilon);
+        }
         module::layer_norm(x, self.weight.clone(), Some(self.bias.clone()), self.epsilon)
     }
-}
-
-/// Exact GELU, x (1 + erf(x / sqrt 2)) / 2, with its exact derivative: burn 0.22's is the tanh approximation's.
-fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    if !x.is_tracked() {
-        return activation::gelu(x);
-    }
-    let gate = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0;
-    x * gate * 0.5
 }
 
 fn followed<const D: usize>(act: Option<Act>, x: Tensor<D>) -> Tensor<D> {
@@ -507,16 +536,37 @@ pub fn forward<const D: usize>(act: Act, x: Tensor<D>) -> Tensor<D> {
     if on_cpu(&x) {
         return cpu::run(act, x);
     }
-    match act {
-        Act::Relu => activation::relu(x),
-        Act::Relu6 => x.clamp(0.0, 6.0),
-        Act::Silu => x.clone() * activation::sigmoid(x),
-        Act::Sigmoid => activation::sigmoid(x),
-        Act::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
-        Act::HardSwish => x.clone() * ((x + 3.0).clamp(0.0, 6.0) / 6.0),
-        Act::Gelu => gelu(x),
-        Act::QuickGelu => x.clone() * activation::sigmoid(x * 1.702),
+    #[cfg(feature = "webgpu")]
+    return fused::act(x, act);
+    #[cfg(not(feature = "webgpu"))]
+    unreachable!("this build has no device but the CPU")
+}
+
+/// Attention's scores: `scale` times the products of the rows of `q` and `k`, both `[N, heads, T, d]`.
+pub fn scores(q: Tensor<4>, k: Tensor<4>, scale: f64) -> Tensor<4> {
+    #[cfg(feature = "webgpu")]
+    if !on_cpu(&q) {
+        return products::scores(q, k, scale);
     }
+    (q * scale).matmul(k.swap_dims(2, 3))
+}
+
+/// The rows of `v` `[N, heads, T, d]` weighed by `attention` `[N, heads, T, T]`.
+pub fn mix(attention: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
+    #[cfg(feature = "webgpu")]
+    if !on_cpu(&v) {
+        return products::mix(attention, v);
+    }
+    attention.matmul(v)
+}
+
+/// Softmax over the last axis.
+pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "webgpu")]
+    if !on_cpu(&x) {
+        return fused::softmax(x);
+    }
+    activation::softmax(x, D - 1)
 }
 
 /// Turns a shape problem inside a plan into an error that names the model.

@@ -47,6 +47,8 @@ pub mod cpu;
 pub mod error;
 pub mod explainer;
 pub mod felzenszwalb;
+#[cfg(feature = "webgpu")]
+pub mod fused;
 pub mod gradient_rule;
 pub mod grid;
 pub mod guess;
@@ -61,6 +63,8 @@ pub mod pass;
 pub mod photo;
 pub mod preprocess;
 pub mod principal;
+#[cfg(feature = "webgpu")]
+pub mod products;
 pub mod pth;
 pub mod quadrature;
 pub mod random;

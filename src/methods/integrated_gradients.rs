@@ -154,7 +154,9 @@ pub async fn integral(
 ) -> Result<Vec<f32>> {
     let difference = input.clone() - origin.clone();
     let mut total = origin.zeros_like();
-    for chunk in context.chunks(nodes.len())? {
+    let chunks = context.chunks(nodes.len())?;
+    let last = chunks.len().saturating_sub(1);
+    for (index, chunk) in chunks.into_iter().enumerate() {
         let nodes = nodes.get(chunk).unwrap_or_default();
         let column = |values: Vec<f32>| {
             let n = values.len();
@@ -165,7 +167,10 @@ pub async fn integral(
         let gradient = context.input_gradient(origin.clone() + difference.clone() * alphas)?;
         total = total + (gradient * weights).sum_dim(0);
         progress.done += nodes.len();
-        context.settle(&total).await?;
+        // The last chunk is waited for with the result.
+        if index < last {
+            context.settle(&total).await?;
+        }
         context.progress(progress.done, progress.total).await?;
     }
     context.read(total * difference).await

@@ -7,11 +7,11 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
 
 use crate::cpu::{self, on_cpu};
 use crate::error::{Error, Result};
-use crate::layers::{Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, bad_model};
+use crate::layers::{Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, bad_model, mix, scores, softmax};
 use crate::models::{Attention, Family, Feature, Fold, Layer, Model, ModelSpec, Plan, Stage, expand};
 use crate::package::{Config, Weights};
 use crate::pass::{Activation, Pass, Tappable};
@@ -448,9 +448,9 @@ impl Block {
             k = k_norm.forward(k);
         }
         let k = pass.tap(&Attention::keys(self.index), k)?;
-        let scores = (q * (d as f64).powf(-0.5)).matmul(k.swap_dims(2, 3));
-        let attention = pass.tap(&Attention::maps(self.index), activation::softmax(scores, 3))?;
-        let mixed = attention.matmul(v).swap_dims(1, 2).reshape([n, tokens, width]);
+        let scores = scores(q, k, (d as f64).powf(-0.5));
+        let attention = pass.tap(&Attention::maps(self.index), softmax(scores))?;
+        let mixed = mix(attention, v).swap_dims(1, 2).reshape([n, tokens, width]);
         Ok(pass.linear(&self.proj, mixed))
     }
 

@@ -259,7 +259,7 @@ test('a screen reader hears each result once, and of what takes longer that it g
       );
   });
   await page.selectOption('#method', 'rise');
-  await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('RISE'));
+  await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('RISE'), null, { timeout: 120_000 });
   await idle(page);
   const heard = await page.evaluate(() => heard);
   const [result, ...before] = heard.reverse();

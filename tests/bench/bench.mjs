@@ -10,6 +10,7 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { dist, launch, root, serve, shared } from '../browser/harness.mjs';
 import { plots } from './plot.mjs';
+import { origin } from './report.mjs';
 
 const SECTIONS = ['cpu', 'webgpu', 'cost'];
 
@@ -109,35 +110,29 @@ for (const section of only ? [only] : SECTIONS) {
     };
     const load = loadavg()[0];
     const result = await run(world);
-    const { model: cpu } = cpus()[0];
-    writeFileSync(
-      join(out, `${section}.json`),
-      `${JSON.stringify(
-        {
-          section,
-          title,
-          date: new Date().toISOString().slice(0, 10),
-          build: process.env.SIGHTLINE_BUILD ?? 'unknown',
-          quick,
-          machine: {
-            cpu: cpu.trim(),
-            cores: cpus().length,
-            memoryGb: Math.round(totalmem() / 2 ** 30),
-            load: [load, loadavg()[0]],
-            adapter: adapter?.name ?? null,
-          },
-          browser: `Chromium ${browser.version()}`,
-          versions: {
-            sightline: [sightline, commit()].filter(Boolean).join(' '),
-            tfjs: version('@tensorflow/tfjs-core'),
-            'onnxruntime-web': version('onnxruntime-web'),
-          },
-          ...result,
-        },
-        null,
-        1,
-      )}\n`,
-    );
+    const full = {
+      section,
+      title,
+      date: new Date().toISOString().slice(0, 10),
+      build: process.env.SIGHTLINE_BUILD ?? 'unknown',
+      quick,
+      machine: {
+        cpu: cpus()[0].model.trim(),
+        cores: cpus().length,
+        memoryGb: Math.round(totalmem() / 2 ** 30),
+        load: [load, loadavg()[0]],
+        adapter: adapter?.name ?? null,
+      },
+      browser: `Chromium ${browser.version()}`,
+      versions: {
+        sightline: [sightline, commit()].filter(Boolean).join(' '),
+        tfjs: version('@tensorflow/tfjs-core'),
+        'onnxruntime-web': version('onnxruntime-web'),
+      },
+      ...result,
+    };
+    console.log(`\n${origin(full).join('\n')}`);
+    writeFileSync(join(out, `${section}.json`), `${JSON.stringify(full, null, 1)}\n`);
   } catch (error) {
     failed = true;
     console.error(`${section} failed: ${error.stack}`);

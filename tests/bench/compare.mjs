@@ -1,5 +1,7 @@
 // Sightline beside the others on one device: agreement first, then times.
-import { cosine, spread, table } from './report.mjs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { aligned, cosine, goals, groups, spread, table } from './report.mjs';
 
 const CONTENDERS = ['sightline', 'tfjs', 'onnxruntime'];
 const PHOTOS = ['/samples/cat.jpg', '/samples/school-bus.jpg'];
@@ -14,6 +16,7 @@ export async function compare(world, device, plan) {
   const page = await world.browser.newPage();
   page.on('pageerror', (error) => console.error('page error:', error.message));
   if (process.env.VERBOSE) page.on('console', (message) => console.error('console:', message.text()));
+  if (device === 'cpu') await tellWork(world.browser, page);
   await page.goto(`${world.url}/blank.html`);
   await page.evaluate(
     async ([names, device]) => {
@@ -30,7 +33,7 @@ export async function compare(world, device, plan) {
       skipped.push(model.id);
       continue;
     }
-    const { measures, ...options } = planned;
+    const { measures, least, most, budget, ...options } = planned;
     world.log(`${model.id}: loading`);
     const devices = await page.evaluate(([source, photos]) => bench.load(source, photos), [model, PHOTOS]);
     world.log(
@@ -52,30 +55,55 @@ export async function compare(world, device, plan) {
         agreement.push({ name: `${model.id} ${measure} ${contender}`, ...difference });
         if (!difference.same) throw new Error(`${contender} computes something else than Sightline: ${JSON.stringify(agreement.at(-1))}`);
       }
-      const times = await page.evaluate(([measure, options]) => bench.time(measure, options), [measure, { ...options, classes }]);
-      for (const [contender, samples] of Object.entries(times)) {
-        rows.push({
-          name: `${model.id} ${measure} ${contender}`,
-          model: model.id,
-          side: model.side,
-          measure,
-          contender,
-          ...(measure === 'integrated' && { steps: options.steps }),
-          ...spread(samples),
-          unit: 'ms',
-          samples: samples.length,
-        });
-      }
-      world.log(
-        `${model.id} ${measure}: ${Object.entries(times)
-          .map(([name, samples]) => `${name} ${spread(samples).median.toFixed(1)}`)
-          .join(', ')} ms`,
-      );
     }
+    await page.evaluate(([measures, options]) => bench.warmUp(measures, options), [measures, { ...options, classes }]);
+    const start = performance.now();
+    let rounds = 0;
+    for (; rounds < least || (rounds < most && performance.now() - start < budget); rounds++) await page.evaluate(() => bench.round());
+    for (const { contender, measure, samples } of await page.evaluate(() => bench.times)) {
+      rows.push({
+        name: `${model.id} ${measure} ${contender}`,
+        model: model.id,
+        side: model.side,
+        measure,
+        contender,
+        ...(measure === 'integrated' && { steps: options.steps }),
+        ...spread(samples.map(({ ms }) => ms)),
+        ...(samples[0].worked !== undefined && { worked: spread(samples.map(({ worked }) => worked)) }),
+        unit: 'ms',
+        samples: rounds,
+      });
+    }
+    const found = groups(rows.filter((row) => row.model === model.id));
+    const line = ({ measure, of }) =>
+      `${measure} ${Object.values(of)
+        .map((row) => row.median.toFixed(1))
+        .join('/')}`;
+    world.log(`${model.id}: ${rounds} rounds, ms: ${found.map(line).join(', ')}`);
   }
   await page.close();
-  console.log(`\n${table(rows)}`);
+  console.log(`\n${table(rows)}\n\n${aligned([['met', 'goal', 'model', 'figure'], ...goals(rows)])}`);
   return { rows, agreement, ...(skipped.length && { skipped }) };
+}
+
+/**
+ * Gives the page `workedMs()`: the milliseconds that processors have worked for the browser's pages, of all threads. What one contender with one thread takes of it is
+ * its time on a machine that does nothing else. Linux alone says it finely enough.
+ */
+async function tellWork(browser, page) {
+  if (process.platform !== 'linux') return;
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  const tasks = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => `/proc/${id}/task`);
+  const nanoseconds = (path) => {
+    try {
+      return Number(readFileSync(path, 'utf8').split(' ')[0]);
+    } catch {
+      return 0;
+    }
+  };
+  const total = () => tasks.flatMap((folder) => readdirSync(folder).map((thread) => nanoseconds(join(folder, thread, 'schedstat'))));
+  await page.exposeFunction('workedMs', () => total().reduce((sum, value) => sum + value, 0) / 1e6);
 }
 
 function disagreement(measure, ours, theirs) {

@@ -5,6 +5,7 @@ import { build, readSafetensors } from './tfjs-models.js';
 /**
  * A model held by a contender. Inputs are by number; every call ends when its numbers are in JavaScript's hands.
  * @typedef {{
+ *   sees?(i: number): Promise<unknown>,
  *   forward(i: number): Promise<Float32Array>,
  *   gradCam?(i: number, target: number): Promise<Float32Array>,
  *   switchClass?(i: number, target: number): Promise<Float32Array>,
@@ -25,12 +26,19 @@ const contenders = {
       const model = { config: await json(source.config), weights: await bytes(source.weights) };
       const explainer = await api.createExplainer({ model, device });
       const values = async (/** @type {Promise<{ values: Float32Array }>} */ call) => (await call).values;
+      /** The result for a photo that it did not have: else a forward pass would be missing. */
+      const fresh = async (call) => {
+        const result = await call;
+        if (!(result.passes.forward >= 1)) throw new Error('sightline had this photo: nothing is measured');
+        return result.values ?? result.logits;
+      };
       return {
         description: explainer.info.device.description,
-        forward: async (i) => (await explainer.classify(inputs[i])).logits,
-        gradCam: (i, target) => values(explainer.attribute(inputs[i], { method: 'grad_cam', target })),
+        sees: (i) => explainer.classify(inputs[i]),
+        forward: (i) => fresh(explainer.classify(inputs[i])),
+        gradCam: (i, target) => fresh(explainer.attribute(inputs[i], { method: 'grad_cam', target })),
         switchClass: (i, target) => values(explainer.attribute(inputs[i], { method: 'grad_cam', target })),
-        gradient: (i, target) => values(explainer.gradients(inputs[i], { target })),
+        gradient: (i, target) => fresh(explainer.gradients(inputs[i], { target })),
         integrated: (i, target, nSteps) =>
           values(explainer.attribute(inputs[i], { method: 'integrated_gradients', target, nSteps, quadrature: 'midpoint' })),
         close: () => explainer.dispose(),
@@ -139,19 +147,22 @@ function script(src) {
   });
 }
 
-/** What is measured: the k-th run, and what comes before the first. Photos alternate where each run is to be of one that was not seen just before. */
+/** Sightline keeps the last photo: `other` shows it another one than the k-th run's. */
+const other = (model, _, k) => model.sees?.((k + 1) % 2);
+
+/** What is measured: the k-th run, and what comes before a sample. */
 const measures = {
-  forward: { run: (model, k) => model.forward(k % 2), has: 'forward' },
-  gradCam: { run: (model, k, { classes }) => model.gradCam(k % 2, classes[0]), has: 'gradCam' },
+  forward: { before: other, run: (model, _, k) => model.forward(k % 2), has: 'forward' },
+  gradCam: { before: other, run: (model, { classes }, k) => model.gradCam(k % 2, classes[0]), has: 'gradCam' },
+  gradient: { before: other, run: (model, { classes }, k) => model.gradient(k % 2, classes[0]), has: 'gradient' },
   switchClass: {
-    before: (model, { classes }) => model.gradCam(0, classes[0]),
-    run: (model, k, { classes }) => model.switchClass(0, classes[(k + 1) % 2]),
+    before: async (model, { classes }, k) => (await other(model, classes, 0), model.gradCam(0, classes[k % 2])),
+    run: (model, { classes }, k) => model.switchClass(0, classes[(k + 1) % 2]),
     has: 'switchClass',
   },
-  gradient: { run: (model, k, { classes }) => model.gradient(k % 2, classes[0]), has: 'gradient' },
   integrated: {
-    before: (model) => model.forward(0),
-    run: (model, _, { classes, steps }) => model.integrated(0, classes[0], steps),
+    before: (model) => model.sees?.(0),
+    run: (model, { classes, steps }) => model.integrated(0, classes[0], steps),
     has: 'integrated',
   },
 };
@@ -202,44 +213,59 @@ export class Bench {
     const numbers = {};
     for (const [name, model] of Object.entries(this.#models)) {
       if (!model[has]) continue;
-      await before?.(model, options);
-      const data = await run(model, 0, options);
+      await before(model, options, 0);
+      const data = await run(model, options, 0);
       numbers[name] = Array.from(model.align?.(data) ?? data);
     }
     return numbers;
   }
 
+  #lanes = [];
+  #rounds = 0;
+
   /**
-   * Milliseconds of one run, contender by contender in turn, so that what else the machine does meets all alike: `least` samples, and more (up to `most`) until `budget`
-   * milliseconds are over. A sample of something quick is the mean of as many runs as fill 10 ms.
-   * @param {keyof typeof measures} measure @param {any} options
+   * Gets ready to time: a lane for each contender and measure, warmed up for `warm` milliseconds, as the browser compiles what is hot a second time.
+   * @param {(keyof typeof measures)[]} names @param {any} options
    */
-  async time(measure, { least, most, budget, warm, ...options }) {
-    const { before, run, has } = measures[measure];
-    const lanes = Object.entries(this.#models)
-      .filter(([, model]) => model[has])
-      .map(([name, model]) => ({ name, model, k: 0, repeats: 1, samples: [] }));
-    const sample = async (lane) => {
-      const start = performance.now();
-      for (let r = 0; r < lane.repeats; r++) await run(lane.model, lane.k++, options);
-      return (performance.now() - start) / lane.repeats;
-    };
-    for (const lane of lanes) {
-      await before?.(lane.model, options);
-      // The browser compiles what is hot a second time: until then nothing counts.
+  async warmUp(names, { warm, ...options }) {
+    this.#lanes = names.flatMap((measure) =>
+      Object.entries(this.#models)
+        .filter(([, model]) => model[measures[measure].has])
+        .map(([contender, model]) => ({ contender, measure, model, options, k: 0, repeats: 1, samples: [] })),
+    );
+    this.#rounds = 0;
+    for (const lane of this.#lanes) {
       const start = performance.now();
       let last;
       do last = await sample(lane);
       while (performance.now() - start < warm);
-      lane.repeats = Math.max(1, Math.ceil(10 / Math.max(last, 0.01)));
+      lane.repeats = Math.max(1, Math.ceil(20 / Math.max(last.ms, 0.01)));
     }
-    const start = performance.now();
-    for (let round = 0; round < least || (round < most && performance.now() - start < budget); round++) {
-      for (let i = 0; i < lanes.length; i++) {
-        const lane = lanes[(i + round) % lanes.length];
-        lane.samples.push(await sample(lane));
-      }
-    }
-    return Object.fromEntries(lanes.map(({ name, samples }) => [name, samples]));
   }
+
+  /** One sample of each lane. They take turns, so that what else the machine does meets all alike: every ratio is of one run. */
+  async round() {
+    const count = this.#lanes.length;
+    for (let i = 0; i < count; i++) {
+      const lane = this.#lanes[(i + this.#rounds) % count];
+      lane.samples.push(await sample(lane));
+    }
+    this.#rounds++;
+  }
+
+  /** The samples so far. */
+  get times() {
+    return this.#lanes.map(({ contender, measure, samples }) => ({ contender, measure, samples }));
+  }
+}
+
+/** Milliseconds of a run, and of them those that a processor worked on it, where that can be known; of something quick the mean of as many as fill 20 ms. */
+async function sample(lane) {
+  const { before, run } = measures[lane.measure];
+  await before(lane.model, lane.options, lane.k);
+  const worked = await globalThis.workedMs?.();
+  const start = performance.now();
+  for (let r = 0; r < lane.repeats; r++) await run(lane.model, lane.options, lane.k++);
+  const ms = (performance.now() - start) / lane.repeats;
+  return worked === undefined ? { ms } : { ms, worked: ((await globalThis.workedMs()) - worked) / lane.repeats };
 }

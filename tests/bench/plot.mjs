@@ -1,7 +1,7 @@
 // The plots of the results, as SVG.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { groups, MEASURES, modelName } from './report.mjs';
+import { groups, MEASURES, modelName, origin } from './report.mjs';
 
 const COLOURS = { sightline: '#1f5fa8', tfjs: '#d1711a', onnxruntime: '#5a8a2a' };
 const INK = '#222';
@@ -20,22 +20,17 @@ ${body.join('\n')}
 </svg>
 `;
 
-/** Where and with what, in a line. */
-function origin({ section, date, machine, browser, versions, build, quick }) {
-  const { cpu, cores, adapter } = machine;
-  const peers = section === 'cost' ? '' : `, tfjs ${versions.tfjs}, onnxruntime-web ${versions['onnxruntime-web']}`;
-  return [
-    `${date}, Sightline ${versions.sightline}${peers}, ${browser}`,
-    `${adapter ? `adapter: ${adapter}; ` : ''}${cpu}, ${cores} cores${build === 'release' ? '' : `; ${build} build`}${quick ? '; quick' : ''}`,
-  ];
-}
+/** A processor's, where it is known. */
+const time = (row) => row.worked ?? row;
 
 /** The others' times by Sightline's, on a logarithmic axis: to the right of 1 they are slower. Bars reach from their fastest to their slowest sample. */
 function speed(result) {
   const list = groups(result.rows).filter(({ of }) => of.sightline && Object.keys(of).length > 1);
   const [left, right, top, step] = [290, 30, 92, 21];
   const [width, height] = [860, top + list.length * step + 46];
-  const ratios = list.flatMap(({ of }) => Object.values(of).flatMap((row) => [row.min, row.max].map((v) => v / of.sightline.median)));
+  const ratios = list.flatMap(({ of }) =>
+    Object.values(of).flatMap((row) => [time(row).min, time(row).max].map((v) => v / time(of.sightline).median)),
+  );
   const [low, high] = [Math.log2(Math.min(0.5, ...ratios)), Math.log2(Math.max(2, ...ratios))];
   const at = (ratio) => left + ((Math.log2(ratio) - low) / (high - low)) * (width - left - right);
   const body = [
@@ -55,11 +50,16 @@ function speed(result) {
     );
   }
   body.push(
-    text((left + width - right) / 2, height - 8, "time by Sightline's median: right of 1 is slower", {
-      size: 11,
-      anchor: 'middle',
-      fill: '#555',
-    }),
+    text(
+      (left + width - right) / 2,
+      height - 8,
+      `${list[0]?.of.sightline.worked ? 'processor time' : 'time'} by Sightline's median: right of 1 is slower`,
+      {
+        size: 11,
+        anchor: 'middle',
+        fill: '#555',
+      },
+    ),
   );
   let before;
   list.forEach(({ model, side, measure, of }, i) => {
@@ -71,7 +71,8 @@ function speed(result) {
     before = model;
     body.push(text(left - 12, y + 4, MEASURES[measure].replace('integrated gradients, a', 'IG'), { anchor: 'end', size: 11 }));
     for (const [name, row] of Object.entries(of)) {
-      const [a, b, c] = [row.min, row.median, row.max].map((v) => at(v / of.sightline.median));
+      const { min, median, max } = time(row);
+      const [a, b, c] = [min, median, max].map((v) => at(v / time(of.sightline).median));
       body.push(stroke(a, y, c, y, COLOURS[name], 1.5), dot(b, y, COLOURS[name]));
     }
   });

@@ -47,23 +47,35 @@ export function groups(rows) {
   });
 }
 
+/** What ratios are made of: the time that a processor worked, where it is known, as it does not depend on what else the machine does. */
+export const ofMedian = (row) => (row.worked ?? row).median;
+
 /** Times of each contender (median, min to max, in milliseconds), how many times Sightline's median the others take, and Sightline's in its own forward passes. */
 export function table(rows) {
   const contenders = [...new Set(rows.map(({ contender }) => contender))];
   const peers = contenders.filter((name) => name !== 'sightline');
   const lines = [
-    ['model', 'measure', ...contenders.map((name) => `${name}, ms`), ...peers.map((name) => `${name} / sightline`), 'in forwards'],
+    [
+      'model',
+      'measure',
+      ...contenders.map((name) => `${name}, ms${rows[0].worked ? ', worked' : ''}`),
+      ...peers.map((name) => `${name} / sightline`),
+      'in forwards',
+    ],
   ];
   for (const { model, side, measure, steps = 1, of, forward } of groups(rows)) {
-    const time = (row) => (row ? `${ms(row.median / steps)} (${ms(row.min / steps)} to ${ms(row.max / steps)})` : '-');
+    const time = (row) =>
+      row
+        ? `${ms(row.median / steps)} (${ms(row.min / steps)} to ${ms(row.max / steps)})${row.worked ? ` ${ms(row.worked.median / steps)}` : ''}`
+        : '-';
     const ours = of.sightline;
-    const ratio = (row) => (row && ours ? (row.median / ours.median).toFixed(2) : '-');
+    const ratio = (row) => (row && ours ? (ofMedian(row) / ofMedian(ours)).toFixed(2) : '-');
     lines.push([
       modelName({ model, side }),
       MEASURES[measure],
       ...contenders.map((name) => time(of[name])),
       ...peers.map((name) => ratio(of[name])),
-      ours && forward ? (ours.median / steps / forward.median).toFixed(2) : '-',
+      ours && forward ? (ofMedian(ours) / steps / ofMedian(forward)).toFixed(2) : '-',
     ]);
   }
   return aligned(lines);
@@ -73,4 +85,36 @@ export function table(rows) {
 export function aligned(lines) {
   const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)));
   return lines.map((line) => line.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ')).join('\n');
+}
+
+/** When, with what and where a result was measured, in two lines. */
+export function origin({ section, date, machine, browser, versions, build, quick }) {
+  const { cpu, cores, adapter } = machine;
+  const peers = section === 'cost' ? '' : `, tfjs ${versions.tfjs}, onnxruntime-web ${versions['onnxruntime-web']}`;
+  return [
+    `${date}, Sightline ${versions.sightline}${peers}, ${browser}`,
+    `${adapter ? `adapter: ${adapter}; ` : ''}${cpu}, ${cores} cores${build === 'release' ? '' : `; ${build} build`}${quick ? '; quick' : ''}`,
+  ];
+}
+
+/** What the project wants of a device's rows: [goal, model, the figure, whether it is reached]. A figure of two contenders is a ratio of medians. */
+export function goals(rows) {
+  const lines = [];
+  const add = (goal, row, figure, reached) => lines.push([reached ? 'yes' : 'NO', goal, modelName(row), figure]);
+  for (const row of groups(rows)) {
+    const { sightline, ...others } = row.of;
+    const peers = Object.values(others).map(ofMedian);
+    if (!sightline || !row.forward) continue;
+    const { measure, steps = 1 } = row;
+    const forwards = ofMedian(sightline) / steps / ofMedian(row.forward);
+    const ahead = Math.min(...peers) / ofMedian(sightline);
+    if (measure === 'forward' && peers.length) add('forward no slower than the faster other', row, ahead.toFixed(2), ahead >= 1);
+    if (measure === 'gradCam') add('Grad-CAM at most 1.2 forwards', row, forwards.toFixed(2), forwards <= 1.2);
+    if (measure === 'gradient' && peers.length) add('gradient no slower than tfjs', row, ahead.toFixed(2), ahead >= 1);
+    if (measure === 'switchClass') add('another class under 50 ms', row, ms(sightline.median), sightline.median < 50);
+    if (measure !== 'integrated') continue;
+    add('a step of integrated gradients at most 2.5 forwards', row, forwards.toFixed(2), forwards <= 2.5);
+    if (peers.length) add('integrated gradients at least 4 times as fast as tfjs', row, ahead.toFixed(2), ahead >= 4);
+  }
+  return lines.sort((a, b) => a[1].localeCompare(b[1]));
 }

@@ -1,3 +1,4 @@
+import { tellWork } from '../clock.mjs';
 import { line, spread } from '../report.mjs';
 
 export const title = 'Cost by steps, masks and pixels: Sightline on the CPU';
@@ -12,6 +13,7 @@ const PHOTO = '/samples/cat.jpg';
 
 export async function run(world) {
   const page = await world.browser.newPage();
+  await tellWork(world.browser, page);
   await page.goto(`${world.url}/blank.html`);
   const series = {
     steps: STEPS.map((nSteps) => ({ x: nSteps, model: MODEL, request: { method: 'integrated_gradients', nSteps } })),
@@ -38,9 +40,10 @@ export async function run(world) {
   return { rows, fits };
 }
 
-/** In the page: milliseconds of each job in every round, after one that warms up. */
+/** In the page: milliseconds of each job in every round, after one that warms up; a processor's, where they can be known. */
 async function measure({ jobs, photo, rounds }) {
   const api = await import('/pkg/index.js');
+  const clock = globalThis.workedMs ?? (() => performance.now());
   const open = async (model, side) => {
     if (!side) return api.createExplainer({ model, device: 'cpu' });
     const folder = `/pkg/models/${model}`;
@@ -65,9 +68,10 @@ async function measure({ jobs, photo, rounds }) {
   for (let round = -1; round < rounds; round++) {
     for (const [i, { before, run }] of runs.entries()) {
       await before();
-      const start = performance.now();
+      const start = await clock();
       await run();
-      if (round >= 0) samples[i].push(performance.now() - start);
+      const ms = (await clock()) - start;
+      if (round >= 0) samples[i].push(ms);
     }
   }
   for (const { explainer } of opened.values()) explainer.dispose();

@@ -50,6 +50,9 @@ export function groups(rows) {
 /** What ratios are made of: the time that a processor worked, where it is known, as it does not depend on what else the machine does. */
 export const ofMedian = (row) => (row.worked ?? row).median;
 
+/** Of integrated gradients a step's, without the baseline's forward pass. */
+const inForwards = (row, forward) => (ofMedian(row) / ofMedian(forward) - (row.steps ? 1 : 0)) / (row.steps ?? 1);
+
 /** Times of each contender (median, min to max, in milliseconds), how many times Sightline's median the others take, and Sightline's in its own forward passes. */
 export function table(rows) {
   const contenders = [...new Set(rows.map(({ contender }) => contender))];
@@ -75,7 +78,7 @@ export function table(rows) {
       MEASURES[measure],
       ...contenders.map((name) => time(of[name])),
       ...peers.map((name) => ratio(of[name])),
-      ours && forward ? (ofMedian(ours) / steps / ofMedian(forward)).toFixed(2) : '-',
+      ours && forward ? inForwards(ours, forward).toFixed(2) : '-',
     ]);
   }
   return aligned(lines);
@@ -105,8 +108,8 @@ export function goals(rows) {
     const { sightline, ...others } = row.of;
     const peers = Object.values(others).map(ofMedian);
     if (!sightline || !row.forward) continue;
-    const { measure, steps = 1 } = row;
-    const forwards = ofMedian(sightline) / steps / ofMedian(row.forward);
+    const { measure } = row;
+    const forwards = inForwards(sightline, row.forward);
     const ahead = Math.min(...peers) / ofMedian(sightline);
     if (measure === 'forward' && peers.length) add('forward no slower than the faster other', row, ahead.toFixed(2), ahead >= 1);
     if (measure === 'gradCam') add('Grad-CAM at most 1.2 forwards', row, forwards.toFixed(2), forwards <= 1.2);

@@ -8,5 +8,5 @@ export const run = (world) =>
   compare(world, 'cpu', ({ side }) =>
     world.quick
       ? { least: 3, most: 3, budget: 0, warm: 500, steps: side > 100 ? 3 : 10, measures }
-      : { least: 5, most: 15, budget: 20000, warm: 1500, steps: side > 100 ? 5 : 50, measures },
+      : { least: 5, most: 15, budget: 20000, warm: 1000, steps: side > 100 ? 5 : 50, measures },
   );

@@ -9,7 +9,7 @@ const measures = ['forward', 'gradCam', 'switchClass', 'gradient', 'integrated']
 export const run = (world) =>
   compare(world, 'webgpu', ({ id, side }) => {
     const large = side > 100;
-    if (!world.adapter.software) return { least: 5, most: 15, budget: 20000, warm: 1500, steps: 50, measures };
+    if (!world.adapter.software) return { least: 5, most: 15, budget: 20000, warm: 1000, steps: 50, measures };
     if (large && id !== 'mobilenetv2') return undefined;
     const least = world.quick ? 3 : 5;
     return { least, most: least, budget: 0, warm: 0, steps: 2, measures: large ? ['forward'] : ['forward', 'gradient', 'integrated'] };

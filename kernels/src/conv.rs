@@ -330,34 +330,35 @@ fn product(g: &Geometry, x: &[f32], weights: Weights<'_>, bias: Option<&[f32]>, 
     }
 }
 
-/// One channel's windows times one kernel, plus a number.
-fn plane(
-    data: &[f32],
-    taps: &[usize],
-    kernel: &[f32],
-    row: usize,
+/// One kernel of one channel, what is added and applied.
+struct Filter<'a> {
+    /// Where the kernel's weights lie in the data, from a window's first value on.
+    taps: &'a [usize],
+    kernel: &'a [f32],
     bias: f32,
     act: Option<Act>,
-    y: &mut [f32],
-    width: usize,
-) {
+}
+
+/// One channel's windows under a filter; lines of `data` are `row` apart, those of `y` are `width` wide.
+fn plane(data: &[f32], filter: &Filter<'_>, row: usize, y: &mut [f32], width: usize) {
     for (line, y) in y.chunks_exact_mut(width).enumerate() {
         let data = &data[line * row..];
         let mut at = 0;
         while width - at >= 8 {
-            eight(data, taps, kernel, at, bias, act, y);
+            eight(data, filter, at, y);
             at += 8;
         }
         if at < width && width >= 8 {
             // The rest overlaps what is there already.
-            eight(data, taps, kernel, width - 8, bias, act, y);
+            eight(data, filter, width - 8, y);
         } else if width >= 4 {
-            four(data, taps, kernel, 0, bias, act, y);
+            four(data, filter, 0, y);
             if width > 4 {
-                four(data, taps, kernel, width - 4, bias, act, y);
+                four(data, filter, width - 4, y);
             }
         } else {
             for (at, y) in y.iter_mut().enumerate() {
+                let Filter { taps, kernel, bias, act } = *filter;
                 let sum = taps.iter().zip(kernel).fold(bias, |sum, (tap, weight)| sum + weight * data[tap + at]);
                 *y = act.map_or(sum, |act| act.value(f32x4::splat(sum)).to_array()[0]);
             }
@@ -366,7 +367,8 @@ fn plane(
 }
 
 #[inline(always)]
-fn eight(data: &[f32], taps: &[usize], kernel: &[f32], at: usize, bias: f32, act: Option<Act>, y: &mut [f32]) {
+fn eight(data: &[f32], filter: &Filter<'_>, at: usize, y: &mut [f32]) {
+    let Filter { taps, kernel, bias, act } = *filter;
     let mut sums = [f32x4::splat(bias); 2];
     for (tap, weight) in taps.iter().zip(kernel) {
         let weight = f32x4::splat(*weight);
@@ -381,7 +383,8 @@ fn eight(data: &[f32], taps: &[usize], kernel: &[f32], at: usize, bias: f32, act
 }
 
 #[inline(always)]
-fn four(data: &[f32], taps: &[usize], kernel: &[f32], at: usize, bias: f32, act: Option<Act>, y: &mut [f32]) {
+fn four(data: &[f32], filter: &Filter<'_>, at: usize, y: &mut [f32]) {
+    let Filter { taps, kernel, bias, act } = *filter;
     let mut sum = f32x4::splat(bias);
     for (tap, weight) in taps.iter().zip(kernel) {
         if let Some(four) = data[tap + at..].first_chunk() {
@@ -399,7 +402,7 @@ fn depthwise(g: &Geometry, x: &[f32], weights: &[f32], bias: Option<&[f32]>, act
     for (channel, ((x, weights), y)) in channels.zip(y.chunks_exact_mut(g.places())).enumerate() {
         padded.fill(g, x, &mut copy);
         let bias = bias.map_or(0.0, |bias| bias[channel]);
-        plane(&copy, &taps, weights, g.stride * padded.row, bias, act, y, g.output[1]);
+        plane(&copy, &Filter { taps: &taps, kernel: weights, bias, act }, g.stride * padded.row, y, g.output[1]);
     }
 }
 
@@ -520,7 +523,7 @@ fn depthwise_backward(g: &Geometry, gradient: &[f32], weights: &[f32], dx: &mut 
             }
         }
         kernel.iter_mut().zip(weights.iter().rev()).for_each(|(to, from)| *to = *from);
-        plane(&copy, &taps, &kernel, row, 0.0, None, dx, width);
+        plane(&copy, &Filter { taps: &taps, kernel: &kernel, bias: 0.0, act: None }, row, dx, width);
     }
 }
 

@@ -56,7 +56,7 @@ impl Source for Strided<'_> {
                     _ => to[..count].copy_from_slice(from),
                 }
             }
-        } else if self.step == 1 && count == width && count % 4 == 0 {
+        } else if self.step == 1 && count == width && count.is_multiple_of(4) {
             for four in (0..count).step_by(4) {
                 let from = |i: usize| &self.data[(lines.start + four + i) * self.line + k.start..][..k.len()];
                 let (a, b, c, d) = (from(0), from(1), from(2), from(3));

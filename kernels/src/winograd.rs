@@ -84,8 +84,8 @@ pub fn forward(g: &Geometry, x: &[f32], weights: &[f32], bias: Option<&[f32]>, a
                         *part = [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]];
                     }
                     let at = line * wide + column;
-                    for j in 0..4 {
-                        let d = [part[0][j], part[1][j], part[2][j], part[3][j]];
+                    for j in [0, 1, 2, 3] {
+                        let d = part.map(|row| row[j]);
                         let made = [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]];
                         for (i, made) in made.into_iter().enumerate() {
                             let to = (4 * i + j) * in_size + c * room + at;

@@ -377,7 +377,8 @@ def evaluate(kind):
     recipe = RECIPES[kind]
     layer = 'layer4' if kind == 'cnn' else f'blocks.{config["model_args"].get("depth", 0) - 1}.norm1'
     cycles = ', then '.join(f"{c['epochs']} epochs at a cosine rate from {c['rate']} (the first {c['small']} {'at 48 pixels' if kind == 'cnn' else 'on half of the patches'})" for c in recipe['cycles'])
-    done, total = json.load(open(path + '/figures.json'))['epochs'], sum(c['epochs'] for c in recipe['cycles'])
+    figures = json.load(open(path + '/figures.json'))
+    done, total = figures['epochs'], sum(c['epochs'] for c in recipe['cycles'])
     short = f' These weights are those after {done} of its {total} epochs.' if done < total else ''
     args = ', '.join(f'{k}={v}' for k, v in config['model_args'].items())
     print(f'sightline-{kind}: top-1 {one:.4f}, top-5 {five:.4f}, ECE {ece:.4f}, with temperature {ece_calm:.4f}')
@@ -404,7 +405,7 @@ Most confused (truth, answer, photos of 50): {'; '.join(f'{a}, {b}, {n}' for n, 
     rows = [per_class[::-1][r::16] for r in range(16)]
     card += ''.join('| ' + ' | '.join(f'{name} | {value:.0%}' for value, name in row) + ' |\n' for row in rows)
     open(path + '/README.md', 'w').write(card)
-    json.dump(dict(top1=round(one, 4), top5=round(five, 4), ece=round(ece_calm, 4), epochs=done), open(path + '/figures.json', 'w'))
+    json.dump(dict(figures, top1=round(one, 4), top5=round(five, 4), ece=round(ece_calm, 4)), open(path + '/figures.json', 'w'))
 
 
 def page_crop(image):

@@ -16,7 +16,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Device, Tensor, TensorData};
 use sightline_kernels::conv::{self, Geometry};
-use sightline_kernels::gemm::{Bias, Factor, Product, Strided, pack_b};
+use sightline_kernels::gemm::{Bias, Factor, Product, Strided, add_sparse, pack_b};
 use sightline_kernels::{attention, norm, pool};
 
 pub use sightline_kernels::Act;
@@ -224,6 +224,9 @@ impl Kernel for Convolution {
     }
 }
 
+/// Rows of a gradient for which packing weights would take longer than using them: those of a classifier.
+const FEW: usize = 16;
+
 /// A linear layer on the last axis, and an activation function.
 #[derive(Debug, Clone)]
 pub struct Dense {
@@ -278,8 +281,12 @@ impl Kernel for Dense {
         let inputs = shape.last().copied().unwrap_or_default();
         let mut buffer = Vec::new();
         let gradient = before_act(self.act, kept, gradient, &mut buffer);
+        let rows = shape.iter().rev().skip(1).product();
+        if rows <= FEW {
+            return add_sparse(gradient, self.weights.values(), inputs, dx);
+        }
         let product = Product {
-            rows: shape.iter().rev().skip(1).product(),
+            rows,
             columns: inputs,
             steps: self.outputs,
             a: Factor::From(&Strided { data: gradient, line: self.outputs, step: 1 }),

@@ -197,8 +197,8 @@ pub struct Prepared {
     turned_tiles: OnceLock<Vec<f32>>,
 }
 
-/// Values of turned weights that are kept: a megabyte.
-const MAX_TURNED: usize = 1 << 18;
+/// Values of turned weights that are kept: two megabytes.
+const MAX_TURNED: usize = 1 << 19;
 
 /// Convolution weights.
 #[derive(Clone, Copy)]

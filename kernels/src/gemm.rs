@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use wide::f32x4;
 
-use crate::act::Act;
+use crate::act::{Act, zip};
 
 /// Rows of a tile.
 pub const MR: usize = 4;
@@ -339,10 +339,35 @@ fn sums<const M: usize>(a: &[f32], b: &[f32]) -> [[f32x4; 2]; M] {
     sums
 }
 
+/// C, `[M, N]`, plus A B for few rows of A, `[M, K]`, many of whose values are 0, as a score's gradient by the logits has them: the others' rows of B,
+/// `[K, N]`, are read once and nothing is packed.
+pub fn add_sparse(a: &[f32], b: &[f32], columns: usize, c: &mut [f32]) {
+    let steps = b.len() / columns.max(1);
+    for (k, b) in b.chunks_exact(columns).enumerate() {
+        for (a, c) in a.chunks_exact(steps).zip(c.chunks_exact_mut(columns)) {
+            if a[k] != 0.0 {
+                let factor = f32x4::splat(a[k]);
+                zip(c, b, |c, b| c + factor * b);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tests::noise;
+
+    #[test]
+    fn sparse_rows_are_added() {
+        let (b, mut c) = (noise(5 * 7, 1), vec![1.0; 2 * 7]);
+        let a = [0.0, 2.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0];
+        add_sparse(&a, &b, 7, &mut c);
+        for j in 0..7 {
+            assert!((c[j] - (1.0 + 2.0 * b[7 + j] - b[21 + j])).abs() < 1e-6);
+            assert!((c[7 + j] - (1.0 + 3.0 * b[28 + j])).abs() < 1e-6);
+        }
+    }
 
     #[test]
     fn products_are_those_of_the_definition() {

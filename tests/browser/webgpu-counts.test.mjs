@@ -80,7 +80,7 @@ const LAUNCHES = {
 };
 
 for (const [name, limits] of Object.entries(LAUNCHES)) {
-  test(`${name}: launches, one readback per result, no shader twice, no buffers left`, { timeout: 600_000 }, async () => {
+  test(`${name}: launches, one readback per result, no shader twice, no buffers that stay`, { timeout: 600_000 }, async () => {
     const { page, run } = await open(name);
     const ig = { nSteps: 1 };
     // Compiles.
@@ -108,15 +108,19 @@ for (const [name, limits] of Object.entries(LAUNCHES)) {
     assert.equal(step.added.maps, 2);
     assert.equal(step.now.twice, 0, 'no shader is compiled twice');
 
-    const settled = (await run(attribute, 0.8, 'integrated_gradients', ig)).now;
-    for (const by of [0.7, 0.6, 0.5, 0.9, 0.8]) {
-      await run(classify, by);
-      await run(attribute, by, 'grad_cam');
-      await run(attribute, by, 'integrated_gradients', ig);
-    }
-    const last = (await run(classify, 0.4)).now;
-    assert.equal(last.buffers, settled.buffers, 'the buffers do not become more');
-    assert.equal(last.bytes, settled.bytes, 'the buffers do not grow');
+    const rounds = async (from) => {
+      for (let i = 0; i < 10; i++) {
+        await run(classify, from - i / 50);
+        await run(attribute, from - i / 50, 'grad_cam');
+        await run(attribute, from - i / 50, 'integrated_gradients', ig);
+      }
+      return (await run(classify, from)).now;
+    };
+    const settled = await rounds(0.8);
+    const last = await rounds(0.6);
+    // Now and then burn's pool takes another page; what leaks would be one buffer for each explanation at least.
+    assert.ok(last.buffers - settled.buffers < 10, `${settled.buffers} buffers became ${last.buffers}`);
+    assert.ok(last.bytes < 1.1 * settled.bytes, `${settled.bytes} bytes became ${last.bytes}`);
     assert.equal(last.twice, 0);
     await page.close();
   });

@@ -30,8 +30,9 @@ function named(address) {
 async function keep(cache, name, response) {
   if (!response.ok) throw new Error(`${name}: status ${response.status}`);
   const bytes = await response.arrayBuffer();
-  // The pages' own timings know nothing of what is fetched here.
-  for (const page of await worker.clients.matchAll({ includeUncontrolled: true })) page.postMessage({ fetched: bytes.byteLength });
+  // The pages' own timings know nothing of what is fetched here. A server that compresses tells the length of what it sends.
+  const fetched = Number(response.headers.get('content-length') ?? bytes.byteLength);
+  for (const page of await worker.clients.matchAll({ includeUncontrolled: true })) page.postMessage({ fetched });
   if (hex(await crypto.subtle.digest('SHA-256', bytes)) !== files[name]) throw new Error(`${name} is not the file of this version`);
   const headers = { 'content-type': response.headers.get('content-type') ?? '', 'content-length': String(bytes.byteLength) };
   await cache.put(key(name), new Response(bytes, { headers }));

@@ -31,9 +31,10 @@ const types = {
 
 /**
  * Serves dist/ (or `folder`) at / and at /deep/er/, tests/golden at /golden/, ../shared at /shared/, and an empty page at /blank.html.
- * and `others` ([path, folder] each) before these. With a `list` of models, that list in place of models.json and the pages with the policy that the build makes from it.
+ * and `others` ([path, folder] each) before these. With `copies`, what has a .br file beside it
+ * goes as that file, as `cargo xtask serve` sends it. With a `list` of models, that list in place of models.json and the pages with the policy that the build makes from it.
  */
-export async function serve({ cors = false, folder: site = dist, list, others = [] } = {}) {
+export async function serve({ cors = false, folder: site = dist, list, others = [], copies = false } = {}) {
   const mounts = [...others, ['/golden/', golden], ['/shared/', shared], ['/deep/er/', site], ['/', site]];
   const hits = [];
   const server = createServer((request, response) => {
@@ -64,7 +65,12 @@ export async function serve({ cors = false, folder: site = dist, list, others = 
       response.writeHead(404, { 'content-type': 'text/plain' });
       return response.end('not found');
     }
-    response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream', 'content-length': statSync(file).size });
+    const headers = { 'content-type': types[extname(file)] ?? 'application/octet-stream' };
+    if (copies && /\bbr\b/.test(request.headers['accept-encoding']) && existsSync(`${file}.br`)) {
+      file += '.br';
+      headers['content-encoding'] = 'br';
+    }
+    response.writeHead(200, { ...headers, 'content-length': statSync(file).size });
     createReadStream(file).pipe(response);
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));

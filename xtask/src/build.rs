@@ -2,7 +2,8 @@
 //!
 //! `cargo rustc` makes one wasm per device, wasm-bindgen its JavaScript (`pkg/wasm/<device>/`), a Node script asks the CPU
 //! wasm for the registries (`pkg/wasm/registry.js`), and `www/` and `pkg/` are copied together. The pages get a
-//! Content-Security-Policy made from the list of models, the service worker the list of files that it keeps.
+//! Content-Security-Policy made from the list of models, the first of them links to what it needs first, the service worker
+//! the list of files that it keeps. Compressed copies lie beside the files, `x.js.br` and `x.js.gz`, for servers that send them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,6 +16,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::first;
 use crate::tools::{self, WASM_TARGET, command, root};
 
 const REGISTRY_SCRIPT: &str = "scripts/registry.mjs";
@@ -24,6 +26,9 @@ const BUILDS: &str = "pkg/wasm/builds.json";
 const PAGES: [&str; 3] = ["index.html", "embed.html", "examples/index.html"];
 const SERVICE_WORKER: &str = "sw.js";
 const POLICY_SCRIPT: &str = "scripts/policy.mjs";
+const COMPRESS_SCRIPT: &str = "scripts/compress.mjs";
+/// What the names of compressed copies end in.
+pub const COPIES: [&str; 2] = ["br", "gz"];
 
 /// Whether a file of `dist/` is made there, not copied.
 fn written(name: &Path) -> bool {
@@ -69,7 +74,7 @@ pub fn site(cpu_only: bool, fast: bool) -> Result<()> {
     for &device in devices {
         wasm(device, fast)?;
     }
-    assemble(devices)?;
+    assemble(devices, fast)?;
     println!("built {}", dist().display());
     Ok(())
 }
@@ -187,8 +192,8 @@ fn assets(files: &BTreeMap<PathBuf, PathBuf>) -> String {
     )
 }
 
-/// Makes `dist/` hold the page, the package and the named wasm builds, and nothing else.
-pub fn assemble(devices: &[Device]) -> Result<()> {
+/// Makes `dist/` hold the page, the package and the named wasm builds with their compressed copies, and nothing else. `fast` compresses less.
+pub fn assemble(devices: &[Device], fast: bool) -> Result<()> {
     let (www, pkg) = (root().join("www"), root().join("pkg"));
     if !www.join("index.html").is_file() {
         bail!("www/index.html is missing");
@@ -231,13 +236,25 @@ pub fn assemble(devices: &[Device]) -> Result<()> {
     mirror(&files, &dist())?;
     // After the files that they speak of.
     for (name, page) in pages {
-        fs::write(dist().join(name), page).with_context(|| format!("cannot write {name}"))?;
+        write(name, &if *name == PAGES[0] { first::with_preloads(&page, &dist())? } else { page })?;
     }
-    fs::write(dist().join(BUILDS), format!("{builds}\n")).context("cannot write the list of builds")?;
+    write(BUILDS, &format!("{builds}\n"))?;
     let made = PAGES.iter().chain(&[BUILDS]).map(Path::new);
     let names = files.keys().map(PathBuf::as_path).chain(made);
-    let worker = with_files(&worker, &dist(), names)?;
-    fs::write(dist().join(SERVICE_WORKER), worker).context("cannot write the service worker")
+    write(SERVICE_WORKER, &with_files(&worker, &dist(), names)?)?;
+    let mut compress = command("node", &[COMPRESS_SCRIPT]);
+    compress.arg(dist()).args(fast.then_some("--fast"));
+    tools::run(&mut compress)
+}
+
+/// Writes a file below `dist/` that was made here.
+fn write(name: &str, text: &str) -> Result<()> {
+    let target = dist().join(name);
+    if fs::read(&target).is_ok_and(|old| old == text.as_bytes()) {
+        return Ok(());
+    }
+    remove_copies(&target)?;
+    fs::write(&target, text).with_context(|| format!("cannot write {}", target.display()))
 }
 
 /// The page with a policy, which has to stand before anything that it binds.
@@ -324,8 +341,36 @@ fn mirror(files: &BTreeMap<PathBuf, PathBuf>, folder: &Path) -> Result<()> {
     let mut present = BTreeMap::new();
     collect(folder, Path::new(""), &|_| true, &mut present)?;
     for (name, path) in present {
-        if !files.contains_key(&name) && !written(&name) {
+        let of = original(&name);
+        if !files.contains_key(of) && !written(of) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The file that a compressed copy is of; other files are their own.
+pub fn original(name: &Path) -> &Path {
+    let copy = name.extension().is_some_and(|end| COPIES.iter().any(|copy| end == *copy));
+    match (copy, name.to_str().and_then(|name| name.rsplit_once('.'))) {
+        (true, Some((of, _))) => Path::new(of),
+        _ => name,
+    }
+}
+
+/// The compressed copy of a file.
+pub fn copy_of(file: &Path, form: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".");
+    name.push(form);
+    name.into()
+}
+
+/// Before a file changes: no server is to send what it held.
+fn remove_copies(file: &Path) -> Result<()> {
+    for copy in COPIES.map(|form| copy_of(file, form)) {
+        if copy.exists() {
+            fs::remove_file(&copy).with_context(|| format!("cannot remove {}", copy.display()))?;
         }
     }
     Ok(())
@@ -344,6 +389,7 @@ fn replace(source: &Path, target: &Path) -> Result<()> {
     let mut part = target.as_os_str().to_owned();
     part.push(".part");
     fs::copy(source, &part).with_context(place)?;
+    remove_copies(target)?;
     fs::rename(&part, target).with_context(place)
 }
 
@@ -409,6 +455,12 @@ mod tests {
         fs::write(source.join("sub/x.js"), "x").unwrap();
         fs::write(target.join("stale"), "old").unwrap();
         fs::write(target.join("page.html"), "two").unwrap();
+        fs::create_dir_all(target.join("sub")).unwrap();
+        fs::write(target.join("sub/x.js"), "x").unwrap();
+        // Of the page, which changes, of a file that stays, and of one that is gone.
+        for copy in ["page.html.br", "page.html.gz", "sub/x.js.br", "stale.gz"] {
+            fs::write(target.join(copy), "small").unwrap();
+        }
 
         let mut files = BTreeMap::new();
         let wanted = |path: &Path| path != Path::new("models");
@@ -418,7 +470,7 @@ mod tests {
         let mut present = BTreeMap::new();
         collect(&target, Path::new(""), &|_| true, &mut present).unwrap();
         let names: Vec<_> = present.keys().map(|name| name.to_string_lossy().replace('\\', "/")).collect();
-        assert_eq!(names, ["page.html", "sub/x.js"]);
+        assert_eq!(names, ["page.html", "sub/x.js", "sub/x.js.br"]);
         assert_eq!(fs::read_to_string(target.join("page.html")).unwrap(), "one");
         fs::remove_dir_all(folder).unwrap();
     }

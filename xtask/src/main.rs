@@ -2,9 +2,11 @@
 
 mod bench;
 mod build;
+mod first;
 mod licences;
 mod package;
 mod serve;
+mod size;
 mod test;
 mod tools;
 
@@ -14,12 +16,14 @@ const HELP: &str = "\
 cargo xtask serve [--port N] [--fast]       build, serve dist/ on this machine and print the address
 cargo xtask build [--cpu] [--fast]          build the static site into dist/
 cargo xtask package [--cpu] [--fast]        build, and pack the npm package and the site into target/package/
+cargo xtask size [--update]                 build for the CPU and compare the download with tests/sizes.json
 cargo xtask test [--native] [--browser]     run the checks and tests (all, or one half)
-cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser (sections: cpu, webgpu, cost);
+cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser (sections: cpu, webgpu, cost, start, memory, size);
                   [--model NAME] [--save]   of one model; into tests/bench/results/, which the README shows, in place of target/bench/
 
 --cpu    leave the WebGPU build out
 --fast   quicker to build, slower to run: for tests and for work on the page
+--update write the record that later sizes are compared with
 --port   fail if this port is taken (default: the first free one from 8080)";
 
 fn main() {
@@ -50,6 +54,11 @@ fn dispatch(args: &[String]) -> Result<()> {
             let (port, fast) = (rest.take_value("--port")?, rest.take("--fast"));
             rest.finish()?;
             serve::run(port, fast)
+        }
+        "size" => {
+            let update = rest.take("--update");
+            rest.finish()?;
+            size::run(update)
         }
         "test" => {
             let (native, browser) = (rest.take("--native"), rest.take("--browser"));

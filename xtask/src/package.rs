@@ -85,11 +85,14 @@ fn archive() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The files below `folder`, with names as in a zip.
+/// The files below `folder`, with names as in a zip, which compresses by itself: neither hidden files nor compressed copies.
 fn list(folder: &Path, below: &str, files: &mut Vec<(String, PathBuf)>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let entry = entry?;
         let name = format!("{below}{}", entry.file_name().to_string_lossy());
+        if entry.file_name().to_string_lossy().starts_with('.') || build::original(&entry.path()) != entry.path() {
+            continue;
+        }
         if entry.path().is_dir() {
             list(&entry.path(), &format!("{name}/"), files)?;
         } else {

@@ -10,7 +10,7 @@ use std::thread;
 use anyhow::{Context, Result, anyhow};
 use tiny_http::{Header, Method, Request, Response, ResponseBox, Server, StatusCode};
 
-use crate::build::{self, Device};
+use crate::build::{self, Device, copy_of};
 
 const PORTS: std::ops::Range<u16> = 8080..8180;
 const THREADS: usize = 8;
@@ -19,14 +19,15 @@ const THREADS: usize = 8;
 pub fn run(port: Option<u16>, fast: bool) -> Result<()> {
     build::prepare()?;
     build::wasm(Device::Cpu, fast)?;
-    build::assemble(&[Device::Cpu])?;
+    // Whoever asks is near: the best compression is not worth the wait.
+    build::assemble(&[Device::Cpu], true)?;
     let server = Arc::new(open(port)?);
     let address = server.server_addr();
     println!("\nSightline is at http://{address}/ (Ctrl-C stops it)\n");
     let workers = start(&server, &build::dist());
 
     println!("building for WebGPU; until it is done the page uses the CPU");
-    let joined = build::wasm(Device::WebGpu, fast).and_then(|()| build::assemble(&Device::ALL));
+    let joined = build::wasm(Device::WebGpu, fast).and_then(|()| build::assemble(&Device::ALL, true));
     match joined {
         Ok(()) => println!("\nthe WebGPU build has joined: reload http://{address}/"),
         Err(error) => eprintln!("\nno WebGPU build, the page stays on the CPU: {error:#}"),
@@ -61,17 +62,20 @@ fn start(server: &Arc<Server>, root: &Path) -> Vec<thread::JoinHandle<()>> {
 }
 
 fn answer(request: Request, root: &Path) {
-    let range = request.headers().iter().find(|header| header.field.equiv("Range"));
-    let range = range.map(|header| header.value.as_str().to_owned());
+    let asked = |name: &'static str| {
+        let header = request.headers().iter().find(|header| header.field.equiv(name));
+        header.map(|header| header.value.as_str().to_owned())
+    };
+    let (range, accepted) = (asked("Range"), asked("Accept-Encoding").unwrap_or_default());
     let response = match request.method() {
-        Method::Get | Method::Head => file(root, request.url(), range.as_deref()),
+        Method::Get | Method::Head => file(root, request.url(), range.as_deref(), &accepted),
         _ => text(405, "only GET and HEAD\n").with_header(header("Allow", "GET, HEAD")),
     };
     // The browser may have gone away: nothing to do about it.
     let _ = request.respond(response);
 }
 
-fn file(root: &Path, url: &str, range: Option<&str>) -> ResponseBox {
+fn file(root: &Path, url: &str, range: Option<&str>, accepted: &str) -> ResponseBox {
     let Some(path) = resolve(root, url) else {
         return text(404, "not found\n");
     };
@@ -79,7 +83,10 @@ fn file(root: &Path, url: &str, range: Option<&str>) -> ResponseBox {
         let place = url.split(['?', '#']).next().unwrap_or("");
         return text(301, "moved\n").with_header(header("Location", &format!("{place}/")));
     }
-    let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+    // A part is one of the file itself.
+    let copy = if range.is_none() { copy(&path, accepted) } else { None };
+    let (name, encoding) = copy.as_ref().map_or((&path, None), |(copy, encoding)| (copy, Some(*encoding)));
+    let opened = File::open(name).and_then(|file| Ok((file.metadata()?.len(), file)));
     let Ok((length, mut file)) = opened else {
         return text(404, "not found\n");
     };
@@ -99,11 +106,32 @@ fn file(root: &Path, url: &str, range: Option<&str>) -> ResponseBox {
     }
     let mut response = respond(status, mime(&path), Box::new(file.take(count)), count);
     response.add_header(header("Accept-Ranges", "bytes"));
+    response.add_header(header("Vary", "Accept-Encoding"));
+    if let Some(encoding) = encoding {
+        response.add_header(header("Content-Encoding", encoding));
+    }
     if status == 206 {
         let part = format!("bytes {start}-{}/{length}", start + count - 1);
         response.add_header(header("Content-Range", &part));
     }
     response
+}
+
+/// The smallest compressed copy of a file that the browser takes, and its encoding.
+fn copy(file: &Path, accepted: &str) -> Option<(PathBuf, &'static str)> {
+    let forms = [("br", "br"), ("gz", "gzip")].into_iter();
+    let mut copies = forms.filter(|(_, encoding)| takes(accepted, encoding)).map(|(form, e)| (copy_of(file, form), e));
+    copies.find(|(copy, _)| copy.is_file())
+}
+
+/// Whether an `Accept-Encoding` header names an encoding, with a weight above 0.
+fn takes(accepted: &str, encoding: &str) -> bool {
+    let mut entries = accepted.split(',').map(|entry| entry.split(';').map(str::trim));
+    entries.any(|mut parts| {
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
+        let weight = parts.find_map(|part| part.strip_prefix("q="));
+        named && weight.is_none_or(|weight| weight.parse().is_ok_and(|weight: f32| weight > 0.0))
+    })
 }
 
 fn text(status: u16, message: &str) -> ResponseBox {
@@ -291,6 +319,44 @@ mod tests {
         assert!(head.contains("content-length: 100000"), "{head}");
         assert!(head.contains("content-type: application/octet-stream"));
         assert!(!head.contains("transfer-encoding"));
+    }
+
+    #[test]
+    fn compressed_copies_go_to_those_who_take_them() {
+        let site = Site::new("copies");
+        let dist = site.folder.join("dist");
+        fs::write(dist.join("pkg/a b.wasm.br"), "brotli").unwrap();
+        fs::write(dist.join("pkg/a b.wasm.gz"), "gzip!").unwrap();
+        fs::write(dist.join("index.html.gz"), "page!").unwrap();
+        let ask = |target: &str, accepted: &str| {
+            let (status, head, body) = site.ask("GET", target, &format!("Accept-Encoding: {accepted}\r\n"));
+            assert_eq!(status, 200);
+            assert!(head.contains("vary: accept-encoding"), "{head}");
+            let encoding = head.lines().find_map(|line| line.strip_prefix("content-encoding: ")).map(str::to_owned);
+            (encoding, head, body)
+        };
+        let (encoding, head, body) = ask("/pkg/a%20b.wasm", "gzip, deflate, br, zstd");
+        assert_eq!((encoding.as_deref(), body.as_slice()), (Some("br"), b"brotli".as_slice()));
+        assert!(head.contains("content-type: application/wasm") && head.contains("content-length: 6"), "{head}");
+        for gzip in ["gzip", "GZIP;q=0.5", "br;q=0, gzip"] {
+            let (encoding, _, body) = ask("/pkg/a%20b.wasm", gzip);
+            assert_eq!((encoding.as_deref(), body.as_slice()), (Some("gzip"), b"gzip!".as_slice()), "{gzip}");
+        }
+        for plain in ["", "identity", "deflate", "brx", "br;q=0", "br; q=0.0, gzip;q=x"] {
+            let (encoding, _, body) = ask("/pkg/a%20b.wasm", plain);
+            assert_eq!((encoding, body.len()), (None, 256), "{plain}");
+        }
+        assert_eq!(ask("/", "br, gzip").2, b"page!");
+        // What has no copy, and parts, which are of the file itself.
+        assert_eq!(ask("/pkg/big.safetensors", "br, gzip").2.len(), 100_000);
+        let (status, head, body) = site.ask("GET", "/pkg/a%20b.wasm", "Range: bytes=1-3\r\nAccept-Encoding: br\r\n");
+        assert_eq!((status, body.as_slice()), (206, [1, 2, 3].as_slice()));
+        assert!(!head.contains("content-encoding"), "{head}");
+        let (_, head, body) = site.ask("HEAD", "/pkg/a%20b.wasm", "Accept-Encoding: br\r\n");
+        assert!(
+            head.contains("content-encoding: br") && head.contains("content-length: 6") && body.is_empty(),
+            "{head}"
+        );
     }
 
     #[test]

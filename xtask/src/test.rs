@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::build::{self, Device};
 use crate::tools::{self, WASM_TARGET, command, root};
-use crate::{licences, package};
+use crate::{licences, package, size};
 
 /// Runs the native half (formatting, lints, licences, advisories, Rust tests), the browser half (both wasm builds, types,
-/// Chromium), or both.
+/// Chromium), or both, and then also weighs what a first visit downloads.
 pub fn run(native: bool, browser: bool) -> Result<()> {
     let start = Instant::now();
     build::prepare()?;
@@ -29,13 +29,24 @@ pub fn run(native: bool, browser: bool) -> Result<()> {
         step("Rust tests", || tools::run(&mut tools::cargo(&["test", "--workspace"])))?;
     }
     if browser {
-        step("wasm builds", || build::site(false, true))?;
+        let whole = native;
+        step("wasm builds", || builds(whole))?;
+        if whole {
+            step("download size", size::check)?;
+        }
         step("types", || tools::run(&mut tools::npm(&["run", "--silent", "check"])))?;
         step("package tests", package_tests)?;
         step("browser tests", browser_tests)?;
     }
     println!("\nall passed in {:.0} s", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// What a whole run tests on the CPU, and weighs, is what is released. The WebGPU build is the quick one: the other takes twenty minutes.
+fn builds(release: bool) -> Result<()> {
+    build::wasm(Device::Cpu, !release)?;
+    build::wasm(Device::WebGpu, true)?;
+    build::assemble(&Device::ALL, true)
 }
 
 fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {

@@ -14,6 +14,9 @@ import { locate } from './locate.js';
  */
 /** @typedef {{ request: Request, engine: Engine, retried: boolean, settled?: Promise<unknown>, resolve?: (v: any) => void, reject?: (e: Error) => void, onProgress?: (p: Progress) => void, onEstimate?: (e: any) => void }} Call */
 
+/** @param {'cpu' | 'webgpu'} kind @param {URL} base */
+const moduleOf = (kind, base) => locate(`wasm/${kind}/sightline_bg.wasm`, base);
+
 class Host {
   #generation = 0;
   #next = 1;
@@ -123,6 +126,16 @@ class Host {
     return { id, result };
   }
 
+  /** Starts what opening a model takes, beside the requests for its files. @param {'cpu' | 'webgpu'} kind @param {URL} base @param {(p: Progress) => void} [onProgress] */
+  prepare(kind, base, onProgress) {
+    // Who needs them is told of failures, and tries again.
+    const url = locate(`wasm/${kind}/sightline.js`, base).href;
+    this.#start(base)
+      .then((worker) => worker.postMessage({ op: 'import', url }))
+      .catch(() => undefined);
+    this.#module(moduleOf(kind, base), onProgress).catch(() => undefined);
+  }
+
   /** Makes the engine exist in the present worker. @param {Engine} engine @param {(p: Progress) => void} [onProgress] */
   async open(engine, onProgress) {
     if (engine.generation === this.#generation && engine.opening) return engine.opening;
@@ -143,7 +156,7 @@ class Host {
   /** Sends the package to a worker with the engine's build. @param {Engine} engine @param {'open' | 'plan'} op @param {((p: Progress) => void) | undefined} onProgress */
   async #build(engine, op, onProgress) {
     const { kind, base, source } = engine;
-    const module = await this.#module(locate(`wasm/${kind}/sightline_bg.wasm`, base), onProgress);
+    const module = await this.#module(moduleOf(kind, base), onProgress);
     const url = locate(`wasm/${kind}/sightline.js`, base).href;
     return this.#call(engine, { op, kind, url, module, source }, onProgress);
   }

@@ -52,6 +52,11 @@ export interface ExplainerOptions {
   model: ModelSource;
   /** `auto` takes WebGPU where there is a hardware adapter, else the CPU. */
   device?: 'auto' | 'webgpu' | 'cpu';
+  /**
+   * Given with `auto`, the model opens on the CPU, whose build is small. Where there is a hardware adapter, WebGPU's build is fetched and warmed up after
+   * the first attribution, and takes over by itself. Called with the new `info.device` when that, or the reason for it, changes.
+   */
+  onDevice?: (device: Info['device']) => void;
   signal?: AbortSignal;
   onProgress?: (progress: { stage: 'download' | 'wasm' | 'device' | 'weights'; loaded: number; total: number | undefined }) => void;
   /** The folder of this package's files where they are served from elsewhere. */

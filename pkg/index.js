@@ -88,23 +88,30 @@ function abortable(promise, signal) {
  */
 export async function createExplainer(options) {
   try {
-    const { model, device = 'auto', signal, onProgress, assetBaseUrl, ...rest } = options ?? {};
+    const { model, device = 'auto', onDevice, signal, onProgress, assetBaseUrl, ...rest } = options ?? {};
     only(rest, 'createExplainer');
+    if (onDevice !== undefined && typeof onDevice !== 'function') throw new SightlineError('bad-option', 'onDevice: it must be a function');
     check(signal);
     const base = baseOf(assetBaseUrl);
+    const progress = (/** @type {import('./host.js').Progress} */ { stage, loaded, total }) =>
+      signal?.aborted || onProgress?.({ stage: /** @type {any} */ (stage), loaded, total });
     const hasBuild = async () => {
       const builds = await requestJson(locate('wasm/builds.json', base), { signal });
       return Boolean(builds?.webgpu);
     };
-    const choice = await abortable(chooseDevice(device, hasBuild), signal);
+    const best = chooseDevice(device, hasBuild);
+    // Whoever listens for a change of device gets the first results from the small build.
+    const changes = device === 'auto' && onDevice !== undefined;
+    const choice = changes
+      ? { kind: /** @type {'cpu' | 'webgpu'} */ ('cpu'), reason: 'whether there is WebGPU is being found out' }
+      : await abortable(best, signal);
+    host.prepare(choice.kind, base, progress);
     const found = await findModel(model, base, { signal });
     const { source, folder, kept } = found;
     await addLabels(source, base, { signal });
-    const progress = (/** @type {import('./host.js').Progress} */ { stage, loaded, total }) =>
-      signal?.aborted || onProgress?.({ stage: /** @type {any} */ (stage), loaded, total });
     let engine = host.engine(choice.kind, base, source);
     /** Does it on the CPU where WebGPU was only a guess and fails. @param {(e: import('./host.js').Engine) => Promise<any>} work */
-    const onDevice = async (work) => {
+    const attempt = async (work) => {
       try {
         return await abortable(work(engine), signal);
       } catch (error) {
@@ -115,18 +122,19 @@ export async function createExplainer(options) {
         choice.kind = 'cpu';
         choice.reason = `WebGPU did not start here (${message})`;
         engine = host.engine('cpu', base, source);
-        return onDevice(work);
+        return attempt(work);
       }
     };
     if (!source.weights) {
-      await onDevice((e) => host.plan(e, progress));
+      // What is served with the page need not be checked before it is fetched.
+      if (kept) await attempt((e) => host.plan(e, progress));
       const onBytes = (/** @type {number} */ loaded, /** @type {number | undefined} */ total) =>
         onProgress?.({ stage: 'download', loaded, total });
       await abortable(fetchWeights(found, { signal, onBytes }), signal);
     }
     let opened;
     try {
-      opened = await onDevice((e) => host.open(e, progress));
+      opened = await attempt((e) => host.open(e, progress));
       if (found.expected && found.expected !== opened.sha256) {
         host.abandon(engine);
         throw new SightlineError(
@@ -141,7 +149,7 @@ export async function createExplainer(options) {
     }
     const { sha256, model: described } = opened;
     await kept?.update({ sha256, architecture: described.architecture, numClasses: described.labels.length });
-    return new Explainer(engine, {
+    const explainer = new Explainer(engine, {
       model: {
         ...described,
         bytes: source.weights?.size ?? 0,
@@ -153,10 +161,15 @@ export async function createExplainer(options) {
       version: opened.version,
       warnings: kept?.warning ? [kept.warning] : [],
     });
+    if (changes) explainer[FOLLOW](best, onDevice, () => host.engine('webgpu', base, source));
+    return explainer;
   } catch (error) {
     throw wrap(error);
   }
 }
+
+/** What {@link createExplainer} alone calls. */
+const FOLLOW = Symbol('follow');
 
 /**
  * @param {import('./index.js').Info} info @param {import('./index.js').Attribution} result @param {Record<string, any>} request
@@ -185,12 +198,55 @@ function provenance({ model: { id, architecture, sha256, labels }, version }, { 
 export class Explainer {
   /** @type {import('./host.js').Engine} */
   #engine;
+  /** Moves to WebGPU. @type {((input: any) => Promise<void>) | undefined} */
+  #move;
 
   /** @param {import('./host.js').Engine} engine @param {import('./index.js').Info} info */
   constructor(engine, info) {
     this.#engine = engine;
     /** @type {import('./index.js').Info} */
     this.info = Object.freeze(info);
+  }
+
+  /**
+   * Moves to WebGPU where that is the better device: after the first attribution, and once the device is warm.
+   * @param {Promise<import('./device.js').Choice>} best @param {(device: import('./index.js').Info['device']) => void} onDevice
+   * @param {() => import('./host.js').Engine} onGpu
+   */
+  async [FOLLOW](best, onDevice, onGpu) {
+    const cpu = this.#engine;
+    const tell = (/** @type {Partial<import('./index.js').Info['device']>} */ change) => {
+      if (cpu.closed && this.#engine === cpu) return;
+      this.info = Object.freeze({ ...this.info, device: { ...this.info.device, ...change } });
+      onDevice(this.info.device);
+    };
+    const failed = (/** @type {unknown} */ error) => tell({ reason: `WebGPU did not start here (${wrap(error).message})` });
+    const choice = await best.catch(failed);
+    // Whoever made this explainer has it by now.
+    await new Promise((done) => setTimeout(done));
+    if (!choice) return;
+    if (choice.kind === 'cpu') return tell({ reason: choice.reason });
+    this.#move = async (input) => {
+      this.#move = undefined;
+      const engine = onGpu();
+      try {
+        const { device } = await host.open(engine);
+        // All the way there and back: the shaders that the next request needs are compiled.
+        for (const message of [{ op: 'classify' }, { op: 'gradients', request: {} }]) {
+          if (cpu.closed) return host.close(engine);
+          await host.run(engine, (send) => send({ ...message, input }));
+        }
+        if (cpu.closed) return host.close(engine);
+        this.#engine = engine;
+        tell({ kind: 'webgpu', description: device.description, reason: choice.reason });
+        // What was asked of it before ends first.
+        cpu.queue.then(() => host.close(cpu));
+      } catch (error) {
+        host.abandon(engine);
+        failed(error);
+      }
+    };
+    tell({ reason: 'WebGPU takes over as soon as it is ready' });
   }
 
   /**
@@ -213,8 +269,9 @@ export class Explainer {
       throw new SightlineError('bad-option', 'onEstimate: it must be a function');
     const sent = await this.#withPictures(request, signal);
     const message = { op: 'attribute', request: sent, estimates: onEstimate !== undefined };
+    const { kind } = this.#engine;
     const result = await this.#run(image, message, { signal, stop, onProgress, onEstimate });
-    result.device = this.info.device.kind;
+    result.device = kind;
     result.provenance = provenance(this.info, result, sent);
     return result;
   }
@@ -228,8 +285,9 @@ export class Explainer {
     only(rest, 'heads');
     const request = { target, output };
     sendable(request);
+    const { kind } = this.#engine;
     const result = await this.#run(image, { op: 'heads', request }, { signal, onProgress });
-    result.device = this.info.device.kind;
+    result.device = kind;
     return result;
   }
 
@@ -373,7 +431,10 @@ export class Explainer {
         options,
       );
       // A photo that cannot be had is told at once.
-      return (await Promise.all([result, coming]))[0];
+      const [done, input] = await Promise.all([result, coming]);
+      // Whoever asked paints first.
+      if (message.op === 'attribute' && this.#move) (globalThis.requestIdleCallback ?? setTimeout)(() => this.#move?.(input));
+      return done;
     } catch (error) {
       throw wrap(error);
     }

@@ -190,6 +190,8 @@ export async function addLabels(source, base, options) {
 }
 
 /** @typedef {{ hub?: string, models: import('./index.js').ListedModel[] }} ModelList */
+/** By address: a page that stays open asks once. @type {Map<string, ModelList>} */
+const lists = new Map();
 
 /**
  * The list that whoever serves the page may edit.
@@ -198,7 +200,8 @@ export async function addLabels(source, base, options) {
  */
 export async function modelList(base, options) {
   const url = locate('models/models.json', base);
-  const list = await requestJson(url, options);
+  const list = lists.get(url.href) ?? (await requestJson(url, options));
   if (!Array.isArray(list?.models)) throw new SightlineError('network', `${url} is not a list of models: it has no "models"`);
-  return list;
+  lists.set(url.href, list);
+  return structuredClone(list);
 }

@@ -18,6 +18,8 @@ const early = new Set();
 const PIECE = 4 << 20;
 /** Copied into the wasm memory at once: larger holes would be filled in part, and the next model need new memory. */
 const BITE = 256 << 10;
+/** Weights of up to so many bytes are hashed by the browser, in one piece and beside the loading. */
+const WHOLE = 64 << 20;
 const scope = /** @type {any} */ (globalThis);
 
 /** @param {object} message @param {Transferable[]} [transfer] */
@@ -121,6 +123,17 @@ async function layout(glue, source) {
   return { ...glue.guessConfig(await read(source, 8, 8 + Number(length))), ranges };
 }
 
+/** The SHA-256, where the browser computes it: it does in secure contexts alone. @param {Blob} weights @returns {Promise<string> | undefined} */
+function hashOf(weights) {
+  const { subtle } = globalThis.crypto;
+  if (!subtle) return undefined;
+  const hash = weights.arrayBuffer().then((bytes) => subtle.digest('SHA-256', bytes));
+  const hex = hash.then((bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join(''));
+  // Weights that cannot be read are told of by who feeds them.
+  hex.catch(() => undefined);
+  return hex;
+}
+
 /** @param {any} request */
 async function start({ call, kind, url, module }) {
   const glue = await build(kind, url, module);
@@ -145,8 +158,9 @@ const operations = {
       throw code === 'bad-model' && !message.startsWith(source.file) ? refusal(code, `${source.file}: ${message}`) : error;
     });
     const loader = new glue.Loader(config, source.labels, source.id, kind);
-    const digest = new glue.Digest();
     const total = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
+    const hashed = header || !source.weights || total > WHOLE ? undefined : hashOf(source.weights);
+    const digest = hashed ? undefined : new glue.Digest();
     let withdrawn = false;
     jobs.set(call, { cancel: () => (withdrawn = true) });
     try {
@@ -161,21 +175,21 @@ const operations = {
           for (let bite = 0; bite < piece.length; bite += BITE) {
             const bytes = piece.subarray(bite, bite + BITE);
             loader.feed(bytes);
-            if (!header) digest.update(bytes);
+            if (!header) digest?.update(bytes);
           }
           loaded += piece.length;
           told();
         }
       }
       // Of another file than safetensors only parts were fed, and not all in order.
-      for (let at = 0; header && at < source.weights.size; at += PIECE) digest.update(await read(source, at, at + PIECE));
+      for (let at = 0; header && at < source.weights.size; at += PIECE) digest?.update(await read(source, at, at + PIECE));
     } catch (error) {
-      if (!(error instanceof WebAssembly.RuntimeError)) for (const held of [loader, digest]) held.free();
+      if (!(error instanceof WebAssembly.RuntimeError)) for (const held of [loader, digest]) held?.free();
       throw error;
     } finally {
       jobs.delete(call);
     }
-    const sha256 = digest.finish();
+    const sha256 = hashed ? await hashed : digest.finish();
     const made = loader.finish();
     engines.set(engine, { made, glue });
     return { result: { model: { ...made.info(), assumed: note ?? null }, device, version: glue.version(), sha256 } };
@@ -233,6 +247,8 @@ async function work(call, engine, run, estimates) {
 
 scope.addEventListener('message', async (/** @type {MessageEvent<Request>} */ { data }) => {
   const { call, op } = data;
+  // Fetched while the wasm is compiled; a failure is told when it is needed.
+  if (op === 'import') return import(/** @type {any} */ (data).url).catch(() => undefined);
   if (op === 'cancel') return jobs.get(call)?.cancel();
   if (op === 'stop') return jobs.has(call) ? jobs.get(call).stop?.() : early.add(call);
   try {

@@ -187,7 +187,7 @@ async function openModel(id) {
     opening = signal;
     try {
       const device = /** @type {'auto'} */ (ui.device.value);
-      const explainer = await createExplainer({ model: model.source, device, signal, onProgress });
+      const explainer = await createExplainer({ model: model.source, device, signal, onProgress, onDevice: showDevice });
       if (signal.aborted) return explainer.dispose();
       replaceModel(id, explainer, device);
     } finally {
@@ -262,7 +262,14 @@ function showModel() {
   });
   say(el('assumed', HTMLElement), () => [core(assumed ?? '')]);
   el('assumed', HTMLElement).hidden = !assumed;
-  const { kind, description, reason } = info.device;
+  showDevice();
+}
+
+/** Which device the model runs on: WebGPU may take over from the CPU. */
+function showDevice() {
+  const { device } = shown.explainer?.info ?? {};
+  if (!device) return;
+  const { kind, description, reason } = device;
   say(el('device-reason', HTMLElement), () =>
     parts(t.runningOn, { device: t.devices[kind], description: core(description), reason: core(reason) }),
   );
@@ -312,10 +319,12 @@ async function explainPhoto(from, name, signal, onProgress) {
   if (shown.bitmap !== bitmap) shown.bitmap?.close();
   const target = shown.photo === photo ? shown.target : undefined;
   Object.assign(shown, { photo, photoName: name, bitmap, classification, target, attribution: undefined });
+  // The worker computes while the classes are shown.
+  const computing = attribute(signal, onProgress);
   showPredictions();
   showFacts();
   paint();
-  await attribute(signal, onProgress);
+  await computing;
 }
 
 /** Sets the controls, as far as the open model has it. @param {import('./compare.js').Choice} choice */
@@ -1352,11 +1361,11 @@ async function start() {
     }),
   );
   showMethod();
-  for (const { id, title, path, hub } of await listModels()) {
+  const [list, samples] = await Promise.all([listModels(), fetch('./samples/samples.json').then((response) => response.json())]);
+  for (const { id, title, path, hub } of list) {
     if (path !== undefined) models.set(id, { name: title, source: id });
     else models.set(id, { name: title, source: hub !== undefined ? { hub } : id, remote: true });
   }
-  const samples = await (await fetch('./samples/samples.json')).json();
   el('samples', HTMLElement).replaceChildren(
     .../** @type {{ file: string, alt: string, credit: string }[]} */ (samples).map(({ file, alt, credit }) => {
       const button = document.createElement('button');
@@ -1382,11 +1391,12 @@ const LOOKS = [ui.alpha, ui.colormap, ui.scale, ui.interpolation, ui.contours, u
 async function restore(begin = false) {
   const link = fromHash(location.hash, { samples: [...files.values()], methods });
   if (!link && !begin) return;
+  /** @type {Promise<Blob> | undefined} */
+  let photo;
   const [alt, file] = [...files].find(([, name]) => name === link?.photo) ?? [...files][0] ?? [];
   if (file && alt && (begin || link?.photo)) {
     camera.release();
-    const photo = await (await fetch(`./samples/${file}`)).blob();
-    Object.assign(shown, { photo, photoName: alt, target: undefined });
+    photo = fetch(`./samples/${file}`).then((response) => response.blob());
   }
   for (const control of LOOKS) {
     const value = link?.looks[control.id];
@@ -1398,7 +1408,8 @@ async function restore(begin = false) {
     else if (Number.isFinite(Number(value))) control.value = value;
   }
   showThreshold();
-  const here = await openable();
+  const [here, given] = await Promise.all([openable(), photo]);
+  if (given) Object.assign(shown, { photo: given, photoName: alt, target: undefined });
   const [first] = models.keys();
   const listed = link?.model === undefined ? undefined : models.get(link.model);
   const wanted = here.find(({ id }) => id === link?.model);

@@ -1,0 +1,172 @@
+// How the page comes to its first heatmap: from the CPU build alone, with nothing fetched twice; then WebGPU takes over where there is an adapter.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { dist, explained, idle, launch, serve, site } from './harness.mjs';
+
+const here = site();
+const GPU = '/pkg/wasm/webgpu/sightline_bg.wasm';
+const fetchedTwice = (hits) => hits.filter((path, at) => hits.indexOf(path) !== at);
+
+test('compressed copies are of the files beside them, and the first visit has them', async () => {
+  const copies = readdirSync(dist, { recursive: true })
+    .map(String)
+    .filter((name) => /\.(br|gz)$/.test(name));
+  for (const copy of copies) {
+    const bytes = readFileSync(join(dist, copy));
+    const file = readFileSync(join(dist, copy.replace(/\.\w+$/, '')));
+    assert.ok((copy.endsWith('.br') ? brotliDecompressSync : gunzipSync)(bytes).equals(file), copy);
+    assert.ok(bytes.length < file.length, copy);
+  }
+  for (const name of ['index.html', 'main.js', 'style.css', 'sw.js', 'pkg/worker.js', 'pkg/wasm/cpu/sightline_bg.wasm'])
+    for (const form of ['br', 'gz']) assert.ok(copies.includes(`${name}.${form}`), `${name}.${form}`);
+});
+
+test('the page works from the copies; what its links name is fetched once and used', async () => {
+  const server = await serve({ copies: true });
+  const page = await here.browser.newPage();
+  const said = [];
+  page.on('console', (message) => said.push(message.text()));
+  const encodings = new Map();
+  page.on('response', (response) => encodings.set(new URL(response.url()).pathname, response.headers()['content-encoding']));
+  await page.goto(`${server.url}/`);
+  await explained(page);
+  const linked = await page.$$eval('link[rel=modulepreload], link[rel=preload]', (links) =>
+    links.map(({ href }) => new URL(href).pathname),
+  );
+  for (const path of ['/main.js', '/pkg/index.js', '/pkg/wasm/registry.js', '/pkg/wasm/cpu/sightline_bg.wasm', '/pkg/models/models.json'])
+    assert.ok(linked.includes(path), path);
+  // Under the same name the worker fetches its own.
+  assert.deepEqual(
+    fetchedTwice(server.hits).filter((path) => linked.includes(path)),
+    [],
+  );
+  assert.equal(server.hits.filter((path) => path.endsWith('model.safetensors')).length, 1);
+  // The browser's own list of the page's modules: none was found only by reading another.
+  const modules = server.hits.filter((path) => path.endsWith('.js') && !/\/(worker|sightline|sw)\.js$/.test(path));
+  assert.deepEqual(
+    modules.filter((path) => !linked.includes(path)),
+    [],
+  );
+  for (const path of ['/', '/main.js', '/pkg/worker.js', '/pkg/wasm/cpu/sightline_bg.wasm']) assert.equal(encodings.get(path), 'br', path);
+  assert.equal(encodings.get('/pkg/models/sightline-cnn/model.safetensors'), undefined);
+  // Browsers complain of links that nothing used, some seconds after the page was loaded.
+  await page.waitForTimeout(4000);
+  assert.deepEqual(
+    said.filter((text) => text.includes('preload')),
+    [],
+  );
+  await page.close();
+  await server.close();
+});
+
+describe('without an adapter', () => {
+  let browser;
+  before(async () => (browser = await launch({ gpu: false })));
+  after(() => browser?.close());
+
+  test('nothing of the WebGPU build is fetched, and the page says why it stays on the CPU', async () => {
+    const server = await serve();
+    const page = await browser.newPage();
+    await page.goto(`${server.url}/`);
+    await explained(page);
+    await page.waitForFunction(() => /no (WebGPU|adapter)|but no adapter/.test(document.querySelector('#device-reason').textContent));
+    assert.deepEqual(
+      server.hits.filter((path) => /webgpu|builds\.json/.test(path)),
+      [],
+    );
+    await page.close();
+    await server.close();
+  });
+});
+
+test('another class, opacity and colours compute no forward pass', async () => {
+  const page = await here.open('/');
+  await explained(page);
+  const asked = await page.evaluate(async () => {
+    const asked = [];
+    const { postMessage } = Worker.prototype;
+    Worker.prototype.postMessage = function (data, ...rest) {
+      asked.push(data.op);
+      return postMessage.call(this, data, ...rest);
+    };
+    const facts = () => document.querySelector('#facts').textContent;
+    const settled = async () => {
+      do await new Promise((done) => setTimeout(done, 10));
+      while (document.body.dataset.state !== 'idle');
+    };
+    document.querySelectorAll('#predictions button')[1].click();
+    await settled();
+    const switched = facts();
+    asked.push('|');
+    const before = document.querySelector('#canvas').toDataURL();
+    for (const [id, value] of [
+      ['alpha', '0.2'],
+      ['colormap', 'viridis'],
+    ]) {
+      const control = document.getElementById(id);
+      control.value = value;
+      control.dispatchEvent(new Event('input'));
+      // One frame, and what it shows is new.
+      await new Promise((done) => requestAnimationFrame(done));
+      if (document.querySelector('#canvas').toDataURL() === before) asked.push(`${id} waits`);
+    }
+    return { asked, switched };
+  });
+  assert.deepEqual(asked.asked, ['attribute', '|']);
+  // The last layer's head alone, there and back.
+  assert.match(asked.switched, /under 0\.01 forward and under 0\.01 backward/);
+  const passes = await page.evaluate(async () => {
+    const explainer = await api.createExplainer({ model: 'sightline-cnn', device: 'cpu' });
+    const photo = await (await fetch('/samples/coffee.jpg')).blob();
+    await explainer.classify(photo);
+    const found = [];
+    for (const target of [1, 2, 3]) found.push((await explainer.attribute(photo, { method: 'grad_cam', target })).passes);
+    explainer.dispose();
+    return found;
+  });
+  for (const { forward, backward } of passes) assert.ok(forward < 0.01 && backward < 0.01, `${forward} forward, ${backward} backward`);
+});
+
+test('WebGPU is fetched after the first heatmap and takes over by itself', {
+  skip: !existsSync(join(dist, GPU)) && 'no WebGPU build',
+}, async () => {
+  const server = await serve();
+  const page = await here.browser.newPage({ viewport: { width: 1200, height: 900 } });
+  page.on('pageerror', (error) => console.error('page error:', error.message));
+  // The adapter here is a software one, which `auto` refuses: the page is told that it is not.
+  await page.addInitScript(() => {
+    const info = { vendor: 'test', architecture: '', device: '', description: '', isFallbackAdapter: false };
+    const request = navigator.gpu.requestAdapter.bind(navigator.gpu);
+    navigator.gpu.requestAdapter = async (options) => Object.defineProperty(await request(options), 'info', { value: info });
+  });
+  await page.addInitScript(() => {
+    new MutationObserver(() => {
+      if (document.querySelector('#legend:not([hidden])')) globalThis.heatmapAt ??= performance.now();
+    }).observe(document, { subtree: true, attributes: true, childList: true });
+  });
+  await page.goto(`${server.url}/#model=builtin-scene-cnn`);
+  await explained(page);
+  assert.match(await page.textContent('#facts'), /on the CPU/);
+  const cpu = await page.textContent('#predictions');
+  await page.waitForFunction(() => document.querySelector('#device-reason').textContent.startsWith('Running on WebGPU'), null, {
+    timeout: 120_000,
+  });
+  assert.equal(server.hits.filter((path) => path === GPU).length, 1);
+  const [heatmap, fetched] = await page.evaluate((gpu) => {
+    const entries = performance.getEntriesByType('resource').filter(({ name }) => /webgpu|builds\.json/.test(name));
+    const from = (/** @type {string} */ part) => entries.find(({ name }) => name.endsWith(part)).startTime;
+    return [globalThis.heatmapAt, from(gpu)];
+  }, GPU);
+  assert.ok(fetched > heatmap, `the first heatmap came at ${heatmap} ms, the request for the WebGPU build at ${fetched} ms`);
+  // What is shown stays; what is asked next comes from the device.
+  assert.equal(await page.textContent('#predictions'), cpu);
+  await page.click('#predictions li:nth-child(2) button');
+  await page.waitForFunction(() => /on WebGPU/.test(document.querySelector('#facts').textContent), null, { timeout: 60_000 });
+  await idle(page);
+  assert.equal(await page.locator('#alert').isVisible(), false);
+  await page.close();
+  await server.close();
+});

@@ -242,6 +242,7 @@ async function work(call, engine, run, estimates) {
     return await run(made, job);
   } finally {
     jobs.delete(call);
+    if (panicked === undefined) job.free();
   }
 }
 

@@ -337,8 +337,13 @@ impl Control for JobState {
         Box::pin(async {
             // On the CPU awaits are microtasks: without a macrotask now and then no message arrives.
             if now() - self.breath.get() > 25.0 {
-                let promise = js_sys::Promise::new(&mut |resolve, _| macrotask(&resolve));
+                let channel = web_sys::MessageChannel::new().ok();
+                let promise = js_sys::Promise::new(&mut |resolve, _| macrotask(channel.as_ref(), &resolve));
                 let _ = JsFuture::from(promise).await;
+                // A port that listens is kept for as long as its channel is open.
+                if let Some(channel) = channel {
+                    channel.port1().close();
+                }
                 self.breath.set(now());
             }
         })
@@ -351,8 +356,8 @@ impl Control for JobState {
 
 /// Calls `resolve` from a macrotask. A message channel, because timers are held back to 4 ms; one of its own for each call, because several
 /// engines may wait at the same time.
-fn macrotask(resolve: &Function) {
-    let sent = web_sys::MessageChannel::new().is_ok_and(|channel| {
+fn macrotask(channel: Option<&web_sys::MessageChannel>, resolve: &Function) {
+    let sent = channel.is_some_and(|channel| {
         channel.port1().set_onmessage(Some(resolve));
         channel.port2().post_message(&JsValue::NULL).is_ok()
     });

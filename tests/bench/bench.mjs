@@ -12,7 +12,7 @@ import { dist, launch, root, serve, shared } from '../browser/harness.mjs';
 import { plots } from './plot.mjs';
 import { origin } from './report.mjs';
 
-const SECTIONS = ['cpu', 'webgpu', 'cost'];
+const SECTIONS = ['cpu', 'webgpu', 'cost', 'start', 'memory', 'size'];
 
 const args = process.argv.slice(2);
 const take = (name) => {

@@ -13,7 +13,7 @@ const FOLDER: &str = "tests/bench";
 /// Committed, and shown by the README.
 const RESULTS: &str = "tests/bench/results";
 /// Sections that need the CPU build alone.
-const CPU_ONLY: [&str; 2] = ["cpu", "cost"];
+const CPU_ONLY: [&str; 4] = ["cpu", "cost", "start", "memory"];
 /// What `convert.py` imports.
 const PYTHON_PACKAGES: [&str; 5] = ["torch", "timm", "safetensors", "onnx", "onnxscript"];
 
@@ -36,7 +36,10 @@ impl Options {
                 "--fast" => options.fast = true,
                 "--quick" => options.quick = true,
                 "--save" => options.save = true,
-                "--only" => options.only = Some(args.next().context("--only needs a section: cpu, webgpu or cost")?),
+                "--only" => {
+                    options.only =
+                        Some(args.next().context("--only needs a section: cpu, webgpu, cost, start, memory or size")?)
+                }
                 "--model" => options.model = Some(args.next().context("--model needs a model's name")?),
                 unknown => bail!("unknown option `{unknown}`: there are --fast, --quick, --only, --model, --save"),
             }

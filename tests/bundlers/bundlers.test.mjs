@@ -15,6 +15,7 @@ const POLICY =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self'; style-src 'self'";
 const TYPES = {
   '.html': 'text/html',
+  '.css': 'text/css',
   '.js': 'text/javascript',
   '.json': 'application/json',
   '.wasm': 'application/wasm',
@@ -59,10 +60,19 @@ async function serve(built) {
   return { missing, url: `http://127.0.0.1:${server.address().port}/some/where/`, close: () => server.close() };
 }
 
-/** Opens a built app and waits for its heatmap. @param {string} built @param {string} name */
+/** Opens a built app on a desk and on a phone and waits for its heatmap. @param {string} built @param {string} name */
 async function runs(built, name) {
+  for (const [device, width, height] of [
+    ['desktop', 1280, 800],
+    ['phone', 360, 640],
+  ])
+    await shows(built, `${name}-${device}`, { width, height });
+}
+
+/** @param {string} built @param {string} name @param {{ width: number, height: number }} viewport */
+async function shows(built, name, viewport) {
   const server = await serve(built);
-  const page = await browser.newPage({ viewport: { width: 500, height: 500 } });
+  const page = await browser.newPage({ viewport });
   const said = [];
   page.on('console', (message) => message.type() === 'error' && said.push(message.text()));
   page.on('pageerror', (error) => said.push(error.message));
@@ -73,7 +83,8 @@ async function runs(built, name) {
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     const colours = new Set();
     for (let i = 0; i < data.length; i += 4) colours.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
-    return { state: document.body.dataset.state, text: document.querySelector('output').textContent, colours: colours.size };
+    const fits = document.documentElement.scrollWidth <= innerWidth;
+    return { state: document.body.dataset.state, text: document.querySelector('output').textContent, colours: colours.size, fits };
   });
   await page.screenshot({ path: join(screenshots, `bundler-${name}.png`) });
   await page.close();
@@ -81,7 +92,7 @@ async function runs(built, name) {
   assert.deepEqual([seen.state, said, server.missing], ['done', [], []], seen.text);
   assert.ok(seen.colours > 500, `the canvas has ${seen.colours} colours`);
   assert.match(seen.text, /^tabby, from http/);
-  return seen;
+  assert.ok(seen.fits, 'the app is wider than its window');
 }
 
 describe('a heatmap in an app made with', () => {

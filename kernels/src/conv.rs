@@ -197,8 +197,8 @@ pub struct Prepared {
     turned_tiles: OnceLock<Vec<f32>>,
 }
 
-/// Values of turned weights that are kept: two megabytes.
-const MAX_TURNED: usize = 1 << 19;
+/// Values of turned weights that are kept: 16 MB.
+const MAX_TURNED: usize = 1 << 22;
 
 /// Convolution weights.
 #[derive(Clone, Copy)]

@@ -76,21 +76,20 @@ impl Source for Strided<'_> {
 
     fn pack_all(&self, k: Range<usize>, lines: Range<usize>, width: usize, panels: &mut [f32]) {
         let size = width * k.len();
-        if self.line != 1 || self.step < LINE || size == 0 {
+        if width != MR || self.line != 1 || self.step < LINE || size == 0 {
             for (panel, first) in panels.chunks_exact_mut(size.max(1)).zip(lines.step_by(width)) {
                 self.pack(k.clone(), first..first + width, width, panel);
             }
             return;
         }
         // As many panels side by side as a cache line reaches.
-        for (panels, first) in panels.chunks_mut(LINE / width * size).zip(lines.clone().step_by(LINE)) {
+        for (panels, first) in panels.chunks_mut(LINE / MR * size).zip(lines.clone().step_by(LINE)) {
             let count = (lines.end - first).min(LINE);
             for (i, step) in k.clone().enumerate() {
                 let from = &self.data[step * self.step + first..][..count];
-                for (to, from) in panels[i * width..].chunks_mut(size).zip(from.chunks_exact(width)) {
-                    match (to.first_chunk_mut::<MR>(), from.first_chunk::<MR>()) {
-                        (Some(to), Some(from)) if width == MR => *to = *from,
-                        _ => to[..width].copy_from_slice(from),
+                for (to, from) in panels[i * MR..].chunks_mut(size).zip(from.as_chunks::<MR>().0) {
+                    if let Some(to) = to.first_chunk_mut() {
+                        *to = *from;
                     }
                 }
             }

@@ -220,6 +220,8 @@ test('another language takes nothing away: photo, map, options, comparison, what
       scroll: scrollY,
     }));
   await page.focus('#language');
+  // What was set last is painted with the next frame.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   const before = await kept();
   const [facts, sentence, requests] = [await page.textContent('#facts'), await page.textContent('#sentence'), here.server.hits.length];
   await page.selectOption('#language', 'de');

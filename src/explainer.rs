@@ -678,7 +678,7 @@ impl Context<'_> {
         asked.unwrap_or(((budget / macs.max(1.0)) as usize).clamp(1, 16))
     }
 
-    /// The option `chunkSize` and the device decide into how many nearly equal ranges `0..total` is cut.
+    /// The option `chunkSize` and the device decide into ranges of what size `0..total` is cut.
     pub fn chunks(&self, total: usize) -> Result<Vec<Range<usize>>> {
         self.chunks_from(0, total)
     }
@@ -686,8 +686,9 @@ impl Context<'_> {
     /// [`Context::chunks`] of passes that begin before `stage`.
     pub fn chunks_from(&self, stage: usize, total: usize) -> Result<Vec<Range<usize>>> {
         let asked = if self.options.has("chunkSize") { self.options.integer("chunkSize")? } else { None };
-        let count = total.div_ceil(self.chunk_size_from(stage, asked).min(total.max(1)));
-        Ok((0..count).map(|i| i * total / count..(i + 1) * total / count).collect())
+        // All but the last are of one size, so that the peak of memory does not depend on how many there are.
+        let size = self.chunk_size_from(stage, asked).clamp(1, total.max(1));
+        Ok((0..total).step_by(size).map(|first| first..(first + size).min(total)).collect())
     }
 
     /// The reference pictures that the options `baseline`, `blurSigma` and `seed` mean, each `[C, H, W]` as fed to the model.

@@ -272,7 +272,6 @@ impl Kernel for Dense {
             b: self.packed.as_deref().map_or(Factor::From(&columns), Factor::Packed),
             bias: self.bias.as_ref().map_or(Bias::None, |bias| Bias::Column(bias.values())),
             act: self.act,
-            add: false,
         };
         product.run(y, self.outputs);
     }
@@ -293,7 +292,6 @@ impl Kernel for Dense {
             b: Factor::From(&Strided { data: self.weights.values(), line: 1, step: inputs }),
             bias: Bias::None,
             act: None,
-            add: false,
         };
         product.run(dx, inputs);
     }

@@ -55,7 +55,9 @@ impl Image {
             Self::Rgba { width, height, data } => (1, width, height, data).hash(&mut hasher),
             Self::Tensor { data, shape } => {
                 (2, shape).hash(&mut hasher);
-                data.iter().for_each(|v| v.to_bits().hash(&mut hasher));
+                // Two at a time: the hasher takes as long for four bytes as for eight.
+                let bits = |two: &[f32]| two.iter().fold(0, |bits, value| bits << 32 | u64::from(value.to_bits()));
+                data.chunks(2).for_each(|two| hasher.write_u64(bits(two)));
             }
         }
         hasher.finish()
@@ -227,6 +229,13 @@ struct Predicted {
     /// The state before each stage.
     states: Vec<Activation>,
     logits: Vec<f32>,
+    tail: Cell<Option<Tail>>,
+}
+
+/// The prediction's own pass from the default layer on, ready for a backward pass: a first CAM there runs nothing forward again. A backward pass uses it up.
+struct Tail {
+    pass: Pass<'static>,
+    logits: Tensor<2>,
 }
 
 /// A model on a device, and the photo it last saw.
@@ -285,21 +294,25 @@ impl Explainer {
                 let (input, crop) = self.prepare(image)?;
                 run.check()?;
                 let model = &*self.package.model;
+                let default = self.spec().layer(&self.spec().default_layer)?;
+                let mut pass = Pass::new().keep_gradient(&default.id);
                 let mut state = upload(&input, self.spec().input_size, &self.device).wrap();
                 let mut states = Vec::new();
                 for stage in 0..self.spec().stages.len() {
-                    states.push(state.clone());
-                    state = model.run(stage..stage + 1, state, &mut Pass::new())?;
+                    states.push(state.clone().inner());
+                    let pass = if stage < default.stage { &mut Pass::new() } else { &mut pass };
+                    state = model.run(stage..stage + 1, state, pass)?;
                 }
                 run.count(1.0, 0.0);
-                let logits = read(Tensor::<2>::unwrap(state)?).await?;
+                let tail = Tail { pass, logits: Tensor::unwrap(state)? };
+                let logits = read(tail.logits.clone().inner()).await?;
                 if logits.len() != self.spec().num_classes || logits.iter().any(|l| !l.is_finite()) {
                     return Err(Error::BadModel(
                         "the model's logits are not finite; its weights are damaged or were saved in a type too small"
                             .into(),
                     ));
                 }
-                Predicted { key, input, crop, states, logits }
+                Predicted { key, input, crop, states, logits, tail: Cell::new(Some(tail)) }
             }
         };
         run.control.crop(predicted.crop);
@@ -844,8 +857,14 @@ impl Context<'_> {
         Output { layers, ..Output::new(whole, finest) }
     }
 
-    /// A pass with the score's gradients at the request's layers, from the boundary before the first layer's stage.
+    /// A pass with the score's gradients at the request's layers, from the boundary before the first layer's stage or, once, from the prediction's.
     fn backward_to_layers(&self) -> Result<(Pass<'static>, Gradients)> {
+        if let [only] = self.layers.as_slice()
+            && only.id == self.spec().default_layer
+            && let Some(Tail { pass, logits }) = self.predicted.tail.take()
+        {
+            return Ok((pass, self.backward(only.stage, logits)));
+        }
         let mut pass = self.layers.iter().fold(Pass::new(), |pass, layer| pass.keep_gradient(&layer.id));
         let gradients = self.backward_from(self.first_stage(), &mut pass)?;
         Ok((pass, gradients))
@@ -913,8 +932,12 @@ impl Context<'_> {
     /// Those of the model and the pass.
     pub fn backward_from(&self, stage: usize, pass: &mut Pass) -> Result<Gradients> {
         let logits = self.resume(stage, self.state(stage)?, pass)?;
+        Ok(self.backward(stage, logits))
+    }
+
+    fn backward(&self, stage: usize, logits: Tensor<2>) -> Gradients {
         self.run.count(0.0, self.spec().share(stage..self.spec().stages.len()));
-        Ok(self.target.score(logits).sum().backward())
+        self.target.score(logits).sum().backward()
     }
 
     /// The scores `[N]` of inputs `[N, C, H, W]`.

@@ -252,9 +252,7 @@ impl Conv2d {
 
     /// [`Conv2d::forward`] and an activation function.
     pub fn forward_act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        // What a derivative is computed from has to be there.
-        let both = act.slope_from_value() || !x.is_tracked();
-        if both { self.run(x, Some(act)) } else { forward(act, self.run(x, None)) }
+        together(act, x, |x, act| self.run(x, act))
     }
 
     fn run(&self, x: Tensor<4>, act: Option<Act>) -> Tensor<4> {
@@ -446,9 +444,7 @@ impl Linear {
 
     /// [`Linear::forward`] and an activation function.
     pub fn forward_act(&self, act: Act, x: Tensor<3>) -> Tensor<3> {
-        // What a derivative is computed from has to be there.
-        let both = act.slope_from_value() || !x.is_tracked();
-        if both { self.run(x, Some(act)) } else { forward(act, self.run(x, None)) }
+        together(act, x, |x, act| self.run(x, act))
     }
 
     fn run(&self, x: Tensor<3>, act: Option<Act>) -> Tensor<3> {
@@ -522,6 +518,16 @@ impl LayerNorm {
         }
         module::layer_norm(x, self.weight.clone(), Some(self.bias.clone()), self.epsilon)
     }
+}
+
+/// A layer and an activation function, in one operation where what a derivative is computed from is there then.
+fn together<const D: usize>(
+    act: Act,
+    x: Tensor<D>,
+    layer: impl FnOnce(Tensor<D>, Option<Act>) -> Tensor<D>,
+) -> Tensor<D> {
+    let both = act.slope_from_value() || !x.is_tracked();
+    if both { layer(x, Some(act)) } else { forward(act, layer(x, None)) }
 }
 
 fn followed<const D: usize>(act: Option<Act>, x: Tensor<D>) -> Tensor<D> {

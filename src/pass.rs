@@ -31,6 +31,16 @@ impl Activation {
         }
     }
 
+    /// The values alone, without what a gradient needs.
+    #[must_use]
+    pub fn inner(self) -> Self {
+        match self {
+            Self::Map(t) => Self::Map(t.inner()),
+            Self::Tokens(t) => Self::Tokens(t.inner()),
+            Self::Logits(t) => Self::Logits(t.inner()),
+        }
+    }
+
     /// So many times, one after the other along the leading axis.
     #[must_use]
     pub fn repeat(self, times: usize) -> Self {

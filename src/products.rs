@@ -65,21 +65,10 @@ pub fn lay_out(weight: Tensor<4>, depthwise: bool) -> Tensor<4> {
     ordered.reshape([dims.iter().product::<usize>()]).reshape(dims).permute(back)
 }
 
-/// `[N, I, H, W] -> [N, O, h, w]` and an activation function, weights laid out by [`lay_out`], which like the bias `[O]` receive no gradient.
+/// `[N, I, H, W] -> [N, O, h, w]` and an activation function, of a tracked input one whose value tells its slope; weights laid out by [`lay_out`], which like the bias `[O]` receive no gradient.
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, geometry: Geometry, act: Option<Act>) -> Tensor<4> {
-    let (same, next) = split(act, x.is_tracked());
     let (weight, bias) = (weight.into_dispatch(), bias.into_dispatch());
-    let y =
-        Tensor::from_dispatch(<Dispatch as Products>::blocked_conv2d(x.into_dispatch(), weight, bias, geometry, same));
-    next.into_iter().fold(y, fused::act)
-}
-
-/// An activation function in the launch of what is before it, or in one of its own: from a rectified value alone the slope can be told.
-fn split(act: Option<Act>, tracked: bool) -> (Option<Act>, Option<Act>) {
-    match act {
-        Some(act) if tracked && !matches!(act, Act::Relu | Act::Relu6) => (None, Some(act)),
-        act => (act, None),
-    }
+    Tensor::from_dispatch(<Dispatch as Products>::blocked_conv2d(x.into_dispatch(), weight, bias, geometry, act))
 }
 
 /// Whether there is a kernel for a linear layer with this bias `[out]`.
@@ -88,12 +77,10 @@ pub fn supports_linear(bias: &Tensor<1>) -> bool {
     outputs.is_multiple_of(WIDTH)
 }
 
-/// A linear layer on the last axis, `[N, T, in] -> [N, T, out]`, and an activation function; weights `[out, in]` and bias `[out]` receive no gradient.
+/// A linear layer on the last axis, `[N, T, in] -> [N, T, out]`, and an activation function as that of [`conv2d`]; weights `[out, in]` and bias `[out]` receive no gradient.
 pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>, act: Option<Act>) -> Tensor<3> {
-    let (same, next) = split(act, x.is_tracked());
     let (weight, bias) = (weight.into_dispatch(), bias.into_dispatch());
-    let y = Tensor::from_dispatch(<Dispatch as Products>::blocked_linear(x.into_dispatch(), weight, bias, same));
-    next.into_iter().fold(y, fused::act)
+    Tensor::from_dispatch(<Dispatch as Products>::blocked_linear(x.into_dispatch(), weight, bias, act))
 }
 
 /// `scale` times the products of each row of `q` `[N, heads, T, d]` with each of `k`, likewise: `[N, heads, T, T]`.

@@ -72,11 +72,18 @@ fn sigmoid(x: f32x4) -> f32x4 {
     splat(1.0) / (splat(1.0) + exp(-x))
 }
 
+/// `x`, or `low` where it is less; NaN stays.
+#[inline(always)]
+fn at_least(x: f32x4, low: f32x4) -> f32x4 {
+    // One instruction there; other processors' would lose a NaN.
+    if cfg!(target_feature = "simd128") { x.fast_max(low) } else { x.simd_lt(low).select(low, x) }
+}
+
 /// `x` between `low` and `high`; NaN stays.
 #[inline(always)]
-fn clamp(x: f32x4, low: f32, high: f32) -> f32x4 {
-    let x = x.simd_lt(splat(low)).select(splat(low), x);
-    splat(high).simd_lt(x).select(splat(high), x)
+pub(crate) fn clamp(x: f32x4, low: f32x4, high: f32x4) -> f32x4 {
+    let x = at_least(x, low);
+    if cfg!(target_feature = "simd128") { x.fast_min(high) } else { high.simd_lt(x).select(high, x) }
 }
 
 /// 1 where low < x < high, 0 elsewhere.
@@ -88,39 +95,14 @@ fn inside(x: f32x4, low: f32, high: f32) -> f32x4 {
 /// A loop for each function instead of a choice at each value.
 macro_rules! each {
     ($act:expr, $known:ident => $body:expr) => {
+        each!($act, $known => $body, Relu Relu6 Silu Sigmoid HardSigmoid HardSwish Gelu QuickGelu)
+    };
+    ($act:expr, $known:ident => $body:expr, $($name:ident)*) => {
         match $act {
-            Act::Relu => {
-                let $known = Act::Relu;
+            $(Act::$name => {
+                let $known = Act::$name;
                 $body
-            }
-            Act::Relu6 => {
-                let $known = Act::Relu6;
-                $body
-            }
-            Act::Silu => {
-                let $known = Act::Silu;
-                $body
-            }
-            Act::Sigmoid => {
-                let $known = Act::Sigmoid;
-                $body
-            }
-            Act::HardSigmoid => {
-                let $known = Act::HardSigmoid;
-                $body
-            }
-            Act::HardSwish => {
-                let $known = Act::HardSwish;
-                $body
-            }
-            Act::Gelu => {
-                let $known = Act::Gelu;
-                $body
-            }
-            Act::QuickGelu => {
-                let $known = Act::QuickGelu;
-                $body
-            }
+            })*
         }
     };
 }
@@ -130,12 +112,12 @@ impl Act {
     #[inline(always)]
     pub fn value(self, x: f32x4) -> f32x4 {
         match self {
-            Self::Relu => x.simd_lt(splat(0.0)).select(splat(0.0), x),
-            Self::Relu6 => clamp(x, 0.0, 6.0),
+            Self::Relu => at_least(x, splat(0.0)),
+            Self::Relu6 => clamp(x, splat(0.0), splat(6.0)),
             Self::Silu => x * sigmoid(x),
             Self::Sigmoid => sigmoid(x),
-            Self::HardSigmoid => clamp(x + splat(3.0), 0.0, 6.0) * splat(1.0 / 6.0),
-            Self::HardSwish => x * clamp(x + splat(3.0), 0.0, 6.0) * splat(1.0 / 6.0),
+            Self::HardSigmoid => clamp(x + splat(3.0), splat(0.0), splat(6.0)) * splat(1.0 / 6.0),
+            Self::HardSwish => x * clamp(x + splat(3.0), splat(0.0), splat(6.0)) * splat(1.0 / 6.0),
             Self::Gelu => x * normal(x).0,
             Self::QuickGelu => x * sigmoid(x * splat(1.702)),
         }
@@ -159,7 +141,7 @@ impl Act {
             Self::HardSigmoid => inside(x, -3.0, 3.0) * splat(1.0 / 6.0),
             Self::HardSwish => {
                 let rising = inside(x, -3.0, 3.0) * x * splat(1.0 / 6.0);
-                rising + clamp(x + splat(3.0), 0.0, 6.0) * splat(1.0 / 6.0)
+                rising + clamp(x + splat(3.0), splat(0.0), splat(6.0)) * splat(1.0 / 6.0)
             }
             Self::Gelu => {
                 let (cumulative, density) = normal(x);
@@ -172,6 +154,16 @@ impl Act {
     /// Whether f(x) tells f'(x), so that a backward pass needs no more than the values.
     pub fn slope_from_value(self) -> bool {
         matches!(self, Self::Relu | Self::Relu6)
+    }
+
+    /// What the value is kept between, where that is all; it costs next to nothing.
+    pub(crate) fn bounds(act: Option<Self>) -> Option<[f32; 2]> {
+        match act {
+            None => Some([f32::NEG_INFINITY, f32::INFINITY]),
+            Some(Self::Relu) => Some([0.0, f32::INFINITY]),
+            Some(Self::Relu6) => Some([0.0, 6.0]),
+            _ => None,
+        }
     }
 
     /// f of every value.

@@ -18,7 +18,7 @@ pub struct Shape {
 
 fn product(rows: usize, columns: usize, steps: usize, a: &dyn Source, b: &dyn Source, c: &mut [f32], stride: usize) {
     let (a, b) = (Factor::From(a), Factor::From(b));
-    Product { rows, columns, steps, a, b, bias: Bias::None, act: None, add: false }.run(c, stride);
+    Product { rows, columns, steps, a, b, bias: Bias::None, act: None }.run(c, stride);
 }
 
 /// exp(scale * (x - max x)) in place of a row x; the sum.

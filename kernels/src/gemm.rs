@@ -1,14 +1,15 @@
-//! Matrix products C = A B (+ C) with a bias and an activation function on the way out.
+//! Matrix products C = A B with a bias and an activation function on the way out.
 //!
 //! A product is computed in tiles of [`MR`] rows and [`NR`] columns that stay in registers; 128-bit SIMD has 16 registers, of which a browser's
 //! compiler leaves 15: 8 sums, 2 of B, one of A and one product. What a tile reads is laid out beside each other first ("panels"), weights once
 //! at load.
 
+use std::array::from_fn;
 use std::ops::Range;
 
 use wide::f32x4;
 
-use crate::act::{Act, zip};
+use crate::act::{Act, clamp, zip};
 
 /// Rows of a tile.
 pub const MR: usize = 4;
@@ -28,9 +29,14 @@ pub trait Source {
 
     /// Writes whole panels one after the other.
     fn pack_all(&self, k: Range<usize>, lines: Range<usize>, width: usize, panels: &mut [f32]) {
-        for (panel, first) in panels.chunks_exact_mut((width * k.len()).max(1)).zip(lines.step_by(width)) {
-            self.pack(k.clone(), first..first + width, width, panel);
-        }
+        pack_each(self, k, lines, width, panels);
+    }
+}
+
+#[inline(always)]
+fn pack_each(source: &(impl Source + ?Sized), k: Range<usize>, lines: Range<usize>, width: usize, panels: &mut [f32]) {
+    for (panel, first) in panels.chunks_exact_mut((width * k.len()).max(1)).zip(lines.step_by(width)) {
+        source.pack(k.clone(), first..first + width, width, panel);
     }
 }
 
@@ -77,10 +83,7 @@ impl Source for Strided<'_> {
     fn pack_all(&self, k: Range<usize>, lines: Range<usize>, width: usize, panels: &mut [f32]) {
         let size = width * k.len();
         if width != MR || self.line != 1 || self.step < LINE || size == 0 {
-            for (panel, first) in panels.chunks_exact_mut(size.max(1)).zip(lines.step_by(width)) {
-                self.pack(k.clone(), first..first + width, width, panel);
-            }
-            return;
+            return pack_each(self, k, lines, width, panels);
         }
         // As many panels side by side as a cache line reaches.
         for (panels, first) in panels.chunks_mut(LINE / MR * size).zip(lines.clone().step_by(LINE)) {
@@ -101,7 +104,7 @@ impl Source for Strided<'_> {
 /// zeros.
 #[derive(Clone, Copy)]
 pub enum Factor<'a> {
-    /// All panels one after the other, `[lines / width][steps][width]`, as [`packed`] makes them.
+    /// All panels one after the other, `[lines / width][steps][width]`, as [`pack_a`] and [`pack_b`] make them.
     Packed(&'a [f32]),
     /// Packed as they are needed.
     From(&'a dyn Source),
@@ -152,7 +155,7 @@ pub enum Bias<'a> {
     Column(&'a [f32]),
 }
 
-/// C = act(A B + bias), or with C added before the activation function.
+/// C = act(A B + bias).
 #[derive(Clone, Copy)]
 pub struct Product<'a> {
     /// Rows of A and C.
@@ -169,17 +172,35 @@ pub struct Product<'a> {
     pub bias: Bias<'a>,
     /// Applied.
     pub act: Option<Act>,
-    /// Whether what C holds counts.
-    pub add: bool,
 }
 
-/// What is done with a tile's sums.
-struct Out<'a> {
-    c: &'a mut [f32],
+/// What tiles of a block share.
+struct Part<'a> {
+    /// Distance of C's rows.
     stride: usize,
+    /// Whether C holds sums of the steps before.
     add: bool,
-    bias: Bias<'a>,
-    act: Option<Act>,
+    /// Whether the sums are whole then.
+    last: bool,
+    /// Panels of A and of B that were packed for the block, and its first row and column.
+    a: (&'a [f32], usize),
+    b: (&'a [f32], usize),
+}
+
+/// The steps `k` of a factor's panel that begins at `line`, `width` wide.
+#[inline(always)]
+fn panel<'a>(
+    factor: Factor<'a>,
+    (packed, start): (&'a [f32], usize),
+    steps: usize,
+    k: &Range<usize>,
+    line: usize,
+    width: usize,
+) -> &'a [f32] {
+    match factor {
+        Factor::Packed(all) => &all[line * steps + k.start * width..][..k.len() * width],
+        Factor::From(_) => &packed[(line - start) * k.len()..][..k.len() * width],
+    }
 }
 
 impl Product<'_> {
@@ -214,36 +235,16 @@ impl Product<'_> {
                     if let Factor::From(source) = self.b {
                         pack_columns(source, k.clone(), panels.clone(), &mut b_block);
                     }
+                    let part = Part { stride, add: !first, last, a: (&a_block, row), b: (&b_block, column) };
+                    let few = panels.len() % NR;
+                    let broad = if few <= NR / 2 { panels.end - few } else { panels.end };
                     for i in block.clone().step_by(MR) {
-                        let tall = MR.min(rows - i);
-                        let a = match self.a {
-                            Factor::Packed(all) => &all[i * steps + k.start * tall..][..k.len() * tall],
-                            Factor::From(_) => &a_block[(i - row) * k.len()..][..k.len() * tall],
-                        };
-                        for j in panels.clone().step_by(NR) {
-                            let broad = NR.min(columns - j);
-                            let b = match self.b {
-                                Factor::Packed(all) => &all[j * steps + k.start * NR..][..k.len() * NR],
-                                Factor::From(_) => &b_block[(j - column) * k.len()..][..k.len() * NR],
-                            };
-                            let out = Out {
-                                c: &mut c[i * stride + j..],
-                                stride,
-                                add: self.add || !first,
-                                bias: match self.bias {
-                                    Bias::Row(bias) if last => Bias::Row(&bias[i..i + tall]),
-                                    Bias::Column(bias) if last => Bias::Column(&bias[j..j + broad]),
-                                    _ => Bias::None,
-                                },
-                                act: self.act.filter(|_| last),
-                            };
-                            match tall {
-                                4 => tile::<4>(a, b, broad, out),
-                                3 => tile::<3>(a, b, broad, out),
-                                2 => tile::<2>(a, b, broad, out),
-                                _ => tile::<1>(a, b, broad, out),
-                            }
+                        for j in (panels.start..broad).step_by(NR) {
+                            self.tile(i, j, &k, &part, c);
                         }
+                    }
+                    if broad < panels.end {
+                        self.few(block.clone(), broad, &k, &part, c);
                     }
                 }
             }
@@ -253,43 +254,82 @@ impl Product<'_> {
             }
         }
     }
-}
 
-fn tile<const M: usize>(a: &[f32], b: &[f32], broad: usize, out: Out<'_>) {
-    let mut sums = sums::<M>(a, b);
-    match out.bias {
-        Bias::Row(bias) => {
-            for (sums, bias) in sums.iter_mut().zip(bias) {
-                let bias = f32x4::splat(*bias);
-                sums[0] += bias;
-                sums[1] += bias;
-            }
+    /// Four rows, or what is left of them, by eight columns, or what is left of them.
+    #[inline(always)]
+    fn tile(&self, i: usize, j: usize, k: &Range<usize>, part: &Part<'_>, c: &mut [f32]) {
+        let tall = MR.min(self.rows - i);
+        let a = panel(self.a, part.a, self.steps, k, i, tall);
+        let b = panel(self.b, part.b, self.steps, k, j, NR);
+        match tall {
+            4 => self.write(sums::<4>(a, b), i, j, part, c),
+            3 => self.write(sums::<3>(a, b), i, j, part, c),
+            2 => self.write(sums::<2>(a, b), i, j, part, c),
+            _ => self.write(sums::<1>(a, b), i, j, part, c),
         }
-        Bias::Column(bias) => {
-            let mut row = [0.0; NR];
-            row[..broad].copy_from_slice(bias);
-            let bias = halves(&row);
-            for sums in &mut sums {
-                sums[0] += bias[0];
-                sums[1] += bias[1];
-            }
-        }
-        Bias::None => (),
     }
-    let rows = out.c.chunks_mut(out.stride).zip(sums);
-    if broad < NR {
-        // As if the columns were there.
+
+    /// The last columns, from `j` on, where they are at most half a panel: as many rows at a time as there are registers.
+    #[inline(never)]
+    fn few(&self, rows: Range<usize>, j: usize, k: &Range<usize>, part: &Part<'_>, c: &mut [f32]) {
+        let a = |i: usize| panel(self.a, part.a, self.steps, k, i, MR);
+        let b = panel(self.b, part.b, self.steps, k, j, NR);
+        let mut i = rows.start;
+        while i < rows.end {
+            let tiles: &[[[f32x4; 2]; MR]] = match (rows.end - i, self.columns - j) {
+                (16.., 1) => &narrow::<4, 1>(from_fn(|n| a(i + n * MR)), b),
+                (4.., 1) => &narrow::<1, 1>([a(i)], b),
+                (8.., _) => &narrow::<2, 4>(from_fn(|n| a(i + n * MR)), b),
+                (4.., _) => &narrow::<1, 4>([a(i)], b),
+                _ => return self.tile(i, j, k, part, c),
+            };
+            for sums in tiles {
+                self.write(*sums, i, j, part, c);
+                i += MR;
+            }
+        }
+    }
+
+    /// What becomes of the sums of a tile.
+    #[inline(always)]
+    fn write<const M: usize>(&self, mut sums: [[f32x4; 2]; M], i: usize, j: usize, part: &Part<'_>, c: &mut [f32]) {
+        let broad = NR.min(self.columns - j);
+        match self.bias {
+            Bias::Row(bias) if part.last => {
+                for (sums, bias) in sums.iter_mut().zip(&bias[i..i + M]) {
+                    let bias = f32x4::splat(*bias);
+                    sums[0] += bias;
+                    sums[1] += bias;
+                }
+            }
+            Bias::Column(bias) if part.last => {
+                let mut row = [0.0; NR];
+                row[..broad].copy_from_slice(&bias[j..j + broad]);
+                let bias = halves(&row);
+                for sums in &mut sums {
+                    sums[0] += bias[0];
+                    sums[1] += bias[1];
+                }
+            }
+            _ => (),
+        }
+        let act = self.act.filter(|_| part.last);
+        let rows = c[i * part.stride + j..].chunks_mut(part.stride).zip(sums);
+        if broad < NR {
+            // As if the columns were there.
+            for (row, sums) in rows {
+                let row = &mut row[..broad];
+                let mut whole = [0.0; NR];
+                whole[..broad].copy_from_slice(row);
+                finish(&mut whole, sums, part.add, act);
+                row.copy_from_slice(&whole[..broad]);
+            }
+            return;
+        }
         for (row, sums) in rows {
-            let mut whole = [0.0; NR];
-            whole[..broad].copy_from_slice(&row[..broad]);
-            finish(&mut whole, sums, out.add, out.act);
-            row[..broad].copy_from_slice(&whole[..broad]);
-        }
-        return;
-    }
-    for (row, sums) in rows {
-        if let Some(row) = row.first_chunk_mut() {
-            finish(row, sums, out.add, out.act);
+            if let Some(row) = row.first_chunk_mut() {
+                finish(row, sums, part.add, act);
+            }
         }
     }
 }
@@ -301,15 +341,13 @@ fn finish(to: &mut [f32; NR], mut sums: [f32x4; 2], add: bool, act: Option<Act>)
         sums[0] += had[0];
         sums[1] += had[1];
     }
-    // The two that cost next to nothing without a call.
-    match act {
-        Some(Act::Relu) => sums = sums.map(|sum| Act::Relu.value(sum)),
-        Some(Act::Relu6) => sums = sums.map(|sum| Act::Relu6.value(sum)),
-        _ => (),
+    let bounds = Act::bounds(act);
+    if let Some([low, high]) = bounds {
+        sums = sums.map(|sum| clamp(sum, f32x4::splat(low), f32x4::splat(high)));
     }
     let [a, b] = sums.map(f32x4::to_array);
     *to = [a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]];
-    if let Some(act) = act.filter(|act| !act.slope_from_value()) {
+    if let (Some(act), None) = (act, bounds) {
         act.apply(to);
     }
 }
@@ -336,6 +374,30 @@ fn sums<const M: usize>(a: &[f32], b: &[f32]) -> [[f32x4; 2]; M] {
         }
     }
     sums
+}
+
+/// The hot loop for few columns: of R panels of A with the first C columns of a panel of B, as rows of which the first C values count.
+#[inline(always)]
+fn narrow<const R: usize, const C: usize>(a: [&[f32]; R], b: &[f32]) -> [[[f32x4; 2]; MR]; R] {
+    let mut sums = [[f32x4::ZERO; C]; R];
+    let a = a.map(|panel| panel.as_chunks::<MR>().0);
+    for (k, b) in b.as_chunks::<NR>().0.iter().enumerate() {
+        let b: [f32x4; C] = from_fn(|column| f32x4::splat(b[column]));
+        for (sums, a) in sums.iter_mut().zip(a) {
+            let a = f32x4::new(a[k]);
+            for (sum, b) in sums.iter_mut().zip(b) {
+                *sum += a * b;
+            }
+        }
+    }
+    sums.map(|sums| {
+        let sums = sums.map(f32x4::to_array);
+        from_fn(|row| {
+            let mut fours = [[0.0; 4]; 2];
+            fours.as_flattened_mut().iter_mut().zip(&sums).for_each(|(to, sums)| *to = sums[row]);
+            fours.map(f32x4::new)
+        })
+    })
 }
 
 /// C, `[M, N]`, plus A B for few rows of A, `[M, K]`, many of whose values are 0, as a score's gradient by the logits has them: the others' rows of B,
@@ -370,15 +432,26 @@ mod tests {
 
     #[test]
     fn products_are_those_of_the_definition() {
-        for (case, (rows, columns, steps)) in
-            [(1, 1, 1), (4, 8, 3), (5, 9, 7), (7, 23, 1), (13, 8, 600), (3, 41, 1700), (200, 17, 130), (2, 6, 0)]
-                .into_iter()
-                .enumerate()
+        for (case, (rows, columns, steps)) in [
+            (1, 1, 1),
+            (4, 8, 3),
+            (5, 9, 7),
+            (7, 23, 1),
+            (13, 8, 600),
+            (3, 41, 1700),
+            (200, 17, 130),
+            (2, 6, 0),
+            (37, 12, 300),
+            (13, 3, 5),
+            (6, 10, 9),
+        ]
+        .into_iter()
+        .enumerate()
         {
             let (a, b) = (noise(rows * steps, 1), noise(steps * columns, 2));
             let (by_row, by_column) = (noise(rows, 3), noise(columns, 4));
             let rows_of = |transposed: bool| if transposed { (1, rows) } else { (steps, 1) };
-            for setting in 0..32 {
+            for setting in 0..16 {
                 let bit = |i: usize| setting >> i & 1 == 1;
                 let (a_line, a_step) = rows_of(bit(0));
                 let (b_step, b_line) = if bit(1) { (1, steps) } else { (columns, 1) };
@@ -398,7 +471,6 @@ mod tests {
                     b: if bit(3) { Factor::Packed(&b_packed) } else { Factor::From(&b_from) },
                     bias,
                     act: bit(1).then_some(Act::Relu),
-                    add: bit(4),
                 };
                 let stride = columns + case % 3;
                 let before = noise(rows * stride, 5);
@@ -419,7 +491,6 @@ mod tests {
                             Bias::Row(bias) => f64::from(bias[i]),
                             Bias::Column(bias) => f64::from(bias[j]),
                         };
-                        sum += if product.add { f64::from(before[at]) } else { 0.0 };
                         let sum = if product.act.is_some() { sum.max(0.0) } else { sum };
                         assert!(
                             (f64::from(c[at]) - sum).abs() < 2e-6 * (steps as f64).sqrt().max(1.0),

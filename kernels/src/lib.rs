@@ -8,7 +8,7 @@ pub mod conv;
 pub mod gemm;
 pub mod norm;
 pub mod pool;
-pub mod winograd;
+mod winograd;
 
 pub use act::Act;
 

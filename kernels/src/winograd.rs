@@ -105,7 +105,6 @@ pub fn forward(g: &Geometry, x: &[f32], weights: &[f32], bias: Option<&[f32]>, a
                 b: Factor::From(&Strided { data: ins, line: 1, step: room }),
                 bias: Bias::None,
                 act: None,
-                add: false,
             };
             product.run(outs, room);
         }

@@ -96,10 +96,13 @@ export async function createExplainer(options) {
     const progress = (/** @type {import('./host.js').Progress} */ { stage, loaded, total }) =>
       signal?.aborted || onProgress?.({ stage: /** @type {any} */ (stage), loaded, total });
     const hasBuild = async () => {
-      const builds = await requestJson(locate('wasm/builds.json', base), { signal });
+      // Without the signal: the explainer may be there, and its first task over, before this is asked.
+      const builds = await requestJson(locate('wasm/builds.json', base));
       return Boolean(builds?.webgpu);
     };
     const best = chooseDevice(device, hasBuild);
+    // Nobody waits for it where opening the model fails first.
+    best.catch(() => undefined);
     // Whoever listens for a change of device gets the first results from the small build.
     const changes = device === 'auto' && onDevice !== undefined;
     const choice = changes
@@ -228,6 +231,7 @@ export class Explainer {
     if (choice.kind === 'cpu') return tell({ reason: choice.reason });
     this.#move = async (input) => {
       this.#move = undefined;
+      if (cpu.closed) return;
       const engine = onGpu();
       try {
         const { device } = await host.open(engine);

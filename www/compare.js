@@ -104,7 +104,7 @@ export function comparePanel(section, host) {
   let cells = [];
   /** @type {AbortController | undefined} */
   let running;
-  /** What the grid is of. @type {{ kind: Kind, photo: Blob | ImageData, explainer: Explainer | undefined, small: ImageBitmap } | undefined} */
+  /** What the grid is of. @type {{ kind: Kind, rows: string[], columns: string[], photo: Blob | ImageData, explainer: Explainer, small: ImageBitmap } | undefined} */
   let of;
   /** The point that is marked, in parts of the photo. @type {[number, number] | undefined} */
   let at;
@@ -313,11 +313,16 @@ export function comparePanel(section, host) {
     }
   }
 
-  async function start() {
+  /** Ends what is being computed; the cells that are left empty say so. */
+  function halt() {
     running?.abort();
-    const controller = new AbortController();
-    running = controller;
-    const { signal } = controller;
+    running = undefined;
+    cancel.hidden = bar.hidden = true;
+    for (const it of cells) if (it.ends.textContent === '…') say(it.ends, () => t.compare.missing);
+  }
+
+  async function start() {
+    halt();
     const { explainer, photo, bitmap, classification, target } = host.now();
     const what = kindNow();
     const [rows, columns] = [checked(rowBox), checked(columnBox)];
@@ -325,6 +330,9 @@ export function comparePanel(section, host) {
       say(status, () => t.compare.choose);
       return;
     }
+    const controller = new AbortController();
+    running = controller;
+    const { signal } = controller;
     const settings = host.settings();
     cancel.hidden = bar.hidden = false;
     let done = 0;
@@ -347,7 +355,7 @@ export function comparePanel(section, host) {
       });
       if (signal.aborted) return small.close();
       of?.small.close();
-      of = { kind: what, photo, explainer, small };
+      of = { kind: what, rows, columns, photo, explainer, small };
       at = undefined;
       say(point, () => '');
       const openable = what === 'models' ? await host.models() : [];
@@ -420,15 +428,11 @@ export function comparePanel(section, host) {
       const n = cells.filter((c) => c.attribution).length;
       if (running === controller) say(status, () => fill(t.compare.done, { n, total }));
     } catch (error) {
-      const n = done;
-      if (running === controller) say(status, () => (signal.aborted ? fill(t.compare.stopped, { n, total }) : told(error)));
-      if (!signal.aborted && !(error instanceof SightlineError)) console.error(error);
+      const [n, stopped] = [done, signal.aborted];
+      if (running === controller) say(status, () => (stopped ? fill(t.compare.stopped, { n, total }) : told(error)));
+      if (!stopped && !(error instanceof SightlineError)) console.error(error);
     } finally {
-      if (running === controller) {
-        running = undefined;
-        cancel.hidden = bar.hidden = true;
-        for (const it of cells) if (it.ends.textContent === '…') say(it.ends, () => t.compare.missing);
-      }
+      if (running === controller) halt();
     }
   }
 
@@ -465,7 +469,7 @@ export function comparePanel(section, host) {
       }
       if (!of) return;
       if (now.photo !== of.photo || (of.kind !== 'models' && now.explainer !== of.explainer)) {
-        running?.abort();
+        halt();
         of.small.close();
         of = undefined;
         cells = [];
@@ -478,7 +482,7 @@ export function comparePanel(section, host) {
     /** The looks have changed. */
     paint,
     /** @returns {Comparison | undefined} what is shown, for a link */
-    state: () => (of ? { kind: kindNow(), rows: checked(rowBox), columns: checked(columnBox), shared: shared.checked } : undefined),
+    state: () => (of ? { kind: of.kind, rows: of.rows, columns: of.columns, shared: shared.checked } : undefined),
     /** @param {Comparison} wanted */
     async restore(wanted) {
       kind.value = wanted.kind;

@@ -131,8 +131,7 @@ export async function fetchPicture(url, { signal, onProgress }) {
     for (let value = (await reader?.read())?.value; value; value = (await reader?.read())?.value) {
       parts.push(value);
       loaded += value.byteLength;
-      // The browser's own timings tell nothing of other origins.
-      if (origin !== location.origin) count(host, value.byteLength);
+      count(host, value.byteLength);
       checkSize(loaded);
       onProgress({ stage: 'picture', loaded, total });
     }

@@ -176,11 +176,8 @@ let opening = 'start';
 /** A photo that came meanwhile. @type {{ photo: Photo | URL, name: string } | undefined} */
 let waiting;
 
-/** What to set once the model that is being opened is there. @type {import('./compare.js').Choice | undefined} */
-let pending;
-
-/** @param {string} id */
-async function openModel(id) {
+/** @param {string} id @param {import('./compare.js').Choice} [choice] what to set once it is there */
+async function openModel(id, choice) {
   const model = models.get(id);
   if (!model) return;
   await task('model', async (signal, onProgress) => {
@@ -195,8 +192,7 @@ async function openModel(id) {
         opening = undefined;
         // Also after a failure: the controls say what is really there.
         showModel();
-        if (pending && shown.modelId === id) set(pending);
-        pending = undefined;
+        if (choice && shown.modelId === id) set(choice);
       }
     }
     const { photo, name } = waiting ?? { photo: shown.photo, name: shown.photoName };
@@ -602,8 +598,6 @@ function paint(estimate) {
     const rendered = renderHeatmap(canvas, bitmap, attribution, { ...looks(), channels: method?.channels ?? 'sum' });
     crop = attribution.crop;
     onCanvas = { attribution, rendered };
-    // Another map may have come under a pointer that rests.
-    showValue();
     renderColorbar(el('colorbar', HTMLCanvasElement), rendered.colormap);
     say(el('low', HTMLElement), () => number(rendered.lo));
     say(el('high', HTMLElement), () => number(rendered.hi));
@@ -622,6 +616,8 @@ function paint(estimate) {
     say(note, () => '');
     sayAs(canvas, 'aria-label', photoWords);
   }
+  // Another map, or none, may have come under a pointer that rests.
+  showValue();
   showStrip();
   // Once in live mode: what can be compared would change many times a second.
   if (frames === undefined || frames === 1) compare.follow();
@@ -1079,6 +1075,7 @@ async function fetchModel(name, source, host = '', resumed = false) {
   } catch (error) {
     const stopped = error instanceof SightlineError && error.code === 'aborted';
     const message = stopped ? () => [fill(t.offer.stopped, { name })] : await inFull(error);
+    showKept();
     if (fetching !== controller) return;
     const begun = first !== undefined;
     showOffer(
@@ -1087,7 +1084,6 @@ async function fetchModel(name, source, host = '', resumed = false) {
       () => fetchModel(name, source, host, begun),
       stopped ? undefined : error,
     );
-    showKept();
   }
 }
 
@@ -1314,6 +1310,7 @@ ui.model.addEventListener('change', () => {
   if (model?.remote) return lookUp(model.name, model.source);
   ui.offer.hidden = true;
   fetching?.abort();
+  fetching = undefined;
   return openModel(ui.model.value);
 });
 ui.device.addEventListener('change', () => openModel(shown.modelId || ui.model.value));
@@ -1375,7 +1372,7 @@ async function start() {
       const picture = Object.assign(new Image(), { src: `./samples/${file}` });
       sayAs(picture, 'alt', () => t.samples[file] ?? alt);
       button.append(picture);
-      button.addEventListener('click', () => sample(file, alt));
+      button.addEventListener('click', () => openPhoto(new URL(`samples/${file}`, document.baseURI), alt));
       return button;
     }),
   );
@@ -1409,7 +1406,10 @@ async function restore(begin = false) {
   }
   showThreshold();
   const [here, given] = await Promise.all([openable(), photo]);
-  if (given) Object.assign(shown, { photo: given, photoName: alt, target: undefined });
+  if (given) {
+    shown.bitmap?.close();
+    Object.assign(shown, { photo: given, photoName: alt, bitmap: undefined, target: undefined });
+  }
   const [first] = models.keys();
   const listed = link?.model === undefined ? undefined : models.get(link.model);
   const wanted = here.find(({ id }) => id === link?.model);
@@ -1419,13 +1419,15 @@ async function restore(begin = false) {
   if (!id) return;
   const right = !link?.model || wanted;
   // Classes, layers and options belong to the link's model.
+  /** @type {import('./compare.js').Choice | undefined} */
+  let choice;
   if (link && right) {
     const { target, layer, options } = link;
     const method = methods.find((m) => m.id === link.method)?.id ?? 'grad_cam';
-    pending = { method, options, ...(target === undefined ? {} : { target }), ...(layer === undefined ? {} : { layer }) };
+    choice = { method, options, ...(target === undefined ? {} : { target }), ...(layer === undefined ? {} : { layer }) };
   }
-  await openModel(id);
-  if (right && link?.comparison && shown.classification) await compare.restore(link.comparison);
+  await openModel(id, choice);
+  if (right && link?.comparison && shown.modelId === id && shown.classification) await compare.restore(link.comparison);
   const model = link?.model;
   if (model && !wanted) {
     if (listed) await lookUp(listed.name, listed.source);
@@ -1504,9 +1506,8 @@ const compare = comparePanel(el('compare', HTMLElement), {
     if (choice.model !== undefined && choice.model !== shown.modelId) {
       const found = (await openable()).find(({ id }) => id === choice.model);
       if (!found) return;
-      pending = choice;
       if (!models.has(found.id)) models.set(found.id, { name: found.name, source: found.source });
-      return openModel(found.id);
+      return openModel(found.id, choice);
     }
     set(choice);
     showPredictions();
@@ -1547,15 +1548,6 @@ function embedded() {
 const embed = el('embed', HTMLDetailsElement);
 const showEmbed = embedPanel(embed, embedded);
 embed.addEventListener('toggle', showEmbed);
-
-/** @param {string} file @param {string} alt */
-async function sample(file, alt) {
-  try {
-    await openPhoto(await (await fetch(`./samples/${file}`)).blob(), alt);
-  } catch (error) {
-    complain(error);
-  }
-}
 
 watchNetwork();
 start()

@@ -62,8 +62,9 @@ function draw() {
   });
 }
 
-/** Adds bytes that a server's timing does not tell. @param {string} host @param {number} bytes */
+/** Adds bytes of another host, of which the browser's own timings tell nothing. @param {string} host @param {number} bytes */
 export function count(host, bytes) {
+  if (host === location.host) return;
   of(host).bytes += bytes;
   draw();
 }
@@ -96,8 +97,10 @@ function note(entries) {
 export function watchNetwork() {
   navigator.serviceWorker?.addEventListener('message', ({ data }) => {
     if (!data?.fetched) return;
-    of(location.host).files += 1;
-    count(location.host, data.fetched);
+    const own = of(location.host);
+    own.files += 1;
+    own.bytes += data.fetched;
+    draw();
   });
   document.addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
     if (effectiveDirective !== 'connect-src' || !URL.canParse(blockedURI)) return;

@@ -762,6 +762,8 @@ const de = {
       'der WebGPU-Adapter hier ist in Software nachgebildet, und das ist langsamer als die CPU',
     'the WebGPU build is not served here': 'das Programm für WebGPU gibt es auf dieser Website nicht',
     'this browser has a hardware WebGPU adapter': 'dieser Browser hat einen WebGPU-Adapter in Hardware',
+    'whether there is WebGPU is being found out': 'ob es WebGPU gibt, wird gerade festgestellt',
+    'WebGPU takes over as soon as it is ready': 'WebGPU übernimmt, sobald es bereit ist',
 
     // The lists of models, colours and sample photos.
     '64 everyday things, small CNN': '64 Alltagsdinge, kleines CNN',

@@ -165,6 +165,36 @@ test('cancel keeps what is computed; a newer comparison replaces the older', asy
   await page.close();
 });
 
+test('one that is replaced by nothing, or whose photo goes, ends', async () => {
+  const page = await openPage(here);
+  const status = () => page.textContent('#compare-status');
+  const begin = async () => {
+    await tick(page, '#compare-rows', ['grad_cam', 'occlusion', 'rise']);
+    await page.click('#compare-go');
+    await page.waitForFunction(() => /Occlusion/.test(document.querySelector('#compare-status').textContent));
+  };
+  const ended = async () => {
+    for (const id of ['cancel', 'progress']) assert.equal(await page.locator(`#compare-${id}`).isVisible(), false, id);
+  };
+  await begin();
+  await tick(page, '#compare-rows', []);
+  await page.click('#compare-go');
+  assert.match(await status(), /^Choose/);
+  await ended();
+  const left = await ends(page);
+  assert.ok(left.every((text) => text !== '…') && left.includes('not computed'), left.join('; '));
+  assert.equal(await page.locator('#compare-grid .cell:not([disabled])').count(), 3);
+
+  await begin();
+  await page.click('#samples button:nth-child(2)');
+  await page.waitForFunction(() => document.querySelector('#canvas').ariaLabel.includes('tabby'));
+  await idle(page);
+  assert.match(await status(), /another photo/);
+  await ended();
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
 const picture = (page) => page.evaluate(() => document.querySelector('#canvas').toDataURL());
 /** The page at an address with this after the #. */
 async function follow(hash) {
@@ -195,6 +225,8 @@ test('a link gives the same picture, options and comparison', async () => {
   await tick(page, '#compare-rows', ['grad_cam']);
   await page.click('#compare-go');
   await finished(page);
+  // What is ticked since is not what is shown.
+  await tick(page, '#compare-rows', ['saliency']);
   await page.click('#link');
   await page.waitForFunction(() => location.hash.length > 1);
   assert.doesNotMatch(await page.textContent('#link-note'), /not in the link/);
@@ -206,11 +238,32 @@ test('a link gives the same picture, options and comparison', async () => {
   assert.ok((await picture(again)) === (await picture(page)), 'the picture is the same');
   assert.deepEqual(await ends(again), await ends(page));
   // Another link in the same tab.
-  await again.evaluate(() => (location.hash = 'photo=bananas.jpg&method=layer_cam'));
+  const other = 'photo=bananas.jpg&method=layer_cam&look.colormap=inferno&look.threshold=100';
+  await again.evaluate((hash) => (location.hash = hash), other);
   await again.waitForFunction(() => document.querySelector('#canvas').ariaLabel.includes('bananas: LayerCAM'));
-  assert.deepEqual([...page.errors, ...again.errors], []);
+  await idle(again);
+  const fresh = await follow(other);
+  assert.ok((await picture(again)) === (await picture(fresh)), 'the other photo is shown');
+  assert.deepEqual([...page.errors, ...again.errors, ...fresh.errors], []);
   await page.close();
   await again.close();
+  await fresh.close();
+});
+
+test('a link’s method is not that of a model that is chosen while the link’s is opened', async () => {
+  const page = await here.browser.newPage();
+  const held = [];
+  await page.route('**/models/scene-cnn/model.safetensors', (route) => held.push(route));
+  await page.goto(`${here.server.url}/#model=builtin-scene-cnn&photo=cat.jpg&method=layer_cam`);
+  for (let i = 0; i < 200 && !held.length; i++) await page.waitForTimeout(20);
+  await page.selectOption('#model', 'sightline-cnn');
+  await page.waitForSelector('#legend:not([hidden])');
+  await idle(page);
+  assert.equal(await page.inputValue('#model'), 'sightline-cnn');
+  assert.equal(await page.inputValue('#method'), 'grad_cam');
+  assert.match(await page.textContent('#facts'), /^Grad-CAM for “tabby/);
+  await Promise.all(held.map((route) => route.abort().catch(() => undefined)));
+  await page.close();
 });
 
 test('a photo of one’s own is not in a link', async () => {

@@ -674,6 +674,25 @@ describe('on the page', () => {
     await painted(page);
     assert.equal(await pixels(page), before);
     assert.equal(here.server.hits.length, requests, 'nothing was asked of the network');
+
+    // While another photo has no map yet there is no value, also under a pointer that rests.
+    await page.focus('#canvas');
+    await page.keyboard.press('ArrowRight');
+    const values = () => page.evaluate(() => [document.querySelector('#value').textContent, !document.querySelector('#mark').hidden]);
+    assert.match((await values()).join(), /of 8 × 8,true$/);
+    await page.evaluate(() => {
+      const [canvas, value, mark] = ['canvas', 'value', 'mark'].map((id) => document.getElementById(id));
+      globalThis.states = [];
+      new MutationObserver(() => states.push([canvas.ariaLabel, value.textContent, !mark.hidden])).observe(canvas, { attributes: true });
+      document.querySelector('#samples button:nth-child(2)').click();
+    });
+    const alt = await page.getAttribute('#samples button:nth-child(2) img', 'alt');
+    await page.waitForFunction((alt) => document.querySelector('#canvas').ariaLabel.startsWith(`${alt}: Grad-CAM`), alt);
+    const bare = (await page.evaluate(() => states)).filter(([label]) => label === alt);
+    assert.ok(bare.length > 0, 'the photo comes before its map');
+    for (const found of bare) assert.deepEqual(found, [alt, '', false]);
+    await idle(page);
+    assert.match((await values()).join(), /of 8 × 8,true$/);
     assert.deepEqual(page.errors, []);
     await page.close();
   });

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { drop, explained, golden, idle, openPage, screenshots, serve, shot, site } from './harness.mjs';
+import { drop, explained, golden, idle, openPage, root, screenshots, serve, shot, site } from './harness.mjs';
 import { hostile, savedVit, stateDict } from './torch.mjs';
 
 const here = site();
@@ -748,6 +748,29 @@ describe('on the page', () => {
     assert.deepEqual(errors, []);
     await page.close();
     await server.close();
+  });
+
+  test('a model of the page that is chosen while another comes ends the download, and the offer does not return', async () => {
+    const hub = await openHub(large);
+    const server = await serve({ list: { ...JSON.parse(readFileSync(join(root, 'www/models/models.json'))), hub: `${hub.url}/{name}/` } });
+    const page = await openPage({ browser: here.browser, server });
+    await page.click('#open-model summary');
+    await page.fill('#model-url', 'owner/model');
+    await page.press('#model-url', 'Enter');
+    await button(page, 'Download');
+    hub.faults.push(slowly);
+    await page.click('#offer-go');
+    await page.waitForFunction(() => document.querySelector('#offer-progress').value > 1e5);
+    await page.selectOption('#model', 'builtin-scene-cnn');
+    await page.waitForFunction(() => document.querySelector('#facts').textContent.includes('at bn2'));
+    await idle(page);
+    assert.equal(await page.locator('#offer').isVisible(), false);
+    await page.waitForFunction(() => document.querySelector('#kept summary').textContent.includes('(1, '));
+    assert.ok(hub.requests[0].bytes < large.weights.length);
+    assert.deepEqual(page.errors, []);
+    await page.close();
+    await server.close();
+    await hub.close();
   });
 
   const tall = { width: 360, height: 740 };

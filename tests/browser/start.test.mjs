@@ -130,6 +130,33 @@ test('another class, opacity and colours compute no forward pass', async () => {
   for (const { forward, backward } of passes) assert.ok(forward < 0.01 && backward < 0.01, `${forward} forward, ${backward} backward`);
 });
 
+test('whether there is WebGPU is found out though the signal that opened the model is aborted meanwhile', async () => {
+  const page = await here.open();
+  const reason = await page.evaluate(async () => {
+    const request = navigator.gpu.requestAdapter.bind(navigator.gpu);
+    let answer;
+    const asked = new Promise((done) => (answer = done));
+    navigator.gpu.requestAdapter = async (options) => {
+      await asked;
+      // One that `auto` does not refuse as a software one.
+      return Object.defineProperty(await request(options), 'info', { value: { vendor: 'test' } });
+    };
+    const opening = new AbortController();
+    let tell;
+    const told = new Promise((done) => (tell = done));
+    const { signal } = opening;
+    const explainer = await api.createExplainer({ model: 'builtin-scene-cnn', signal, onDevice: ({ reason }) => tell(reason) });
+    opening.abort();
+    answer();
+    const reason = await told;
+    explainer.dispose();
+    return reason;
+  });
+  const found = existsSync(join(dist, GPU)) ? 'WebGPU takes over as soon as it is ready' : 'the WebGPU build is not served here';
+  assert.equal(reason, found);
+  await page.close();
+});
+
 test('WebGPU is fetched after the first heatmap and takes over by itself', {
   skip: !existsSync(join(dist, GPU)) && 'no WebGPU build',
 }, async () => {

@@ -2,7 +2,7 @@
 // The camera: asked for when a person presses for it, and released when it is stopped, the page is hidden or another photo is opened. A frame that is
 // taken becomes the photo. Live mode explains the newest frame as soon as the one before is done; what comes meanwhile is dropped.
 import { Refusal } from './faults.js';
-import { fill, number, say, sayAs, saying, t } from './language.js';
+import { fill, make, number, say, sayAs, saying, t } from './language.js';
 
 /**
  * @typedef {object} Host the main view
@@ -56,19 +56,19 @@ const release = (stream) => stream.getTracks().forEach((track) => track.stop());
 
 /** @param {HTMLButtonElement} toggle @param {HTMLElement} box @param {HTMLElement} status a live region @param {Host} host */
 export function cameraPanel(toggle, box, status, host) {
-  const video = Object.assign(document.createElement('video'), { muted: true, playsInline: true, autoplay: true });
+  const video = make('video', { muted: true, playsInline: true, autoplay: true });
   const take = saying('button', () => t.camera.take, { type: 'button', id: 'camera-take', className: 'primary', disabled: true });
   const live = saying('button', () => t.camera.live, { type: 'button', id: 'camera-live', disabled: true });
-  const which = Object.assign(document.createElement('select'), { id: 'camera-which' });
-  const label = document.createElement('label');
-  const rate = Object.assign(document.createElement('p'), { id: 'camera-rate', className: 'number' });
-  const buttons = Object.assign(document.createElement('div'), { className: 'inputs' });
-  sayAs(video, 'aria-label', () => t.camera.preview);
-  label.append(
+  const which = make('select', { id: 'camera-which' });
+  const label = make(
+    'label',
+    {},
     saying('span', () => t.camera.which),
     which,
   );
-  buttons.append(take, live);
+  const rate = make('p', { id: 'camera-rate', className: 'number' });
+  const buttons = make('div', { className: 'inputs' }, take, live);
+  sayAs(video, 'aria-label', () => t.camera.preview);
   box.append(video, buttons, label, rate);
   const canvas = document.createElement('canvas');
   const context = canvas.getContext('2d', { willReadFrequently: true });

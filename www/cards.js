@@ -1,7 +1,7 @@
 // @ts-check
 // What is told about a method and about a model: the cards. A model's card is its README.md, which may come from anywhere: it is shown as text with a
 // few of Markdown's forms, never as markup of its own.
-import { core, coreText, english, fill, parts, percent, say, sayAs, saying, t } from './language.js';
+import { core, coreText, english, fill, make, parts, percent, say, sayAs, saying, t } from './language.js';
 import { listModels } from './pkg/index.js';
 
 /** @typedef {import('./pkg/index.js').MethodSpec} MethodSpec */
@@ -12,13 +12,6 @@ const MAX_ROWS = 400;
 /** What is longer is not searched for forms, which takes the square of its length at worst. */
 const MAX_LINE = 2000;
 const MAX_INLINE = 8000;
-
-/** @template {keyof HTMLElementTagNameMap} K @param {K} tag @param {object} [properties] @param {(string | Node)[]} children @returns {HTMLElementTagNameMap[K]} */
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
 
 /** @param {string} href @param {(string | Node)[]} text */
 const link = (href, ...text) => make('a', { href, rel: 'noreferrer' }, ...text);
@@ -44,6 +37,14 @@ export function methodCard({ summary, caveat, cost, citation, arxiv, equation, s
   return make('dl', { className: 'card' }, ...rows.flatMap(([name, text]) => [saying('dt', () => t.cards[name]), text]));
 }
 
+/** The methods by group. @param {MethodSpec[]} methods @returns {[group: keyof typeof t.groups, members: MethodSpec[]][]} groups that have any */
+export function grouped(methods) {
+  const groups = /** @type {(keyof typeof t.groups)[]} */ (Object.keys(t.groups));
+  return groups
+    .map((id) => /** @type {ReturnType<typeof grouped>[0]} */ ([id, methods.filter(({ group }) => group === id)]))
+    .filter(([, members]) => members.length);
+}
+
 /**
  * The cards of all methods, by group, each with a button that chooses it.
  * @param {HTMLDetailsElement} box
@@ -57,8 +58,7 @@ export function methodCards(box, { methods, working, choose }) {
     if (!box.open) return;
     const here = working();
     list.replaceChildren(
-      ...typed(Object.keys(t.groups)).flatMap((id) => {
-        const members = methods.filter(({ group }) => group === id);
+      ...grouped(methods).flatMap(([id, members]) => {
         const articles = members.map((method) => {
           const works = here.includes(method.id);
           const button = saying('button', () => fill(t.cards.use, { method: method.name }), { type: 'button', disabled: !works });
@@ -66,14 +66,13 @@ export function methodCards(box, { methods, working, choose }) {
           const note = works ? [] : [saying('p', () => t.cards.absent, { className: 'hint' })];
           return make('article', {}, make('h4', {}, method.name), methodCard(method), button, ...note);
         });
-        return members.length ? [saying('h3', () => t.groups[id]), ...articles] : [];
+        return [saying('h3', () => t.groups[id]), ...articles];
       }),
     );
   };
   box.addEventListener('toggle', show);
   return show;
 }
-const typed = (/** @type {string[]} */ ids) => /** @type {(keyof typeof t.groups)[]} */ (ids);
 
 // --- the open model -----------------------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 // The comparison: methods x classes, methods x layers, or models x the photo. It computes cell by cell on the explainer that is open, or opens one
 // model after the other, and marks the same point of the photo in every map.
 import { Refusal, told } from './faults.js';
-import { coreText, fill, number, say, sayAs, saying, t } from './language.js';
+import { coreText, fill, make, number, say, sayAs, saying, t } from './language.js';
 import {
   createExplainer,
   exportPng,
@@ -13,6 +13,7 @@ import {
   stringsFor,
   valueAt,
 } from './pkg/index.js';
+import { ARROWS } from './point.js';
 
 /** @typedef {import('./pkg/index.js').Explainer} Explainer */
 /** @typedef {import('./pkg/index.js').MethodId} MethodId */
@@ -41,12 +42,6 @@ import {
 const SIDE = 384;
 /** How far an arrow key moves the point, in parts of the photo. */
 const STEP = 1 / 28;
-/** @template {keyof HTMLElementTagNameMap} K @param {K} tag @param {object} [properties] @param {(string | Node)[]} children @returns {HTMLElementTagNameMap[K]} */
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
 
 /** @param {HTMLElement} section @param {Host} host */
 export function comparePanel(section, host) {
@@ -208,11 +203,11 @@ export function comparePanel(section, host) {
       }
     });
     button.addEventListener('keydown', (event) => {
-      const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+      const step = ARROWS[event.key];
       if (!step) return;
       event.preventDefault();
       const [x, y] = at ?? [0.5, 0.5];
-      move([x + (step[0] ?? 0) * STEP, y + (step[1] ?? 0) * STEP], made);
+      move([x + step[0] * STEP, y + step[1] * STEP], made);
     });
     return made;
   }

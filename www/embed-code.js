@@ -1,7 +1,7 @@
 // @ts-check
 // What puts the present picture on another page: the element, or an iframe for places that allow no scripts.
 
-import { say, sayAs, saying, t } from './language.js';
+import { make, say, sayAs, saying, t } from './language.js';
 
 /** @typedef {Record<string, string | undefined>} Attributes what is undefined is left out */
 
@@ -13,7 +13,7 @@ const escaped = (text) => text.replace(/[&<>"]/g, (c) => ENTITIES[c] ?? c);
  * The element with its script.
  * @param {URL} site the folder that Sightline is served from @param {Attributes} attributes
  */
-export function elementCode(site, attributes) {
+function elementCode(site, attributes) {
   const given = Object.entries(attributes).map(([name, value]) =>
     value === undefined ? '' : value === '' ? ` ${name}` : ` ${name}="${escaped(value)}"`,
   );
@@ -24,7 +24,7 @@ export function elementCode(site, attributes) {
  * The iframe. It may do nothing but run scripts; the second line lets it have its height.
  * @param {URL} site @param {Attributes} attributes @param {string} title
  */
-export function iframeCode(site, attributes, title) {
+function iframeCode(site, attributes, title) {
   const url = new URL('embed.html', site);
   // What lies beside the embed page needs no full address there.
   for (const [name, value] of Object.entries(attributes)) if (value !== undefined) url.searchParams.set(name, value.replace(site.href, ''));
@@ -40,12 +40,6 @@ export function iframeCode(site, attributes, title) {
  * @param {() => { attributes: Attributes, missing: ('photo' | 'model')[] }} now what is shown; `missing` is what has to be put in by hand
  */
 export function embedPanel(panel, now) {
-  /** @template {keyof HTMLElementTagNameMap} K @param {K} tag @param {object} properties @param {(string | Node)[]} children @returns {HTMLElementTagNameMap[K]} */
-  const make = (tag, properties, ...children) => {
-    const element = Object.assign(document.createElement(tag), properties);
-    element.append(...children);
-    return element;
-  };
   const kinds = /** @type {const} */ (['element', 'iframe']);
   const kind = make('select', { id: 'embed-kind' }, ...kinds.map((value) => saying('option', () => t.embed[value], { value })));
   const predict = make('input', { type: 'checkbox', id: 'embed-predict' });

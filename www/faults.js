@@ -4,7 +4,7 @@ import { english, parts, t } from './language.js';
 import { SightlineError, stringsFor } from './pkg/index.js';
 
 /** With a capital, unless it begins with a name, a file's or an address. @param {string} text */
-export const sentence = (text) => text.replace(/^[a-z]+(?=[ ,])/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
+const sentence = (text) => text.replace(/^[a-z]+(?=[ ,])/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
 
 /** A failure in the page's own words. */
 export class Refusal extends SightlineError {

@@ -35,13 +35,25 @@ export function say(element, text) {
 export const sayAs = (element, attribute, text) => write(element, attribute, () => element.setAttribute(attribute, text()));
 
 /**
+ * An element with children.
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag @param {Partial<HTMLElementTagNameMap[K]>} [properties] @param {(string | Node)[]} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+/**
  * An element with a text.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag @param {() => Text} text @param {Partial<HTMLElementTagNameMap[K]>} [properties]
  * @returns {HTMLElementTagNameMap[K]}
  */
-export function saying(tag, text, properties = {}) {
-  const element = Object.assign(document.createElement(tag), properties);
+export function saying(tag, text, properties) {
+  const element = make(tag, properties);
   say(element, text);
   return element;
 }
@@ -103,20 +115,13 @@ function weave(element, template) {
   });
 }
 
-/** What index.html says: an attribute there names the text, and what is written. @type {[name: string, write: (element: Element, text: string) => void][]} */
-const STATIC = [
-  ['string', weave],
-  ['label', (element, text) => element.setAttribute('aria-label', text)],
-  ['content', (element, text) => element.setAttribute('content', text)],
-];
-for (const [name, put] of STATIC)
+/** What index.html says: a data attribute there names the text, and this the attribute that it goes into; '' is the element itself. */
+const STATIC = { string: '', label: 'aria-label', content: 'content' };
+for (const [name, what] of Object.entries(STATIC))
   for (const element of document.querySelectorAll(`[data-${name}]`)) {
     const key = /** @type {keyof Strings['page']} */ (element.getAttribute(`data-${name}`));
-    const what = name === 'string' ? '' : name === 'label' ? 'aria-label' : name;
-    writers.set(
-      element,
-      new Map(writers.get(element)).set(what, () => put(element, t.page[key])),
-    );
+    const put = () => (what ? element.setAttribute(what, t.page[key]) : weave(element, t.page[key]));
+    writers.set(element, new Map(writers.get(element)).set(what, put));
   }
 
 // --- choosing --------------------------------------------------------------------------------------------------------------------------

@@ -2,11 +2,11 @@
 // The page. It uses the public API of ./pkg/index.js and nothing else of it.
 
 import { cameraPanel } from './camera.js';
-import { methodCard, methodCards, modelCard } from './cards.js';
+import { grouped, methodCard, methodCards, modelCard } from './cards.js';
 import { comparePanel } from './compare.js';
 import { embedPanel } from './embed-code.js';
 import { Refusal, told, warned } from './faults.js';
-import { core, coreText, date, fill, fixed, number, parts, percent, say, sayAs, saying, size, t } from './language.js';
+import { core, coreText, date, fill, fixed, make, number, parts, percent, say, sayAs, saying, size, t } from './language.js';
 import { fetchPicture, linkDropped, linkFrom, linkIn, nameOf } from './link.js';
 import { count, keepPage, refusals, unreachable, watchNetwork } from './offline.js';
 import { fromHash, toHash } from './permalink.js';
@@ -31,7 +31,7 @@ import {
   toNpy,
   version,
 } from './pkg/index.js';
-import { readPoints } from './point.js';
+import { ARROWS, pixelAt, readPoints } from './point.js';
 import { estimator, leftInWords } from './progress.js';
 
 /** @typedef {import('./pkg/index.js').Explainer} Explainer */
@@ -85,9 +85,17 @@ const ui = {
   offerGo: el('offer-go', HTMLButtonElement),
   offerClose: el('offer-close', HTMLButtonElement),
 };
+/** The controls of the picture, which a link holds. */
+const LOOKS = [ui.alpha, ui.colormap, ui.scale, ui.interpolation, ui.contours, ui.threshold, ui.only, ui.outline];
 const methods = listMethods();
+const specOf = (/** @type {string | undefined} */ method) => methods.find(({ id }) => id === method);
 /** @type {Map<string, NamedModel>} */
 const models = new Map();
+/** Of a kept model, whose id is its address or its name on the hub. @param {string} id @returns {ModelSource} */
+const keptSource = (id) => (id.includes('://') ? { url: id } : { hub: id });
+/** What others can open it by; undefined for files. @param {ModelSource} source */
+const addressOf = (source) =>
+  typeof source !== 'object' ? source : 'hub' in source ? source.hub : 'url' in source ? String(source.url) : undefined;
 /** Whose the sample pictures are, by their names. @type {Map<string, string>} */
 const credits = new Map();
 /** Their files, by the same. @type {Map<string, string>} */
@@ -226,9 +234,8 @@ function showModel() {
         const selected = value === shown.modelId;
         return saying('option', () => coreText(name), { value, defaultSelected: selected, selected });
       });
-  const group = document.createElement('optgroup');
+  const group = make('optgroup', {}, ...options(true));
   sayAs(group, 'label', () => t.toDownload);
-  group.append(...options(true));
   ui.model.replaceChildren(...options(false), ...(group.children.length ? [group] : []));
   showKept();
   const info = shown.explainer?.info;
@@ -350,14 +357,14 @@ function explain() {
   if (!shown.photo || !shown.explainer) return;
   // Live mode has the new settings from its next frame on.
   if (frames !== undefined && inOnePass(ui.method.value)) return;
-  const method = methods.find((m) => m.id === ui.method.value)?.name ?? '';
+  const method = specOf(ui.method.value)?.name ?? '';
   return task(() => fill(t.working.method, { method }), attribute);
 }
 
 /** @param {AbortSignal} signal @param {(p: any) => void} onProgress */
 async function attribute(signal, onProgress) {
   const { explainer, photo, classification } = shown;
-  const method = methods.find((m) => m.id === ui.method.value);
+  const method = specOf(ui.method.value);
   if (!explainer || !photo || !classification || !method) return;
   const target = shown.target ?? classification.predictions[0]?.index;
   /** @type {Partial<import('./pkg/index.js').AttributeOptions>} */
@@ -418,7 +425,7 @@ function inWords(target) {
 /** What a map is of, in words that follow its method's name. @param {import('./pkg/index.js').Attribution} a */
 const about = (a) => (classFree(a.method) ? seenFrom(a) : fill(t.about, { target: inWords(a.target) }));
 /** Whether a method's maps are of no class. @param {string} method */
-const classFree = (method) => methods.find(({ id }) => id === method)?.classFree ?? false;
+const classFree = (method) => specOf(method)?.classFree ?? false;
 
 /** The photo that is shown, in words. */
 const photoWords = () =>
@@ -446,15 +453,14 @@ function showPredictions() {
     button.dataset.index = String(index);
     button.setAttribute('aria-pressed', String(index === pressed));
     button.style.setProperty('--share', `${(probability * 100).toFixed(1)}%`);
-    const name = Object.assign(document.createElement('span'), { className: 'label', textContent: label });
     const share = saying('span', () => percent(probability), { className: 'number' });
-    button.replaceChildren(name, ' ', share);
+    button.replaceChildren(make('span', { className: 'label' }, label), ' ', share);
   }
 }
 
 /** A button that stays when the list changes: it keeps the focus, and can be pressed while live mode changes it. */
 function addPrediction() {
-  const button = Object.assign(document.createElement('button'), { type: 'button' });
+  const button = make('button', { type: 'button' });
   button.addEventListener('click', () => {
     // Of a live picture, of the frame that is shown.
     frames = undefined;
@@ -462,9 +468,7 @@ function addPrediction() {
     showPredictions();
     explain();
   });
-  const item = document.createElement('li');
-  item.append(button);
-  ui.predictions.append(item);
+  ui.predictions.append(make('li', {}, button));
   return button;
 }
 
@@ -478,7 +482,7 @@ function showFacts() {
     el('completeness', HTMLTableElement).hidden = true;
     return;
   }
-  const method = methods.find((m) => m.id === a.method)?.name ?? a.method;
+  const method = specOf(a.method)?.name ?? a.method;
   const { forward, backward } = a.passes;
   const kind = typeof a.target === 'number' ? 'class' : 'contrast' in a.target ? 'contrast' : 'group';
   say(el('facts', HTMLElement), () =>
@@ -510,14 +514,14 @@ function showFacts() {
       ]
     : [];
   table.tBodies[0]?.replaceChildren(
-    ...rows.map(([name, value]) => {
-      const row = document.createElement('tr');
-      row.append(
+    ...rows.map(([name, value]) =>
+      make(
+        'tr',
+        {},
         saying('th', () => t.addsUp[name], { scope: 'row' }),
         saying('td', () => fixed(value, 3)),
-      );
-      return row;
-    }),
+      ),
+    ),
   );
 }
 
@@ -529,11 +533,10 @@ function showStrip() {
   if (!attribution || !bitmap) return;
   ui.strip.replaceChildren(
     ...layers.map(({ id, shape, values }) => {
-      const button = Object.assign(document.createElement('button'), { type: 'button' });
-      const small = Object.assign(document.createElement('canvas'), { width: 96, height: Math.round((96 * bitmap.height) / bitmap.width) });
+      const small = make('canvas', { width: 96, height: Math.round((96 * bitmap.height) / bitmap.width) });
       small.setAttribute('aria-hidden', 'true');
       renderHeatmap(small, bitmap, { ...attribution, values, shape }, { ...looks(), channels: 'none' });
-      button.append(small, Object.assign(document.createElement('span'), { textContent: id }));
+      const button = make('button', { type: 'button' }, small, make('span', {}, id));
       button.addEventListener('click', () => {
         ui.layer.value = id;
         ui.layer.focus();
@@ -593,7 +596,7 @@ function paint(estimate) {
   say(el('sentence', HTMLElement), () => (whole ? sentenceOf(whole) : ''));
   onCanvas = undefined;
   if (attribution) {
-    const method = methods.find((m) => m.id === attribution.method);
+    const method = specOf(attribution.method);
     const { scale } = looks();
     const rendered = renderHeatmap(canvas, bitmap, attribution, { ...looks(), channels: method?.channels ?? 'sum' });
     crop = attribution.crop;
@@ -669,16 +672,15 @@ const showCards = methodCards(el('method-cards', HTMLDetailsElement), {
 function showMethods(working) {
   const chosen = working.includes(ui.method.value) ? ui.method.value : working[0];
   ui.method.replaceChildren(
-    .../** @type {(keyof typeof t.groups)[]} */ (Object.keys(t.groups)).flatMap((id) => {
-      const members = methods.filter((m) => m.group === id);
-      const group = document.createElement('optgroup');
+    ...grouped(methods).map(([id, members]) => {
+      const group = make('optgroup');
       sayAs(group, 'label', () => t.groups[id]);
       for (const m of members) {
         const option = new Option(m.name, m.id, false, m.id === chosen);
         option.disabled = !working.includes(m.id);
         group.append(option);
       }
-      return members.length ? [group] : [];
+      return group;
     }),
   );
   showMethod();
@@ -710,7 +712,7 @@ function suggestRival() {
 
 let described = '';
 function showMethod() {
-  const method = methods.find((m) => m.id === ui.method.value);
+  const method = specOf(ui.method.value);
   if (!method || described === method.id) return;
   described = method.id;
   el('method-card', HTMLElement).replaceChildren(methodCard(method));
@@ -720,27 +722,25 @@ function showMethod() {
   el('options-box', HTMLElement).hidden = options.length === 0;
   ui.options.replaceChildren(
     ...options.map((option) => {
-      const label = document.createElement('label');
+      const label = make('label');
       const { help, unit } = option;
       label.append(saying('span', () => [core(help), ...(unit && !help.includes(unit) ? [' (', core(unit), ')'] : [])]));
       /** @type {HTMLSelectElement | HTMLInputElement} */
       let field;
       if (option.type === 'boolean') {
-        field = Object.assign(document.createElement('input'), { type: 'checkbox', checked: option.default === true });
+        field = make('input', { type: 'checkbox', checked: option.default === true });
         label.className = 'check';
       } else if (option.type === 'choice' || option.type === 'baseline') {
-        field = document.createElement('select');
-        field.append(
+        field = make(
+          'select',
+          {},
           ...(option.choices ?? []).map((value) => {
             const usual = value === option.default;
             return saying('option', () => coreText(value.replaceAll('_', ' ')), { value, defaultSelected: usual, selected: usual });
           }),
         );
       } else {
-        field = Object.assign(document.createElement('input'), {
-          type: 'number',
-          value: String(option.default ?? ''),
-        });
+        field = make('input', { type: 'number', value: String(option.default ?? '') });
         sayAs(field, 'placeholder', () => t.automatic);
         if (option.min !== undefined) field.min = String(option.min);
         if (option.max !== undefined) field.max = String(option.max);
@@ -769,7 +769,7 @@ function readOptions(method) {
 
 /** Those that are not named get their defaults. @param {Record<string, unknown>} values */
 function setOptions(values) {
-  const method = methods.find((m) => m.id === ui.method.value);
+  const method = specOf(ui.method.value);
   for (const { id, default: usual } of method?.options ?? []) {
     const field = /** @type {HTMLInputElement | null} */ (ui.options.querySelector(`[data-option="${id}"]`));
     const value = values[id] ?? usual;
@@ -840,25 +840,22 @@ async function lookFrom(query) {
   looking = false;
 }
 
-canvas.addEventListener('pointermove', ({ clientX, clientY }) => {
+canvas.addEventListener('pointermove', (event) => {
   const grid = patchGrid();
   if (!grid) return;
-  const box = canvas.getBoundingClientRect();
-  // The picture is centred in its box.
-  const scale = Math.min(box.width / canvas.width, box.height / canvas.height);
-  const column = Math.floor(((clientX - box.left - box.width / 2) / scale + canvas.width / 2 - grid.x) / grid.w);
-  const row = Math.floor(((clientY - box.top - box.height / 2) / scale + canvas.height / 2 - grid.y) / grid.h);
+  const [x, y] = pixelAt(canvas, event);
+  const [row, column] = [Math.floor((y - grid.y) / grid.h), Math.floor((x - grid.x) / grid.w)];
   if (row >= 0 && row < grid.rows && column >= 0 && column < grid.columns) lookFrom(String(row * grid.columns + column));
 });
 canvas.addEventListener('keydown', (event) => {
   const grid = patchGrid();
-  const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+  const step = ARROWS[event.key];
   if (!grid || !(step || event.key === 'Escape')) return;
   event.preventDefault();
   if (!step) return void lookFrom('');
   const from = grid.at ?? { row: Math.floor(grid.rows / 2), column: Math.floor(grid.columns / 2) };
   const clamp = (/** @type {number} */ v, /** @type {number} */ count) => Math.min(Math.max(v, 0), count - 1);
-  const [row, column] = [clamp(from.row + (step[0] ?? 0), grid.rows), clamp(from.column + (step[1] ?? 0), grid.columns)];
+  const [row, column] = [clamp(from.row + step[1], grid.rows), clamp(from.column + step[0], grid.columns)];
   lookFrom(String(row * grid.columns + column));
 });
 
@@ -896,24 +893,19 @@ function showHeads() {
   const focused = found.contains(document.activeElement) ? document.activeElement?.textContent : undefined;
   found.querySelector('thead tr')?.replaceChildren(
     ...COLUMNS.map(([id, down]) => {
-      const cell = Object.assign(document.createElement('th'), { scope: 'col' });
       const button = saying('button', () => t.heads.columns[id], { type: 'button' });
       button.addEventListener('click', () => {
         sortedBy = id;
         showHeads();
       });
+      const cell = make('th', { scope: 'col' }, button);
       if (id === by) cell.ariaSort = down ? 'descending' : 'ascending';
-      cell.append(button);
       return cell;
     }),
   );
-  found.querySelector('tbody')?.replaceChildren(
-    ...rows.map((head) => {
-      const row = document.createElement('tr');
-      row.append(...COLUMNS.map(([id, , text]) => saying('td', () => text(head[id]))));
-      return row;
-    }),
-  );
+  found
+    .querySelector('tbody')
+    ?.replaceChildren(...rows.map((head) => make('tr', {}, ...COLUMNS.map(([id, , text]) => saying('td', () => text(head[id]))))));
   if (focused) [...found.querySelectorAll('button')].find((b) => b.textContent === focused)?.focus();
 }
 
@@ -1104,11 +1096,10 @@ async function showKept() {
   el('kept-none', HTMLElement).hidden = kept.length > 0;
   list.replaceChildren(
     ...kept.map(({ id, bytes, date: when, complete, sha256 }) => {
-      const item = document.createElement('li');
       const text = () =>
         fill(complete ? t.kept.whole : t.kept.part, { id, size: size(bytes), date: date(when) }) +
         (sha256 ? fill(t.kept.sha256, { sha256 }) : '');
-      const buttons = Object.assign(document.createElement('div'), { className: 'inputs' });
+      const buttons = make('div', { className: 'inputs' });
       /** @param {keyof typeof t.kept.actions} action @param {() => void} act */
       const button = (action, act) => {
         const made = saying('button', () => t.kept.actions[action], { type: 'button' });
@@ -1116,14 +1107,13 @@ async function showKept() {
         made.addEventListener('click', act);
         buttons.append(made);
       };
-      button(complete ? 'open' : 'resume', () => lookUp(id, id.includes('://') ? { url: id } : { hub: id }));
+      button(complete ? 'open' : 'resume', () => lookUp(id, keptSource(id)));
       button('delete', async () => {
         await deleteCachedModel(id);
         await showKept();
         summary?.focus();
       });
-      item.append(saying('p', text), buttons);
-      return item;
+      return make('li', {}, saying('p', text), buttons);
     }),
   );
 }
@@ -1219,14 +1209,14 @@ let frames;
 
 /** Whether a method is quick enough for live mode to be tried. @param {string} id */
 function inOnePass(id) {
-  const method = methods.find((m) => m.id === id);
+  const method = specOf(id);
   return method !== undefined && !method.estimates && method.cost.startsWith('1 ');
 }
 
 /** Explains a frame with the present settings and shows both at once. @param {ImageData} photo @param {AbortSignal} signal @returns {Promise<string>} the likeliest class */
 async function explainFrame(photo, signal) {
   const { explainer } = shown;
-  const method = methods.find((m) => m.id === ui.method.value);
+  const method = specOf(ui.method.value);
   if (!explainer || !method) return '';
   const classification = await explainer.classify(photo, { topK: 5, signal });
   const [best] = classification.predictions;
@@ -1253,7 +1243,7 @@ function announce(speak) {
 const camera = cameraPanel(el('camera-open', HTMLButtonElement), el('camera', HTMLElement), el('camera-status', HTMLElement), {
   complain,
   take: (frame) => lookAt(frame, ''),
-  method: () => methods.find((m) => m.id === ui.method.value)?.name ?? '',
+  method: () => specOf(ui.method.value)?.name ?? '',
   async live(work) {
     if (opening || !shown.explainer) throw new Refusal('bad-option', () => t.camera.opening);
     if (!inOnePass(ui.method.value)) {
@@ -1272,7 +1262,7 @@ const camera = cameraPanel(el('camera-open', HTMLButtonElement), el('camera', HT
 // --- wiring ----------------------------------------------------------------------------------------------------------------------------
 
 let framed = false;
-for (const control of [ui.alpha, ui.colormap, ui.scale, ui.interpolation, ui.outline, ui.contours, ui.threshold, ui.only]) {
+for (const control of LOOKS) {
   control.addEventListener('input', () => {
     if (framed) return;
     framed = true;
@@ -1343,7 +1333,7 @@ async function save() {
 }
 /** @param {Blob} blob @param {string} name */
 function download(blob, name) {
-  const link = Object.assign(document.createElement('a'), { href: URL.createObjectURL(blob), download: name });
+  const link = make('a', { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
@@ -1365,13 +1355,11 @@ async function start() {
   }
   el('samples', HTMLElement).replaceChildren(
     .../** @type {{ file: string, alt: string, credit: string }[]} */ (samples).map(({ file, alt, credit }) => {
-      const button = document.createElement('button');
-      button.type = 'button';
       credits.set(alt, credit);
       files.set(alt, file);
       const picture = Object.assign(new Image(), { src: `./samples/${file}` });
       sayAs(picture, 'alt', () => t.samples[file] ?? alt);
-      button.append(picture);
+      const button = make('button', { type: 'button' }, picture);
       button.addEventListener('click', () => openPhoto(new URL(`samples/${file}`, document.baseURI), alt));
       return button;
     }),
@@ -1380,9 +1368,6 @@ async function start() {
 }
 
 // --- links -----------------------------------------------------------------------------------------------------------------------------
-
-/** The controls of the picture that a link holds. */
-const LOOKS = [ui.alpha, ui.colormap, ui.scale, ui.interpolation, ui.contours, ui.threshold, ui.only, ui.outline];
 
 /** Shows what the address says: the first sample and model where it does not. @param {boolean} [begin] the page starts */
 async function restore(begin = false) {
@@ -1423,7 +1408,7 @@ async function restore(begin = false) {
   let choice;
   if (link && right) {
     const { target, layer, options } = link;
-    const method = methods.find((m) => m.id === link.method)?.id ?? 'grad_cam';
+    const method = specOf(link.method)?.id ?? 'grad_cam';
     choice = { method, options, ...(target === undefined ? {} : { target }), ...(layer === undefined ? {} : { layer }) };
   }
   await openModel(id, choice);
@@ -1439,10 +1424,9 @@ addEventListener('hashchange', () => restore().catch(complain));
 /** The address of what is shown. */
 function linkNow() {
   const { attribution, photoName, modelId } = shown;
-  const method = methods.find((m) => m.id === attribution?.method);
+  const method = specOf(attribution?.method);
   const source = models.get(modelId)?.source;
-  const opened = modelId.startsWith('opened-') && typeof source === 'object';
-  const model = opened ? ('hub' in source ? source.hub : 'url' in source ? String(source.url) : undefined) : modelId;
+  const model = source && modelId.startsWith('opened-') ? addressOf(source) : modelId;
   const comparison = compare.state();
   /** @type {import('./permalink.js').State} */
   const state = {
@@ -1481,9 +1465,7 @@ el('link', HTMLButtonElement).addEventListener('click', async () => {
 
 /** Those that open without a download, by their id on this page. */
 async function openable() {
-  const kept = (await listCachedModels())
-    .filter(({ complete }) => complete)
-    .map(({ id }) => ({ id, source: id.includes('://') ? { url: id } : { hub: id } }));
+  const kept = (await listCachedModels()).filter(({ complete }) => complete).map(({ id }) => ({ id, source: keptSource(id) }));
   const texts = kept.map(({ source }) => JSON.stringify(source));
   const here = [...models].filter(([, { remote, source }]) => !remote || texts.includes(JSON.stringify(source)));
   const listed = here.map(([id, { name, source }]) => ({ id, name, source }));
@@ -1496,7 +1478,7 @@ const compare = comparePanel(el('compare', HTMLElement), {
   save: download,
   now: () => shown,
   settings: () => {
-    const method = methods.find((m) => m.id === ui.method.value);
+    const method = specOf(ui.method.value);
     const device = /** @type {'auto'} */ (ui.device.value);
     return { method: method?.id ?? 'grad_cam', layer: ui.layer.value, options: method ? readOptions(method) : {}, device };
   },
@@ -1520,16 +1502,16 @@ function embedded() {
   const { attribution, photoName, modelId } = shown;
   const file = files.get(photoName);
   const source = models.get(modelId)?.source;
-  const method = methods.find((m) => m.id === attribution?.method);
+  const method = specOf(attribution?.method);
   const { target } = attribution ?? {};
   const changed = Object.entries(method ? readOptions(method) : {}).filter(
     ([name, value]) => value !== method?.options.find(({ id }) => id === name)?.default,
   );
-  const isFiles = typeof source === 'object' && 'weights' in source;
+  const model = source && addressOf(source);
   const attributes = {
     src: file ? new URL(`samples/${file}`, document.baseURI).href : 'your-photo.jpg',
     alt: photoWords(),
-    model: typeof source === 'object' ? ('hub' in source ? source.hub : 'url' in source ? String(source.url) : 'your-model/') : source,
+    model: source && (model ?? 'your-model/'),
     method: attribution?.method,
     target:
       typeof target === 'object' ? ('contrast' in target ? target.contrast.join(' not ') : target.group.join(' or ')) : target?.toString(),
@@ -1542,7 +1524,10 @@ function embedded() {
     lang: t.locale === 'en' ? undefined : t.locale,
   };
   /** @type {('photo' | 'model')[]} */
-  const missing = [...(file ? [] : /** @type {const} */ (['photo'])), ...(isFiles ? /** @type {const} */ (['model']) : [])];
+  const missing = [
+    ...(file ? [] : /** @type {const} */ (['photo'])),
+    ...(source && model === undefined ? /** @type {const} */ (['model']) : []),
+  ];
   return { attributes, missing };
 }
 const embed = el('embed', HTMLDetailsElement);

@@ -5,12 +5,26 @@ import { valueAt } from './pkg/index.js';
 
 /** Of an arrow key at most, in parts of what the model saw; a map of fewer cells is walked cell by cell. */
 const FINEST = 28;
-const STEPS = /** @type {Record<string, [number, number]>} */ ({
+/** Where an arrow key leads: to the right, and down. */
+export const ARROWS = /** @type {Record<string, [number, number]>} */ ({
   ArrowLeft: [-1, 0],
   ArrowRight: [1, 0],
   ArrowUp: [0, -1],
   ArrowDown: [0, 1],
 });
+
+/** A canvas as it is fitted into its box. @param {HTMLCanvasElement} canvas */
+function fit(canvas) {
+  const box = canvas.getBoundingClientRect();
+  const scale = Math.min(box.width / canvas.width, box.height / canvas.height);
+  return { scale, left: (box.width - canvas.width * scale) / 2, top: (box.height - canvas.height * scale) / 2, box };
+}
+
+/** The place on a canvas, in its pixels, that a pointer is at. @param {HTMLCanvasElement} canvas @param {{ clientX: number, clientY: number }} pointer @returns {[x: number, y: number]} */
+export function pixelAt(canvas, { clientX, clientY }) {
+  const { scale, left, top, box } = fit(canvas);
+  return [(clientX - box.left - left) / scale, (clientY - box.top - top) / scale];
+}
 
 /**
  * @param {HTMLCanvasElement} canvas fitted into its box, in a positioned element
@@ -28,25 +42,18 @@ export function readPoints(canvas, { value, said, mark, shown, taken }) {
   /** In parts of what the model saw, while the keys are used. @type {[number, number] | undefined} */
   let keyed;
 
-  /** The canvas as it is fitted into its box. */
-  function fit() {
-    const box = canvas.getBoundingClientRect();
-    const scale = Math.min(box.width / canvas.width, box.height / canvas.height);
-    return { scale, left: (box.width - canvas.width * scale) / 2, top: (box.height - canvas.height * scale) / 2, box };
-  }
-
   /** @param {boolean} [aloud] */
   function show(aloud = false) {
     const map = shown();
-    const { scale, left, top, box } = fit();
     /** @type {[number, number] | undefined} */
     let at;
     if (keyed && map) {
       const { x, y, width, height } = map.rendered.place;
+      const { scale, left, top } = fit(canvas);
       at = [x + keyed[0] * width, y + keyed[1] * height];
       mark.style.left = `${canvas.offsetLeft + left + at[0] * scale}px`;
       mark.style.top = `${canvas.offsetTop + top + at[1] * scale}px`;
-    } else if (pointed) at = [(pointed.clientX - box.left - left) / scale, (pointed.clientY - box.top - top) / scale];
+    } else if (pointed) at = pixelAt(canvas, pointed);
     mark.hidden = !(keyed && map);
     const place = at && map && valueAt(map.attribution, map.rendered, at[0], at[1]);
     const text = () =>
@@ -80,7 +87,7 @@ export function readPoints(canvas, { value, said, mark, shown, taken }) {
   });
   canvas.addEventListener('keydown', (event) => {
     const map = shown();
-    const step = STEPS[event.key];
+    const step = ARROWS[event.key];
     if (!map || taken() || event.ctrlKey || event.metaKey || event.altKey || !(step || (event.key === 'Escape' && keyed))) return;
     event.preventDefault();
     if (!step) {

@@ -154,6 +154,17 @@ test('whether there is WebGPU is found out though the signal that opened the mod
   });
   const found = existsSync(join(dist, GPU)) ? 'WebGPU takes over as soon as it is ready' : 'the WebGPU build is not served here';
   assert.equal(reason, found);
+  // Where the model cannot be opened nobody asks any more, and a failure of it is nobody's.
+  let asked = false;
+  await page.route('**/builds.json', (route) => ((asked = true), route.abort()));
+  const [code, unheard] = await page.evaluate(async () => {
+    const unheard = [];
+    addEventListener('unhandledrejection', ({ reason }) => unheard.push(String(reason)));
+    const { code } = await t.failure(api.createExplainer({ model: 'nobody', onDevice: () => undefined }));
+    await new Promise((done) => setTimeout(done, 500));
+    return [code, unheard];
+  });
+  assert.deepEqual([asked, code, unheard], [true, 'bad-option', []]);
   await page.close();
 });
 

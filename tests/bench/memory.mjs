@@ -1,6 +1,6 @@
 // Memory over many explanations in a row, of mixed methods and photos: the wasm memory, the JavaScript heaps of page and worker after a garbage
 // collection, and on WebGPU the buffers alive; and the peak that each model takes, and that many steps take in place of few.
-// usage: node tests/bench/memory.mjs [COUNT] [DEVICE] [MODEL...], models by id or address        prints JSON, { section, rows }; on the dist/ of SIGHTLINE_DIST
+// usage: node tests/bench/memory.mjs [COUNT] [DEVICE] [MODEL...], models by id or address        prints JSON, { section, browser, rows }; on the dist/ of SIGHTLINE_DIST
 import { pathToFileURL } from 'node:url';
 import { launch, openApi, serve } from '../browser/harness.mjs';
 
@@ -54,17 +54,8 @@ async function workerSession(cdp) {
 }
 
 /** A blank page whose memory can be asked for. @param {import('playwright-core').Browser} browser @param {string} url */
-export async function measured(browser, url) {
+async function measured(browser, url) {
   const page = await browser.newPage();
-  await page.addInitScript(() => {
-    const Real = Worker;
-    globalThis.Worker = class extends Real {
-      constructor(...args) {
-        super(...args);
-        globalThis.lastWorker = this;
-      }
-    };
-  });
   page.on('worker', (worker) => worker.evaluate(countBuffers).catch(() => undefined));
   await openApi(browser, url, '/blank.html', page);
   const cdp = await page.context().newCDPSession(page);
@@ -78,25 +69,14 @@ export async function measured(browser, url) {
     const heap = await heapOf((method) => cdp.send(method));
     const workerHeap = await heapOf(toWorker);
     const buffers = await page.workers()[0].evaluate(() => globalThis.buffersAlive());
-    const wasm = await page.evaluate(
-      () =>
-        // The worker answers a call that nobody waits for.
-        new Promise((done) => {
-          lastWorker.addEventListener('message', function heard({ data }) {
-            if (data.call !== -1) return;
-            lastWorker.removeEventListener('message', heard);
-            done(data.result);
-          });
-          lastWorker.postMessage({ call: -1, op: 'memory' });
-        }),
-    );
+    const wasm = await page.evaluate(() => t.memory());
     return { wasm, heap, workerHeap, buffers };
   };
   return { page, read };
 }
 
 /** Explains on the page, from the `from`-th of a fixed series on: each method (or of `only`) in turn, and with each round another photo and class. */
-export const explain = (page, { model, device, from, count, only = [] }) =>
+const explain = (page, { model, device, from, count, only = [] }) =>
   page.evaluate(
     async ({ model, device, from, count, only, photos, short }) => {
       globalThis.held ??= new Map();
@@ -163,9 +143,10 @@ export async function memory({
         wasm: await peak(browser, server.url, { model, device, nSteps }),
       });
   }
+  const version = `Chromium ${browser.version()}`;
   await browser.close();
   await server.close();
-  return { section: 'memory', rows };
+  return { section: 'memory', browser: version, rows };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

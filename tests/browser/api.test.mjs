@@ -114,8 +114,9 @@ describe('both families, both methods, both devices', () => {
     await page.close();
   });
 
-  test('without WebGPU: auto is the CPU, webgpu is device-unavailable', async () => {
+  test('without WebGPU: auto is the CPU, webgpu is device-unavailable', async (context) => {
     const bare = await launch({ gpu: false });
+    context.after(() => bare.close());
     const page = await openApi(bare, here.server.url);
     const [device, failure] = await page.evaluate(async () => {
       Object.defineProperty(navigator, 'gpu', { value: undefined });
@@ -124,7 +125,6 @@ describe('both families, both methods, both devices', () => {
     });
     assert.equal(device.kind, 'cpu');
     assert.equal(failure.code, 'device-unavailable');
-    await bare.close();
   });
 
   test('a lost GPU device is device-lost, and the next call recovers', async () => {
@@ -139,7 +139,6 @@ describe('both families, both methods, both devices', () => {
             addEventListener('message', ({ data }) => data === 'destroy' && self.lastDevice.destroy());
             await import(${JSON.stringify(String(url))});`;
           super(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })), options);
-          globalThis.lastWorker = this;
         }
       };
       const golden = await t.tensors('/golden/packages/tiny-vit/golden.safetensors');
@@ -147,7 +146,7 @@ describe('both families, both methods, both devices', () => {
       const explainer = await api.createExplainer({ model: { url: '/golden/packages/tiny-vit' }, device: 'webgpu' });
       const before = await explainer.classify(image);
       const dying = t.failure(explainer.attribute(image, { method: 'integrated_gradients', nSteps: 200, chunkSize: 1 }));
-      setTimeout(() => lastWorker.postMessage('destroy'), 50);
+      setTimeout(() => t.worker.postMessage('destroy'), 50);
       const failure = await dying;
       const again = await explainer.classify(image);
       return { failure, same: t.relative(again.logits, before.logits) };

@@ -1,11 +1,10 @@
 // The camera: Chromium's fake devices, one that plays two samples in turn, and every way in which there is none.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { explained, idle, launch, root, serve, shot } from './harness.mjs';
+import { collectErrors, explained, idle, launch, root, serve, shot, violations } from './harness.mjs';
 
 const here = {};
 const folder = mkdtempSync(join(tmpdir(), 'sightline-camera-'));
@@ -28,8 +27,7 @@ after(async () => {
 /** The page, which notes the streams that it is given and the frames that it shows. @param {object} [options] of the page */
 async function visit({ browser = here.browser, url = here.server.url, script = () => {}, ...options } = {}) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
-  page.errors = [];
-  page.on('pageerror', (error) => page.errors.push(error.message));
+  collectErrors(page);
   await page.addInitScript(() => {
     globalThis.tracks = [];
     const devices = navigator.mediaDevices;
@@ -265,8 +263,9 @@ test('who asks for less motion gets stills', async () => {
   await page.close();
 });
 
-test('several cameras: one is open at a time, and the keyboard stays where it was', async () => {
+test('several cameras: one is open at a time, and the keyboard stays where it was', async (context) => {
   const browser = await launch({ flags: [FAKE[0], '--use-fake-device-for-media-stream=fps=20,device-count=2'] });
+  context.after(() => browser.close());
   const page = await visit({ browser, viewport: { width: 360, height: 740 } });
   await turnOn(page);
   const names = await page.$$eval('#camera-which option', (all) => all.map(({ text }) => text));
@@ -284,16 +283,7 @@ test('several cameras: one is open at a time, and the keyboard stays where it wa
   assert.notEqual(now[0], before);
   assert.equal(await page.evaluate(() => document.activeElement.id), 'camera-which');
   await shot(page, 'camera-two-phone');
-  await browser.close();
 });
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const violations = async (page) => {
-  await page.evaluate(axe);
-  const values = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-  const found = await page.evaluate((values) => axe.run(document, { runOnly: { type: 'tag', values } }), values);
-  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target)}`);
-};
 
 test('with the keyboard, at 360 px, in light and dark, and axe finds nothing', async () => {
   for (const colorScheme of ['light', 'dark'])
@@ -346,15 +336,15 @@ describe('no camera, in plain words, and the photo stays', () => {
     await page.close();
   }
 
-  test('denied', async () => {
+  test('denied', async (context) => {
     const browser = await launch({ flags: ['--use-fake-ui-for-media-stream=deny', FAKE[1]] });
+    context.after(() => browser.close());
     await refused(await visit({ browser }), /may not use the camera. Allow it beside the address/, 'camera-denied');
-    await browser.close();
   });
-  test('none', async () => {
+  test('none', async (context) => {
     const browser = await launch({ flags: [FAKE[0]] });
+    context.after(() => browser.close());
     await refused(await visit({ browser }), /No camera was found/);
-    await browser.close();
   });
   test('in use by another program', async () => {
     const script = () => {
@@ -374,11 +364,11 @@ describe('no camera, in plain words, and the photo stays', () => {
     const script = () => Object.defineProperty(Navigator.prototype, 'mediaDevices', { value: undefined });
     await refused(await visit({ script }), /browser gives pages no camera/);
   });
-  test('no https', async () => {
+  test('no https', async (context) => {
     const browser = await launch({ flags: [...FAKE, '--host-resolver-rules=MAP plain.test 127.0.0.1'] });
+    context.after(() => browser.close());
     const url = here.server.url.replace('127.0.0.1', 'plain.test');
     await refused(await visit({ browser, url }), /pages with an https address only/);
-    await browser.close();
   });
   test('stopped before the browser has asked: what is given then is released', async () => {
     const script = () => {

@@ -1,11 +1,10 @@
 // Method cards and model cards: what they say is what the registry and the packages say; a card from outside is text.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { dist, explained, golden, idle, openPage, root, serve, shot, site } from './harness.mjs';
+import { dist, explained, golden, idle, listen, openPage, root, screenshots, serve, shot, site } from './harness.mjs';
 
 const here = site();
 const { methods } = await import(pathToFileURL(join(dist, 'pkg/wasm/registry.js')));
@@ -44,7 +43,7 @@ test('every method has a card with what it asks, what it cannot tell, its cost a
   assert.equal(await page.inputValue('#method'), 'layer_cam');
   assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360);
   await page.locator('#method-card').scrollIntoViewIfNeeded();
-  await page.screenshot({ path: join(root, 'tests/browser/screenshots/cards-method-phone.png') });
+  await page.screenshot({ path: join(screenshots, 'cards-method-phone.png') });
   assert.deepEqual(page.errors, []);
   await page.close();
 });
@@ -80,16 +79,14 @@ test('a card on another host is fetched when it is asked for, and shown as text'
   const evil = '<img src=x onerror=globalThis.owned=1>';
   const files = join(golden, 'packages/tiny-vit');
   const asked = [];
-  const hub = createServer((request, response) => {
+  const hub = await listen((request, response) => {
     asked.push(request.url);
     response.setHeader('access-control-allow-origin', '*');
     const name = request.url.split('/').at(-1);
     if (name === 'README.md') return response.end(`---\nlicense: x\n---\n# ${evil}\n\n[here](javascript:globalThis.owned=1) ${evil}\n`);
     response.end(readFileSync(join(files, name)));
   });
-  await new Promise((done) => hub.listen(0, '127.0.0.1', done));
-  hub.unref();
-  const server = await serve({ list: { hub: `http://127.0.0.1:${hub.address().port}/{name}/`, models: list.models } });
+  const server = await serve({ list: { hub: `${hub.url}/{name}/`, models: list.models } });
   const page = await here.browser.newPage();
   await page.goto(`${server.url}/`);
   await explained(page);
@@ -114,7 +111,7 @@ test('a card on another host is fetched when it is asked for, and shown as text'
   assert.doesNotMatch(await page.innerText('#model-card'), /license/);
   await page.close();
   await server.close();
-  hub.close();
+  await hub.close();
 });
 
 test('Markdown, form by form, and hostile text in time', async () => {

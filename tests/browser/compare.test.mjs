@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { familiarity } from '../../pkg/familiar.js';
-import { drop, idle, openPage, pngTexts, screenshots, shot, site } from './harness.mjs';
+import { collectErrors, drop, idle, openPage, pngTexts, screenshots, shot, site } from './harness.mjs';
 
 const here = site();
 const finished = (page, text = /maps computed/) =>
@@ -199,8 +199,7 @@ const picture = (page) => page.evaluate(() => document.querySelector('#canvas').
 /** The page at an address with this after the #. */
 async function follow(hash) {
   const page = await here.browser.newPage({ viewport: { width: 1200, height: 900 } });
-  page.errors = [];
-  page.on('pageerror', (error) => page.errors.push(error.message));
+  collectErrors(page);
   await page.goto(`${here.server.url}/#${hash}`);
   await page.waitForSelector('#legend:not([hidden])');
   await idle(page);

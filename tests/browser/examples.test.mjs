@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { launch, root, serve, shot } from './harness.mjs';
+import { collectErrors, launch, root, serve, shot } from './harness.mjs';
 
 const SITE = 'http://localhost:8080';
 const example = (name) => readFileSync(join(root, 'www/examples', name), 'utf8');
@@ -24,8 +24,7 @@ after(async () => {
 
 async function newPage(viewport = { width: 1200, height: 900 }) {
   const page = await here.browser.newPage({ viewport });
-  page.errors = [];
-  page.on('pageerror', (error) => page.errors.push(error.message));
+  collectErrors(page);
   page.on('console', (message) => message.type() === 'error' && page.errors.push(message.text()));
   return page;
 }

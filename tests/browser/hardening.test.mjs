@@ -1,12 +1,11 @@
 // What only shows when things happen at the same time, from elsewhere, or out of order.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { golden, screenshots, site } from './harness.mjs';
+import { golden, listen, screenshots, site } from './harness.mjs';
 
 const here = site();
 const open = () => here.open();
@@ -28,23 +27,21 @@ test('several explainers at once all come to an end, with the numbers of each al
 });
 
 test('a package that another origin sends compressed', async () => {
-  const elsewhere = createServer((request, response) => {
+  const elsewhere = await listen((request, response) => {
     const body = gzipSync(readFileSync(join(golden, 'packages/tiny-vit', request.url.split('/').pop())));
     response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': body.length, 'access-control-allow-origin': '*' });
     response.end(body);
   });
-  await new Promise((done) => elsewhere.listen(0, '127.0.0.1', done));
   const page = await open();
   try {
     const label = await page.evaluate(
       async (url) => (await api.createExplainer({ model: { url }, device: 'cpu' })).info.model.labels[0],
-      `http://127.0.0.1:${elsewhere.address().port}/model`,
+      `${elsewhere.url}/model`,
     );
     assert.equal(label, 'amber');
   } finally {
     await page.close();
-    elsewhere.closeAllConnections();
-    elsewhere.close();
+    await elsewhere.close();
   }
 });
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createReadStream, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import { extname, join, normalize, resolve } from 'node:path';
 import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +18,7 @@ export const shared = join(root, '../shared');
 export const screenshots = join(here, 'screenshots');
 mkdirSync(screenshots, { recursive: true });
 
+const AXE_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const types = {
   '.html': 'text/html',
   '.js': 'text/javascript',
@@ -30,14 +32,28 @@ const types = {
 };
 
 /**
- * Serves dist/ (or `folder`) at / and at /deep/er/, tests/golden at /golden/, ../shared at /shared/, and an empty page at /blank.html.
+ * A server of another origin than any other. One that a failed test leaves open holds nothing up.
+ * @param {import('node:http').RequestListener} answer
+ */
+export async function listen(answer) {
+  const server = createServer(answer);
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  server.unref();
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    close: () => new Promise((done) => (server.close(done), server.closeAllConnections())),
+  };
+}
+
+/**
+ * Serves dist/ (or `folder`) at / and at /deep/er/, tests/golden at /golden/, ../shared at /shared/, an empty page at /blank.html,
  * and `others` ([path, folder] each) before these. With `copies`, what has a .br file beside it
  * goes as that file, as `cargo xtask serve` sends it. With a `list` of models, that list in place of models.json and the pages with the policy that the build makes from it.
  */
 export async function serve({ cors = false, folder: site = dist, list, others = [], copies = false } = {}) {
   const mounts = [...others, ['/golden/', golden], ['/shared/', shared], ['/deep/er/', site], ['/', site]];
   const hits = [];
-  const server = createServer((request, response) => {
+  const server = await listen((request, response) => {
     const path = decodeURIComponent(new URL(request.url, 'http://x').pathname);
     hits.push(path);
     if (cors) response.setHeader('Access-Control-Allow-Origin', '*');
@@ -73,14 +89,7 @@ export async function serve({ cors = false, folder: site = dist, list, others = 
     response.writeHead(200, { ...headers, 'content-length': statSync(file).size });
     createReadStream(file).pipe(response);
   });
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  // A test that fails before it closes its server does not hold the others up.
-  server.unref();
-  return {
-    hits,
-    url: `http://127.0.0.1:${server.address().port}`,
-    close: () => new Promise((done) => (server.closeAllConnections(), server.close(done))),
-  };
+  return { hits, ...server };
 }
 
 /**
@@ -119,11 +128,17 @@ export function site() {
   return it;
 }
 
-/** The page, when it shows its first explanation. `page.errors` collects what it throws. */
-export async function openPage({ browser, server }, viewport = { width: 1200, height: 900 }) {
-  const page = await browser.newPage({ viewport });
+/** What the page throws from now on, also at `page.errors`. @returns {string[]} */
+export function collectErrors(page) {
   page.errors = [];
   page.on('pageerror', (error) => page.errors.push(error.message));
+  return page.errors;
+}
+
+/** The page, when it shows its first explanation; `page.errors` collects what it throws. */
+export async function openPage({ browser, server }, viewport = { width: 1200, height: 900 }) {
+  const page = await browser.newPage({ viewport });
+  collectErrors(page);
   await page.goto(`${server.url}/`);
   await explained(page);
   return page;
@@ -191,9 +206,33 @@ export async function openApi(browser, url, path = '/blank.html', page = undefin
         );
       },
       input: (tensor) => ({ data: tensor.data, shape: tensor.shape.slice(-3) }),
+      /** Bytes of a worker's wasm memory: it answers a call that nobody else waits for. */
+      memory: (worker = t.worker) =>
+        new Promise((done) => {
+          worker.addEventListener('message', function heard({ data }) {
+            if (data.call !== -1) return;
+            worker.removeEventListener('message', heard);
+            done(data.result);
+          });
+          worker.postMessage({ call: -1, op: 'memory' });
+        }),
     };
+    // `t.worker` is the last one that was started. A proxy, so that what a test changes in the prototype holds for earlier ones too.
+    globalThis.Worker = new Proxy(Worker, { construct: (...how) => (t.worker = Reflect.construct(...how)) });
   }, url);
   return page;
+}
+
+/** What axe finds on the page: rule, and the first elements that break it. @returns {Promise<string[]>} */
+export async function violations(page) {
+  if (!(await page.evaluate(() => 'axe' in globalThis)))
+    await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+  return page.evaluate(async (values) => {
+    const { violations } = await axe.run(document, { runOnly: { type: 'tag', values } });
+    return violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ target, failureSummary }) => `${target} ${failureSummary}`)}`,
+    );
+  }, AXE_TAGS);
 }
 
 /** The text chunks of a PNG, every chunk's checksum checked. */

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { elementStrings } from '../../pkg/element-strings.js';
 import { stringsFor } from '../../pkg/strings.js';
 import { languages } from '../../www/strings.js';
-import { dist, drop, explained, golden, idle, root, shot, site } from './harness.mjs';
+import { collectErrors, dist, drop, explained, golden, idle, root, shot, site } from './harness.mjs';
 import { states } from './states.mjs';
 
 const here = site();
@@ -51,7 +51,7 @@ test('every language has the same keys and placeholders, and a text for all that
     alike(texts(without(en)), texts(without(strings)), language);
     alike(texts({ ...elementStrings('en'), texts: '' }), texts({ ...elementStrings(language), texts: '' }), `${language}, element`);
     const [ours, theirs] = [stringsFor('en'), stringsFor(language)].map(({ warnings, ...rest }) => rest);
-    assert.notEqual(ours, theirs);
+    assert.notDeepEqual(ours, theirs);
     alike(texts(ours), texts(theirs), `${language}, package`);
     assert.deepEqual(
       said.filter((text) => !strings.core[text]),
@@ -155,8 +155,7 @@ const strangers = async (page, allowed = new Set()) =>
 
 test('in German no word is shown that is not of the German texts, in any state', async () => {
   const page = await here.browser.newPage({ viewport: { width: 1200, height: 800 } });
-  page.errors = [];
-  page.on('pageerror', (error) => page.errors.push(error.message));
+  collectErrors(page);
   await page.goto(`${here.server.url}/?lang=de`);
   await explained(page);
   assert.equal(await page.getAttribute('html', 'lang'), 'de');

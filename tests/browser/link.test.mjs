@@ -1,10 +1,9 @@
 // A picture by its link: typed, pasted and dropped; every way in which one cannot be had; and what a long task says of itself.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { explained, golden, idle, openPage, root, serve, shot, site } from './harness.mjs';
+import { explained, golden, idle, listen, openPage, root, serve, shot, site } from './harness.mjs';
 
 const here = site();
 const cat = readFileSync(join(root, 'www/samples/cat.jpg'));
@@ -13,7 +12,7 @@ const list = JSON.parse(readFileSync(join(root, 'www/models/models.json'), 'utf8
 /** A host of pictures, with every fault that one can have. */
 const host = { asked: [], held: new Set() };
 before(async () => {
-  const server = createServer((request, response) => {
+  const server = await listen((request, response) => {
     host.asked.push(request.url);
     const send = (status, headers, body) => response.writeHead(status, { 'access-control-allow-origin': '*', ...headers }).end(body);
     const path = request.url.split('?')[0];
@@ -47,9 +46,7 @@ before(async () => {
     }
     send(404);
   });
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  server.unref();
-  host.url = `http://127.0.0.1:${server.address().port}`;
+  host.url = server.url;
   host.server = await serve({ list: { ...list, hosts: [...list.hosts, host.url] } });
 });
 after(async () => {

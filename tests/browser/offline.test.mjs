@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { covered, policy, reach, sources } from '../../www/policy.js';
-import { dist, explained, golden, idle, root, serve, shot, site } from './harness.mjs';
+import { collectErrors, dist, explained, golden, idle, listen, root, serve, shot, site } from './harness.mjs';
 
 const here = site();
 const list = JSON.parse(readFileSync(join(root, 'www/models/models.json'), 'utf8'));
@@ -17,8 +16,7 @@ after(() => temporary.forEach((folder) => rmSync(folder, { recursive: true })));
 /** A page that may have a service worker. */
 async function visit(url, { path = '/' } = {}) {
   const page = await here.browser.newPage({ serviceWorkers: 'allow', viewport: { width: 1200, height: 900 } });
-  page.errors = [];
-  page.on('pageerror', (error) => page.errors.push(error.message));
+  collectErrors(page);
   await page.goto(url + path);
   await explained(page);
   return page;
@@ -255,9 +253,7 @@ describe('the policy', () => {
     page.on('console', (message) => /Content Security Policy/.test(message.text()) && violations.push(message.text()));
     await page.goto(`${here.server.url}/`);
     await explained(page);
-    for (const [, value] of Object.entries(
-      await page.$$eval('#method option:not(:disabled)', (all) => all.slice(0, 4).map((o) => o.value)),
-    )) {
+    for (const value of await page.$$eval('#method option:not(:disabled)', (all) => all.slice(0, 4).map((o) => o.value))) {
       await page.selectOption('#method', value);
       await idle(page);
     }
@@ -267,13 +263,11 @@ describe('the policy', () => {
 
   test('no other host is reached, by whatever means; an address outside the list is refused in words before any request', async () => {
     const asked = [];
-    const other = createServer((request, response) => {
+    const other = await listen((request, response) => {
       asked.push(request.url);
       response.setHeader('access-control-allow-origin', '*').end('here');
     });
-    await new Promise((done) => other.listen(0, '127.0.0.1', done));
-    other.unref();
-    const origin = `http://127.0.0.1:${other.address().port}`;
+    const origin = other.url;
     const page = await here.browser.newPage();
     await page.goto(`${here.server.url}/`);
     await explained(page);
@@ -307,20 +301,18 @@ describe('the policy', () => {
     assert.ok(asked.includes('/model/config.json'));
     await open.close();
     await server.close();
-    other.close();
+    await other.close();
   });
 
   for (const sandbox of ['allow-scripts', null])
     test(`the embed page ${sandbox ? 'in a sandboxed frame of another site' : 'in a frame of another site'} works, and reaches no other host`, async () => {
       const asked = [];
       const photo = readFileSync(join(dist, 'samples/cat.jpg'));
-      const other = createServer((request, response) => {
+      const other = await listen((request, response) => {
         asked.push(request.url);
         response.setHeader('access-control-allow-origin', '*').end(request.url === '/cat.jpg' ? photo : 'here');
       });
-      await new Promise((done) => other.listen(0, '127.0.0.1', done));
-      other.unref();
-      const origin = `http://127.0.0.1:${other.address().port}`;
+      const origin = other.url;
       const page = await here.browser.newPage();
       const violations = [];
       page.on('console', (message) => /Content Security Policy/.test(message.text()) && violations.push(message.text()));
@@ -368,7 +360,7 @@ describe('the policy', () => {
       await ready(await shown(listed, { src: `${origin}/cat.jpg`, method: 'saliency' }));
       assert.ok(asked.includes('/cat.jpg'));
       await page.close();
-      other.close();
+      await other.close();
     });
 });
 
@@ -377,16 +369,14 @@ test('the line about the network counts what came, by host, and tells a redirect
   const config = readFileSync(join(files, 'config.json'));
   const weights = readFileSync(join(files, 'model.safetensors'));
   let redirect = '';
-  const hub = createServer((request, response) => {
+  const hub = await listen((request, response) => {
     response.setHeader('access-control-allow-origin', '*');
     if (request.url.endsWith('config.json')) return response.end(config);
     if (redirect) return response.writeHead(302, { location: redirect }).end();
     response.writeHead(200, { 'content-length': weights.length });
     response.end(weights);
   });
-  await new Promise((done) => hub.listen(0, '127.0.0.1', done));
-  hub.unref();
-  const origin = `http://127.0.0.1:${hub.address().port}`;
+  const origin = hub.url;
   const page = await here.browser.newPage({ viewport: { width: 360, height: 740 } });
   const server = await serve({ list: { hub: `${origin}/{name}/`, models: list.models } });
   await page.goto(`${server.url}/`);
@@ -440,5 +430,5 @@ test('the line about the network counts what came, by host, and tells a redirect
   await shot(page, 'network-phone');
   await page.close();
   await server.close();
-  hub.close();
+  await hub.close();
 });

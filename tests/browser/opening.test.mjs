@@ -3,11 +3,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { drop, explained, golden, idle, openPage, root, screenshots, serve, shot, site } from './harness.mjs';
+import { collectErrors, drop, explained, golden, idle, listen, openPage, root, screenshots, serve, shot, site } from './harness.mjs';
 import { hostile, savedVit, stateDict } from './torch.mjs';
 
 const here = site();
@@ -66,7 +65,7 @@ const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
  */
 async function openHub({ config, weights }) {
   const hub = { config, weights, etag: '"v1"', extra: {}, faults: [], requests: [], configs: 0 };
-  const server = createServer(async (request, response) => {
+  const server = await listen(async (request, response) => {
     response.setHeader('access-control-allow-origin', '*');
     response.setHeader('access-control-expose-headers', 'ETag, Content-Range, X-Linked-ETag');
     if (request.method === 'OPTIONS') return response.writeHead(405).end();
@@ -104,14 +103,9 @@ async function openHub({ config, weights }) {
     const fault = probe ? undefined : hub.faults.shift();
     return fault ? fault({ request, response, send, part, whole, usual, from }) : usual();
   });
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  server.unref();
-  const url = `http://127.0.0.1:${server.address().port}`;
-  return Object.assign(hub, {
-    url,
-    model: { url: `${url}/owner/model` },
+  return Object.assign(hub, server, {
+    model: { url: `${server.url}/owner/model` },
     sent: () => hub.requests.reduce((sum, { bytes }) => sum + bytes, 0),
-    close: () => new Promise((done) => (server.closeAllConnections(), server.close(done))),
   });
 }
 /** Sends so much and hangs up. */
@@ -387,16 +381,13 @@ describe('what goes wrong is said', () => {
       assert.equal((await inspect(page, hub.model)).code, 'bad-model');
       hub.config = config;
       const either = /does not answer.*or it does not allow requests from this page \(CORS\)/;
-      const closed = createServer((_, response) => response.end('{}'));
-      await new Promise((done) => closed.listen(0, '127.0.0.1', done));
-      closed.unref();
-      for (const url of ['http://127.0.0.1:9/model', `http://127.0.0.1:${closed.address().port}/model`]) {
+      const closed = await listen((_, response) => response.end('{}'));
+      for (const url of ['http://127.0.0.1:9/model', `${closed.url}/model`]) {
         const { code, message } = await openModel(page, { url });
         assert.equal(code, 'network');
         assert.match(message, either);
       }
-      closed.closeAllConnections();
-      closed.close();
+      await closed.close();
       assert.equal((await openModel(page, hub.model)).code, 'nothing');
       await page.context().setOffline(true);
       const { code, message } = await openModel(page, { url: `${hub.url}/other` });
@@ -535,18 +526,11 @@ describe('kept on the machine', () => {
     'an explainer outlives the deletion of its copy, also when its worker is replaced',
     withHub(large, async (page, hub) => {
       const same = await page.evaluate(async (model) => {
-        const original = Worker;
-        globalThis.Worker = class extends original {
-          constructor(...args) {
-            super(...args);
-            globalThis.lastWorker = this;
-          }
-        };
         await api.createExplainer({ model, device: 'cpu' });
         const explainer = await api.createExplainer({ model, device: 'cpu' });
         const before = await explainer.classify('/golden/photos/photo.png');
         for (const { id } of await api.listCachedModels()) await api.deleteCachedModel(id);
-        lastWorker.dispatchEvent(new MessageEvent('messageerror'));
+        t.worker.dispatchEvent(new MessageEvent('messageerror'));
         return t.relative((await explainer.classify('/golden/photos/photo.png')).logits, before.logits);
       }, hub.model);
       assert.equal(same, 0);
@@ -600,23 +584,6 @@ test(
   { timeout: 120_000 },
   withHub(large, async (page, hub) => {
     const [measured, held] = await page.evaluate(async (model) => {
-      const original = Worker;
-      globalThis.Worker = class extends original {
-        constructor(...args) {
-          super(...args);
-          globalThis.lastWorker = this;
-        }
-      };
-      /** The worker answers a call that nobody waits for. */
-      const memory = () =>
-        new Promise((done) => {
-          lastWorker.addEventListener('message', function heard({ data }) {
-            if (data.call !== -1) return;
-            lastWorker.removeEventListener('message', heard);
-            done(data.result);
-          });
-          lastWorker.postMessage({ call: -1, op: 'memory' });
-        });
       const models = [model, 'builtin-scene-cnn', model, 'builtin-scene-vit', { url: '/golden/packages/tiny-cnn' }];
       const bytes = [];
       let shown;
@@ -626,11 +593,11 @@ test(
         shown = next;
         await shown.attribute('/golden/photos/photo.png', { method: 'grad_cam' });
         await shown.attribute('/golden/photos/photo.png', { method: 'integrated_gradients', nSteps: 4 });
-        bytes.push(await memory());
+        bytes.push(await t.memory());
       }
       // What is not disposed of does show.
       for (let i = 0; i < 4; i++) await api.createExplainer({ model, device: 'cpu' });
-      return [bytes, await memory()];
+      return [bytes, await t.memory()];
     }, hub.model);
     const mb = (bytes) => (bytes / 1e6).toFixed(1);
     console.log(`wasm memory after each model: ${measured.map(mb).join(', ')} MB; with four more held: ${mb(held)} MB`);
@@ -673,8 +640,7 @@ describe('on the page', () => {
     const hub = await openHub(large);
     const list = JSON.parse(readFileSync(new URL('../../www/models/models.json', import.meta.url)));
     const page = await here.browser.newPage({ viewport: { width: 1200, height: 900 } });
-    const errors = [];
-    page.on('pageerror', (error) => errors.push(error.message));
+    const errors = collectErrors(page);
     const server = await serve({ list: { hub: `${hub.url}/{name}/resolve/main/`, models: list.models } });
     await page.goto(`${server.url}/`);
     await explained(page);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { dist, launch, root, serve } from './harness.mjs';
+import { collectErrors, dist, launch, root, serve } from './harness.mjs';
 
 const readme = readFileSync(join(root, 'pkg/README.md'), 'utf8');
 const snippets = [...readme.matchAll(/^### (\d+)\. (.+)\n\n```(js|html)\n([\s\S]*?)^```$/gm)].map(([, number, title, kind, text]) => ({
@@ -55,9 +55,8 @@ for (const { number, title, kind, text } of snippets) {
     const context = await browser.newContext();
     const page = await context.newPage();
     const lines = [];
-    const errors = [];
     page.on('console', (message) => message.type() === 'log' && lines.push(message.text()));
-    page.on('pageerror', (error) => errors.push(error.message));
+    const errors = collectErrors(page);
     const imports = { sightline: '/pkg/index.js', 'sightline/element': '/pkg/element.js' };
     const head = `<!doctype html><meta charset=utf-8><link rel=icon href=data:,><script type=importmap>${JSON.stringify({ imports })}</script>`;
     const body = kind === 'html' ? text : `<canvas></canvas><script type=module src=snippet.js></script>`;

@@ -42,9 +42,10 @@ test('the types name what the modules export', async () => {
   }
 });
 
-test('the API reference names every declaration and method, and has no dead link', async () => {
+test('the API reference names every declaration and method, and has no dead link', async (context) => {
   const { methods } = await load('wasm/registry.js');
   const [server, browser] = await Promise.all([serve(), launch({ gpu: false })]);
+  context.after(() => Promise.all([browser.close(), server.close()]));
   const page = await browser.newPage({ viewport: { width: 360, height: 740 } });
   await page.goto(`${server.url}/docs/`);
   const seen = await page.evaluate(() => ({
@@ -53,8 +54,6 @@ test('the API reference names every declaration and method, and has no dead link
     wide: document.documentElement.scrollWidth,
   }));
   await shot(page, 'docs');
-  await browser.close();
-  await server.close();
   const wanted = [...[...declared('index'), ...declared('element')].map(({ name }) => name), ...methods.map(({ id }) => `method-${id}`)];
   assert.deepEqual(
     wanted.filter((id) => !seen.ids.includes(id)),

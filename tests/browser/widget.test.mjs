@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { dist, explained, idle, launch, serve, shot } from './harness.mjs';
+import { collectErrors, dist, explained, idle, launch, serve, shot } from './harness.mjs';
 
 const it = {};
 before(async () => {
@@ -23,8 +23,7 @@ const SCENE = '/golden/scenes/03.png';
 /** A page with this body. `log` on it holds the elements' events. */
 async function open(body, { origin = it.server.url, assets = it.server.url, viewport = { width: 1200, height: 900 }, ready = true } = {}) {
   const page = await it.browser.newPage({ viewport });
-  page.errors = [];
-  page.on('pageerror', (error) => page.errors.push(error.message));
+  collectErrors(page);
   await page.goto(`${origin}/blank.html`);
   await page.setContent(`<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><body>${body}`);
   await page.evaluate(() => {
@@ -619,8 +618,7 @@ test('from another origin, with a Content-Security-Policy that allows no inline 
 /** A page elsewhere with an iframe of the embed page; `heard` on it holds the messages. */
 async function embed(query, { sandbox = 'allow-scripts', host = false, told = true } = {}) {
   const page = await it.browser.newPage({ viewport: { width: 700, height: 900 } });
-  page.errors = [];
-  page.on('pageerror', (error) => page.errors.push(error.message));
+  collectErrors(page);
   await page.goto(`${it.elsewhere.url}/blank.html`);
   await page.evaluate(() => {
     globalThis.heard = [];
@@ -696,8 +694,7 @@ test('embedded in a sandboxed iframe: it runs, asks for its height, and tells re
 
 test('the embed page takes no option that it does not know, and none with a hostile value', async () => {
   const page = await it.browser.newPage();
-  const errors = [];
-  page.on('pageerror', (error) => errors.push(error.message));
+  const errors = collectErrors(page);
   const outside = [];
   page.on('request', (request) => {
     if (!request.url().startsWith(it.server.url)) outside.push(request.url());

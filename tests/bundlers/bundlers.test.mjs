@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { launch, root, screenshots } from '../browser/harness.mjs';
+import { launch, listen, root, screenshots } from '../browser/harness.mjs';
 
 const tarball = process.env.SIGHTLINE_TARBALL;
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
@@ -41,7 +40,7 @@ after(async () => {
 /** Serves a built app below /some/where/ under the policy. @param {string} built */
 async function serve(built) {
   const missing = [];
-  const server = createServer((request, response) => {
+  const server = await listen((request, response) => {
     const path = decodeURIComponent(new URL(request.url, 'http://x').pathname);
     const file = join(built, normalize(path.replace(/^\/some\/where\//, '/').replace(/\/$/, '/index.html')));
     if (!path.startsWith('/some/where/') || !file.startsWith(built) || !existsSync(file) || statSync(file).isDirectory()) {
@@ -55,9 +54,7 @@ async function serve(built) {
     });
     response.end(readFileSync(file));
   });
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  server.unref();
-  return { missing, url: `http://127.0.0.1:${server.address().port}/some/where/`, close: () => server.close() };
+  return { ...server, missing, url: `${server.url}/some/where/` };
 }
 
 /** Opens a built app on a desk and on a phone and waits for its heatmap. @param {string} built @param {string} name */
@@ -88,7 +85,7 @@ async function shows(built, name, viewport) {
   });
   await page.screenshot({ path: join(screenshots, `bundler-${name}.png`) });
   await page.close();
-  server.close();
+  await server.close();
   assert.deepEqual([seen.state, said, server.missing], ['done', [], []], seen.text);
   assert.ok(seen.colours > 500, `the canvas has ${seen.colours} colours`);
   assert.match(seen.text, /^tabby, from http/);

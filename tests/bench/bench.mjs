@@ -2,8 +2,9 @@
 // contenders' models in SIGHTLINE_BENCH_MODELS.
 // usage: node tests/bench/bench.mjs OUT [--quick] [--only SECTION] [--model NAME]
 //
-// A section is a module `sections/NAME.mjs` that exports `title` and `run(world)`: the rows of its result, a list of flat objects with a `name`. The bench adds when, where
-// and with what they were measured, and writes { section, title, date, build, machine, browser, versions, ...result } to OUT/NAME.json.
+// A section is a module `sections/NAME.mjs` that exports `title` and `run(world)`: the rows of its result, a list of flat objects with a `name`; and `device`, 'cpu' or
+// 'webgpu', where it wants the bench's browser, and on WebGPU the adapter. The bench adds when, where and with what they were measured, and writes
+// { section, title, date, build, machine, browser, versions, ...result } to OUT/NAME.json.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
@@ -95,11 +96,14 @@ const server = await serve({
 });
 let failed = false;
 for (const section of only ? [only] : SECTIONS) {
-  const { title, run, gpu = false } = await import(`./sections/${section}.mjs`);
+  const { title, run, device } = await import(`./sections/${section}.mjs`);
   console.log(`\n== ${title}`);
   const start = performance.now();
-  const { browser, adapter } = gpu ? await launchGpu() : { browser: await launch({ gpu: false }), adapter: undefined };
+  let browser;
+  let adapter;
   try {
+    if (device === 'webgpu') ({ browser, adapter } = await launchGpu());
+    else if (device) browser = await launch({ gpu: false });
     const world = {
       browser,
       adapter,
@@ -123,7 +127,7 @@ for (const section of only ? [only] : SECTIONS) {
         load: [load, loadavg()[0]],
         adapter: adapter?.name ?? null,
       },
-      browser: `Chromium ${browser.version()}`,
+      browser: browser && `Chromium ${browser.version()}`,
       versions: {
         sightline: [sightline, commit()].filter(Boolean).join(' '),
         tfjs: version('@tensorflow/tfjs-core'),
@@ -137,7 +141,7 @@ for (const section of only ? [only] : SECTIONS) {
     failed = true;
     console.error(`${section} failed: ${error.stack}`);
   } finally {
-    await browser.close();
+    await browser?.close();
   }
   console.log(`${title}: ${((performance.now() - start) / 1000).toFixed(0)} s`);
 }

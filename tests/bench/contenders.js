@@ -150,20 +150,18 @@ function script(src) {
 /** Sightline keeps the last photo: `other` shows it another one than the k-th run's. */
 const other = (model, _, k) => model.sees?.((k + 1) % 2);
 
-/** What is measured: the k-th run, and what comes before a sample. */
+/** What is measured, of the contenders that have a function of that name: the k-th run, and what comes before a sample. */
 const measures = {
-  forward: { before: other, run: (model, _, k) => model.forward(k % 2), has: 'forward' },
-  gradCam: { before: other, run: (model, { classes }, k) => model.gradCam(k % 2, classes[0]), has: 'gradCam' },
-  gradient: { before: other, run: (model, { classes }, k) => model.gradient(k % 2, classes[0]), has: 'gradient' },
+  forward: { before: other, run: (model, _, k) => model.forward(k % 2) },
+  gradCam: { before: other, run: (model, { classes }, k) => model.gradCam(k % 2, classes[0]) },
+  gradient: { before: other, run: (model, { classes }, k) => model.gradient(k % 2, classes[0]) },
   switchClass: {
     before: async (model, { classes }, k) => (await other(model, classes, 0), model.gradCam(0, classes[k % 2])),
     run: (model, { classes }, k) => model.switchClass(0, classes[(k + 1) % 2]),
-    has: 'switchClass',
   },
   integrated: {
     before: (model) => model.sees?.(0),
     run: (model, { classes, steps }) => model.integrated(0, classes[0], steps),
-    has: 'integrated',
   },
 };
 
@@ -209,10 +207,10 @@ export class Bench {
 
   /** The numbers of one run by each contender that can. @param {keyof typeof measures} measure @param {any} options */
   async numbers(measure, options) {
-    const { before, run, has } = measures[measure];
+    const { before, run } = measures[measure];
     const numbers = {};
     for (const [name, model] of Object.entries(this.#models)) {
-      if (!model[has]) continue;
+      if (!model[measure]) continue;
       await before(model, options, 0);
       const data = await run(model, options, 0);
       numbers[name] = Array.from(model.align?.(data) ?? data);
@@ -230,7 +228,7 @@ export class Bench {
   async warmUp(names, { warm, ...options }) {
     this.#lanes = names.flatMap((measure) =>
       Object.entries(this.#models)
-        .filter(([, model]) => model[measures[measure].has])
+        .filter(([, model]) => model[measure])
         .map(([contender, model]) => ({ contender, measure, model, options, k: 0, repeats: 1, samples: [] })),
     );
     this.#rounds = 0;

@@ -1,7 +1,7 @@
 // The plots of the results, as SVG.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { groups, MEASURES, modelName, origin } from './report.mjs';
+import { groups, MEASURES, modelName, origin, timeOf } from './report.mjs';
 
 const COLOURS = { sightline: '#1f5fa8', tfjs: '#d1711a', onnxruntime: '#5a8a2a' };
 const INK = '#222';
@@ -20,16 +20,13 @@ ${body.join('\n')}
 </svg>
 `;
 
-/** A processor's, where it is known. */
-const time = (row) => row.worked ?? row;
-
 /** The others' times by Sightline's, on a logarithmic axis: to the right of 1 they are slower. Bars reach from their fastest to their slowest sample. */
 function speed(result) {
   const list = groups(result.rows).filter(({ of }) => of.sightline && Object.keys(of).length > 1);
   const [left, right, top, step] = [290, 30, 92, 21];
   const [width, height] = [860, top + list.length * step + 46];
   const ratios = list.flatMap(({ of }) =>
-    Object.values(of).flatMap((row) => [time(row).min, time(row).max].map((v) => v / time(of.sightline).median)),
+    Object.values(of).flatMap((row) => [timeOf(row).min, timeOf(row).max].map((v) => v / timeOf(of.sightline).median)),
   );
   const [low, high] = [Math.log2(Math.min(0.5, ...ratios)), Math.log2(Math.max(2, ...ratios))];
   const at = (ratio) => left + ((Math.log2(ratio) - low) / (high - low)) * (width - left - right);
@@ -71,8 +68,8 @@ function speed(result) {
     before = model;
     body.push(text(left - 12, y + 4, MEASURES[measure].replace('integrated gradients, a', 'IG'), { anchor: 'end', size: 11 }));
     for (const [name, row] of Object.entries(of)) {
-      const { min, median, max } = time(row);
-      const [a, b, c] = [min, median, max].map((v) => at(v / time(of.sightline).median));
+      const { min, median, max } = timeOf(row);
+      const [a, b, c] = [min, median, max].map((v) => at(v / timeOf(of.sightline).median));
       body.push(stroke(a, y, c, y, COLOURS[name], 1.5), dot(b, y, COLOURS[name]));
     }
   });

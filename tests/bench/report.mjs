@@ -48,7 +48,8 @@ export function groups(rows) {
 }
 
 /** What ratios are made of: the time that a processor worked, where it is known, as it does not depend on what else the machine does. */
-export const ofMedian = (row) => (row.worked ?? row).median;
+export const timeOf = (row) => row.worked ?? row;
+const ofMedian = (row) => timeOf(row).median;
 
 /** Of integrated gradients a step's, without the baseline's forward pass. */
 const inForwards = (row, forward) => (ofMedian(row) / ofMedian(forward) - (row.steps ? 1 : 0)) / (row.steps ?? 1);
@@ -93,9 +94,9 @@ export function aligned(lines) {
 /** When, with what and where a result was measured, in two lines. */
 export function origin({ section, date, machine, browser, versions, build, quick }) {
   const { cpu, cores, adapter } = machine;
-  const peers = section === 'cost' ? '' : `, tfjs ${versions.tfjs}, onnxruntime-web ${versions['onnxruntime-web']}`;
+  const peers = ['cpu', 'webgpu'].includes(section) ? [`tfjs ${versions.tfjs}`, `onnxruntime-web ${versions['onnxruntime-web']}`] : [];
   return [
-    `${date}, Sightline ${versions.sightline}${peers}, ${browser}`,
+    [date, `Sightline ${versions.sightline}`, ...peers, browser].filter(Boolean).join(', '),
     `${adapter ? `adapter: ${adapter}; ` : ''}${cpu}, ${cores} cores${build === 'release' ? '' : `; ${build} build`}${quick ? '; quick' : ''}`,
   ];
 }

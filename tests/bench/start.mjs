@@ -1,6 +1,6 @@
 // How long the page takes: from opening it to the first heatmap with nothing kept (cold) and on the next visit (warm), to the heatmap of
 // another class of the same photo, and to paint with another opacity or other colours. Times in milliseconds.
-// usage: node tests/bench/start.mjs [RUNS]        prints JSON, { section, rows }; on the dist/ of SIGHTLINE_DIST
+// usage: node tests/bench/start.mjs [RUNS]        prints JSON, { section, browser, rows }; on the dist/ of SIGHTLINE_DIST
 import { pathToFileURL } from 'node:url';
 import { explained, idle, launch, serve } from '../browser/harness.mjs';
 import { spread } from './report.mjs';
@@ -119,11 +119,13 @@ export async function start({ runs = 5, log = false } = {}) {
     if (log && run === 0) for (const one of [cold, warm]) console.error(timeline(one.told));
     await context.close();
   }
+  const version = `Chromium ${browser.version()}`;
   await browser.close();
   await server.close();
   const row = (name, values) => ({ name, unit: 'ms', samples: values.length, ...spread(values) });
   return {
     section: 'start',
+    browser: version,
     rows: [
       row('cold: page open to predictions', times.coldPredictions),
       row('cold: page open to first heatmap', times.cold),

@@ -12,6 +12,8 @@ use crate::tools::{self, command, root};
 const FOLDER: &str = "tests/bench";
 /// Committed, and shown by the README.
 const RESULTS: &str = "tests/bench/results";
+/// Those of `tests/bench/sections/`.
+const SECTIONS: [&str; 6] = ["cpu", "webgpu", "cost", "start", "memory", "size"];
 /// Sections that need the CPU build alone.
 const CPU_ONLY: [&str; 4] = ["cpu", "cost", "start", "memory"];
 /// What `convert.py` imports.
@@ -37,8 +39,9 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--save" => options.save = true,
                 "--only" => {
+                    let section = args.next().filter(|name| SECTIONS.contains(&name.as_str()));
                     options.only =
-                        Some(args.next().context("--only needs a section: cpu, webgpu, cost, start, memory or size")?)
+                        Some(section.with_context(|| format!("--only needs a section: {}", SECTIONS.join(", ")))?);
                 }
                 "--model" => options.model = Some(args.next().context("--model needs a model's name")?),
                 unknown => bail!("unknown option `{unknown}`: there are --fast, --quick, --only, --model, --save"),
@@ -144,7 +147,8 @@ mod tests {
         let options = parse(&["--only", "cpu", "--quick", "--model", "deit-tiny"]).unwrap();
         assert_eq!(options.pass_on(), ["--quick", "--only", "cpu", "--model", "deit-tiny"]);
         assert!(parse(&["--save"]).unwrap().save);
-        for wrong in [&["--only"][..], &["--slow"], &["--save", "--fast"], &["--save", "--quick"]] {
+        for wrong in [&["--only"][..], &["--only", "cpuu"], &["--slow"], &["--save", "--fast"], &["--save", "--quick"]]
+        {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }

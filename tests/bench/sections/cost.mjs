@@ -2,6 +2,7 @@ import { tellWork } from '../clock.mjs';
 import { line, spread } from '../report.mjs';
 
 export const title = 'Cost by steps, masks and pixels: Sightline on the CPU';
+export const device = 'cpu';
 
 const MODEL = 'sightline-vit';
 const STEPS = [5, 10, 20, 30, 40];

@@ -15,5 +15,5 @@ export async function run({ quick, models }) {
     console.log(
       `${name.padEnd(52)} wasm ${mb(wasm)} MB${heap === undefined ? '' : `, page ${mb(heap)}, worker ${mb(workerHeap)}`}; weights ${mb(weights)}`,
     );
-  return { rows };
+  return { rows, browser: results[0].browser };
 }

@@ -2,7 +2,8 @@
 //!
 //! Why: in the browser burn-flex's matrix product runs at half of what 128-bit SIMD without fused multiply-add allows (its tiles of 12 x 4 need more registers
 //! than there are), its convolutions lay their input out anew and write windows of it, and its exponential and error functions compute one value
-//! at a time. `docs/speed.md` has the figures. Other devices compute with burn's operations; [`on_cpu`] tells.
+//! at a time. `docs/speed.md` has the figures. WebGPU has kernels of its own in `fused.rs` and `products.rs`; [`on_cpu`] tells which are used.
+//! What has none here (softmax by itself, attention whose matrix is asked for) is burn's.
 //!
 //! An operation ([`Kernel`]) has one input and constants, which are not differentiated.
 

@@ -4,7 +4,7 @@
 //! and composes them (sigmoid of 6 launches, layer norm of 9, the gradient of a clamp of 6 that also leave the channels-last layout of
 //! convolutions); its fusion would merge these launches, but takes more to download than it saves (docs/webgpu.md). Every launch costs
 //! about 40 µs of wasm time and a trip through the GPU's memory. The operations go through burn's extension point
-//! ([`backend_extension`]); on the CPU burn's own are used.
+//! ([`backend_extension`]). The CPU's are in `cpu.rs`, but for softmax, which is burn's there.
 //!
 //! All of f32. Activation functions take any layout and keep it; the operations on rows want the last axis contiguous.
 
@@ -37,8 +37,7 @@ pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 /// Layer norm over the last axis; `weight` and `bias` `[D]` receive no gradient.
 pub fn layer_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> Tensor<D> {
-    let parts = [weight, bias].map(Tensor::into_dispatch);
-    let [weight, bias] = parts;
+    let [weight, bias] = [weight, bias].map(Tensor::into_dispatch);
     Tensor::from_dispatch(<Dispatch as Fused>::fused_layer_norm(x.into_dispatch(), weight, bias, epsilon as f32))
 }
 

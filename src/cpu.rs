@@ -225,7 +225,7 @@ impl Kernel for Convolution {
     }
 }
 
-/// Rows of a gradient for which packing weights would take longer than using them: those of a classifier.
+/// Rows of a gradient that are not 0, for which packing weights would take longer than using them: those of a classifier, of class tokens.
 const FEW: usize = 16;
 
 /// A linear layer on the last axis, and an activation function.
@@ -281,12 +281,13 @@ impl Kernel for Dense {
         let inputs = shape.last().copied().unwrap_or_default();
         let mut buffer = Vec::new();
         let gradient = before_act(self.act, kept, gradient, &mut buffer);
-        let rows = shape.iter().rev().skip(1).product();
-        if rows <= FEW {
+        // Behind a class token's last attention all rows but its own are 0.
+        let some = |row: &&[f32]| row.iter().any(|value| *value != 0.0);
+        if gradient.chunks_exact(self.outputs).filter(some).count() <= FEW {
             return add_sparse(gradient, self.weights.values(), inputs, dx);
         }
         let product = Product {
-            rows,
+            rows: shape.iter().rev().skip(1).product(),
             columns: inputs,
             steps: self.outputs,
             a: Factor::From(&Strided { data: gradient, line: self.outputs, step: 1 }),

@@ -294,13 +294,14 @@ impl Explainer {
                 let (input, crop) = self.prepare(image)?;
                 run.check()?;
                 let model = &*self.package.model;
-                let default = self.spec().layer(&self.spec().default_layer)?;
-                let mut pass = Pass::new().keep_gradient(&default.id);
+                let default = &self.spec().default_layer;
+                let tail = self.spec().layers.iter().find(|layer| &layer.id == default).map(|layer| layer.stage);
+                let mut pass = Pass::new().keep_gradient(default);
                 let mut state = upload(&input, self.spec().input_size, &self.device).wrap();
                 let mut states = Vec::new();
                 for stage in 0..self.spec().stages.len() {
                     states.push(state.clone().inner());
-                    let pass = if stage < default.stage { &mut Pass::new() } else { &mut pass };
+                    let pass = if tail.is_some_and(|tail| tail <= stage) { &mut pass } else { &mut Pass::new() };
                     state = model.run(stage..stage + 1, state, pass)?;
                 }
                 run.count(1.0, 0.0);

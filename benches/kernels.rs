@@ -3,56 +3,35 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+mod shared;
 
 use std::cell::Cell;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{now, open};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
+use shared::{convolutions, packages, values, weights};
 use sightline::Explainer;
 use sightline::explainer::{Image, Unwatched};
-use sightline::layers::{Conv2dSpec, Padding};
-use sightline::package::Weights;
 use sightline::pass::{Activation, Pass, Tappable};
 use sightline::photo::Photo;
 use sightline::preprocess::preprocess;
-
-/// Values in [-1, 1) without a pattern.
-fn values(n: usize, seed: u64) -> Vec<f32> {
-    let mix = |i: u64| (i ^ seed).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-    (0..n as u64).map(|i| mix(mix(i)) as f32 / (1 << 23) as f32 - 1.0).collect()
-}
 
 fn tensor<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values(shape.iter().product(), seed), shape), &Device::flex())
 }
 
-/// Convolutions of the nets that are compared with others: (name, inputs, outputs, kernel, stride, groups, side).
-const CONVOLUTIONS: [(&str, usize, usize, usize, usize, usize, usize); 6] = [
-    ("7x7 stride 2, 3 to 64 at 224", 3, 64, 7, 2, 1, 224),
-    ("3x3, 64 to 64 at 56", 64, 64, 3, 1, 1, 56),
-    ("3x3, 512 to 512 at 7", 512, 512, 3, 1, 1, 7),
-    ("1x1, 24 to 144 at 56", 24, 144, 1, 1, 1, 56),
-    ("depthwise 3x3, 144 at 56", 144, 144, 3, 1, 144, 56),
-    ("depthwise 3x3 stride 2, 144 at 56", 144, 144, 3, 2, 144, 56),
-];
-
-fn convolutions(criterion: &mut Criterion) {
+fn layers(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("convolution");
-    for (name, inputs, outputs, kernel, stride, groups, side) in CONVOLUTIONS {
-        let spec = Conv2dSpec::new("c", inputs, outputs, kernel).stride(stride).groups(groups);
-        let spec = spec.padding(Some(Padding::Same)).bias(true);
-        let mut weights = Weights::default();
-        for param in spec.params() {
-            weights.insert(&param.name, &param.shape, values(param.shape.iter().product(), 1), &Device::flex());
-        }
-        let conv = spec.load(&mut weights).unwrap();
-        let x = tensor([1, inputs, side, side], 2);
-        group.throughput(Throughput::Elements(spec.macs(side, side) as u64));
+    for (name, spec, side) in convolutions() {
+        let conv = spec.load(&mut weights(&spec.params(), &Device::flex())).unwrap();
+        let x = tensor([1, spec.inputs, side, side], 2);
+        let [h, w] = spec.output([side, side]);
+        group.throughput(Throughput::Elements(spec.macs(h, w) as u64));
         group.bench_function(name, |b| b.iter(|| conv.forward(black_box(x.clone())).into_data()));
         group.bench_function(format!("{name}, input gradient"), |b| {
             b.iter(|| {
@@ -68,15 +47,6 @@ fn convolutions(criterion: &mut Criterion) {
 fn photo() -> Photo {
     let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("www/samples/cat.jpg")).unwrap();
     Photo::decode(&bytes).unwrap()
-}
-
-/// The packages that there are.
-fn packages() -> Vec<(&'static str, PathBuf)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let built_in = ["sightline-cnn", "sightline-vit"].map(|name| (name, root.join("www/models").join(name)));
-    let shared = [("mobilenetv2", "mobilenetv2_100_same"), ("deit-tiny", "deit_tiny_patch16_224")];
-    let shared = shared.map(|(name, folder)| (name, root.join("../shared/models").join(folder)));
-    built_in.into_iter().chain(shared).filter(|(_, folder)| folder.exists()).collect()
 }
 
 fn resizing(criterion: &mut Criterion) {
@@ -144,5 +114,5 @@ fn explanations(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, convolutions, resizing, blocks, explanations);
+criterion_group!(benches, layers, resizing, blocks, explanations);
 criterion_main!(benches);

@@ -232,10 +232,19 @@ struct Predicted {
     tail: Cell<Option<Tail>>,
 }
 
-/// The prediction's own pass from the default layer on, ready for a backward pass: a first CAM there runs nothing forward again. A backward pass uses it up.
+/// The prediction's own pass from the default layer on, ready for a backward pass: a CAM there that is asked for together with it runs nothing forward again.
 struct Tail {
     pass: Pass<'static>,
-    logits: Tensor<2>,
+    logits: Option<Tensor<2>>,
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        // burn keeps a graph until a backward pass has gone through it.
+        if let Some(logits) = self.logits.take() {
+            logits.sum().backward();
+        }
+    }
 }
 
 /// A model on a device, and the photo it last saw.
@@ -286,7 +295,8 @@ impl Explainer {
         Ok((prepared.data, Some(prepared.crop)))
     }
 
-    async fn predict(&mut self, image: &Image, run: &Run<'_>) -> Result<&Predicted> {
+    /// `tail`: whether a CAM at the default layer follows.
+    async fn predict(&mut self, image: &Image, tail: bool, run: &Run<'_>) -> Result<&Predicted> {
         let key = image.key();
         let predicted = match self.predicted.take().filter(|p| p.key == key) {
             Some(predicted) => predicted,
@@ -294,26 +304,27 @@ impl Explainer {
                 let (input, crop) = self.prepare(image)?;
                 run.check()?;
                 let model = &*self.package.model;
-                let default = &self.spec().default_layer;
-                let tail = self.spec().layers.iter().find(|layer| &layer.id == default).map(|layer| layer.stage);
-                let mut pass = Pass::new().keep_gradient(default);
+                let layer = self.spec().layer(&self.spec().default_layer).ok().filter(|_| tail);
+                let mut pass = layer.iter().fold(Pass::new(), |pass, layer| pass.keep_gradient(&layer.id));
                 let mut state = upload(&input, self.spec().input_size, &self.device).wrap();
                 let mut states = Vec::new();
                 for stage in 0..self.spec().stages.len() {
                     states.push(state.clone().inner());
-                    let pass = if tail.is_some_and(|tail| tail <= stage) { &mut pass } else { &mut Pass::new() };
+                    let pass =
+                        if layer.is_some_and(|layer| layer.stage <= stage) { &mut pass } else { &mut Pass::new() };
                     state = model.run(stage..stage + 1, state, pass)?;
                 }
                 run.count(1.0, 0.0);
-                let tail = Tail { pass, logits: Tensor::unwrap(state)? };
-                let logits = read(tail.logits.clone().inner()).await?;
+                let logits = Tensor::<2>::unwrap(state)?;
+                let tail = layer.map(|_| Tail { pass, logits: Some(logits.clone()) });
+                let logits = read(logits.inner()).await?;
                 if logits.len() != self.spec().num_classes || logits.iter().any(|l| !l.is_finite()) {
                     return Err(Error::BadModel(
                         "the model's logits are not finite; its weights are damaged or were saved in a type too small"
                             .into(),
                     ));
                 }
-                Predicted { key, input, crop, states, logits, tail: Cell::new(Some(tail)) }
+                Predicted { key, input, crop, states, logits, tail: Cell::new(tail) }
             }
         };
         run.control.crop(predicted.crop);
@@ -335,7 +346,7 @@ impl Explainer {
             return Err(Error::BadOption("topK: it must be at least 1".into()));
         }
         let run = Run::new(control);
-        let predicted = self.predict(image, &run).await?;
+        let predicted = self.predict(image, false, &run).await?;
         let (logits, crop) = (predicted.logits.clone(), predicted.crop);
         run.check()?;
         let probabilities = softmax(&logits, self.package.temperature);
@@ -372,7 +383,8 @@ impl Explainer {
         let layers = self.layers(spec, request.remove("layer"))?;
         let question = Question::take(&mut request)?;
         let options = Options::parse(spec, request)?;
-        let context = self.begin(image, &question, layers, options, &run).await?;
+        let context =
+            self.begin(image, &question, (layers, spec.needs.contains(&Need::Gradients)), options, &run).await?;
         let Output { mut values, shape, completeness, mut layers, mut warnings, details } =
             (method.run)(&context).await?;
         run.check()?;
@@ -433,7 +445,7 @@ impl Explainer {
                 "{unknown}: the head table has no such option; it has target and output"
             )));
         }
-        let context = self.begin(image, &question, Vec::new(), Options::default(), &run).await?;
+        let context = self.begin(image, &question, (Vec::new(), false), Options::default(), &run).await?;
         let table = heads::table(&context).await?;
         Ok(Heads {
             target: context.target.to_json(),
@@ -453,7 +465,7 @@ impl Explainer {
         let run = Run::new(control);
         let layer = self.spec().layer(layer.unwrap_or(&self.spec().default_layer))?.clone();
         let (id, stage) = (layer.id.clone(), layer.stage);
-        let context = self.begin(image, &Question::default(), vec![layer], Options::default(), &run).await?;
+        let context = self.begin(image, &Question::default(), (vec![layer], false), Options::default(), &run).await?;
         let mut pass = Pass::new().keep(&id);
         context.rerun(stage, &mut pass)?;
         context.tensors(pass.tapped(&id)?.value.clone(), None).await
@@ -481,7 +493,7 @@ impl Explainer {
                 "{unknown}: gradients have no such option; they have target, output and layer"
             )));
         }
-        let context = self.begin(image, &question, layers, Options::default(), &run).await?;
+        let context = self.begin(image, &question, (layers, true), Options::default(), &run).await?;
         let gradient = match context.layers.first() {
             None => context.input_gradient(context.upload(context.input()))?.wrap(),
             Some(layer) => {
@@ -494,16 +506,17 @@ impl Explainer {
         context.tensors(gradient, Some(of)).await
     }
 
-    /// What a method works on: the photo's prediction is there, and messages were let in.
+    /// What a method works on: the photo's prediction is there, and messages were let in. With the layers, whether gradients there are what it begins with.
     async fn begin<'a>(
         &'a mut self,
         image: &Image,
         question: &Question,
-        layers: Vec<Layer>,
+        (layers, gradients): (Vec<Layer>, bool),
         options: Options,
         run: &'a Run<'a>,
     ) -> Result<Context<'a>> {
-        self.predict(image, run).await?;
+        let tail = gradients && layers.iter().map(|layer| &layer.id).eq([&self.spec().default_layer]);
+        self.predict(image, tail, run).await?;
         run.breathe().await?;
         let Some(predicted) = &self.predicted else { return Err(Error::Internal("the prediction is gone".into())) };
         Ok(Context {
@@ -862,9 +875,10 @@ impl Context<'_> {
     fn backward_to_layers(&self) -> Result<(Pass<'static>, Gradients)> {
         if let [only] = self.layers.as_slice()
             && only.id == self.spec().default_layer
-            && let Some(Tail { pass, logits }) = self.predicted.tail.take()
+            && let Some(mut tail) = self.predicted.tail.take()
+            && let Some(logits) = tail.logits.take()
         {
-            return Ok((pass, self.backward(only.stage, logits)));
+            return Ok((std::mem::take(&mut tail.pass), self.backward(only.stage, logits)));
         }
         let mut pass = self.layers.iter().fold(Pass::new(), |pass, layer| pass.keep_gradient(&layer.id));
         let gradients = self.backward_from(self.first_stage(), &mut pass)?;

@@ -789,6 +789,8 @@ test('the page gives the code: what is pasted elsewhere shows the same', async (
   await page.locator('#embed summary').click();
   const copied = async (kind) => {
     await page.selectOption('#embed-kind', kind);
+    // The clipboard is for the page in front; one of an earlier test may be.
+    await page.bringToFront();
     await page.click('#embed-copy');
     await page.waitForFunction(() => document.querySelector('#embed [role=status]').textContent.startsWith('Copied'));
     return page.evaluate(() => navigator.clipboard.readText());

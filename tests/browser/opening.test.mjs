@@ -580,7 +580,7 @@ describe('kept on the machine', () => {
 });
 
 test(
-  'memory after ten switches is that after the first way back',
+  'memory after ten switches is that after the first of each',
   { timeout: 120_000 },
   withHub(large, async (page, hub) => {
     const [measured, held] = await page.evaluate(async (model) => {
@@ -601,11 +601,10 @@ test(
     }, hub.model);
     const mb = (bytes) => (bytes / 1e6).toFixed(1);
     console.log(`wasm memory after each model: ${measured.map(mb).join(', ')} MB; with four more held: ${mb(held)} MB`);
-    // A model is opened before the last one is let go, and weights are laid out when they are first used: the first way back is the first time
-    // that two used ones meet.
-    const [, , back, ...more] = measured;
-    assert.ok(more.every((bytes) => bytes <= 1.1 * back));
-    assert.ok(held > 1.5 * back);
+    // A model is opened before the last one is let go, and weights are laid out when they are first used: after the first round all of them have met.
+    const first = Math.max(...measured.slice(0, 5));
+    assert.ok(measured.slice(5).every((bytes) => bytes <= 1.1 * first));
+    assert.ok(held > 1.5 * first);
   }),
 );
 

@@ -112,6 +112,7 @@ const shown = {
   /** @type {import('./pkg/index.js').Classification | undefined} */ classification: undefined,
   /** @type {import('./pkg/index.js').Attribution | undefined} */ attribution: undefined,
   /** @type {number | undefined} */ target: undefined,
+  /** Which one has explained the photo. @type {Explainer | undefined} */ explained: undefined,
 };
 
 // --- one task at a time: a newer request replaces the one under way -------------------------------------------------------------
@@ -205,13 +206,7 @@ async function openModel(id, choice) {
     }
     const { photo, name } = waiting ?? { photo: shown.photo, name: shown.photoName };
     waiting = undefined;
-    try {
-      if (photo) await explainPhoto(photo, name, signal, onProgress);
-    } catch (error) {
-      // The photo that was there stays, with what this model says of it.
-      if (shown.photo && shown.photo !== photo && !signal.aborted) await explainPhoto(shown.photo, shown.photoName, signal, onProgress);
-      throw error;
-    }
+    if (photo) await explainOrKeep(photo, name, signal, onProgress);
   });
   if (waiting && !opening && shown.explainer) {
     const { photo, name } = waiting;
@@ -290,7 +285,21 @@ async function lookAt(photo, name) {
     waiting = { photo, name };
     return;
   }
-  return task('photo', (signal, onProgress) => explainPhoto(photo, name, signal, onProgress));
+  return task('photo', (signal, onProgress) => explainOrKeep(photo, name, signal, onProgress));
+}
+
+/**
+ * Where the photo cannot be had, the one that was there stays, with what this model says of it, which this one may have interrupted.
+ * @param {Photo | URL} photo @param {string} name @param {AbortSignal} signal @param {(p: any) => void} onProgress
+ */
+async function explainOrKeep(photo, name, signal, onProgress) {
+  try {
+    await explainPhoto(photo, name, signal, onProgress);
+  } catch (error) {
+    const { photo: before, photoName, explained, explainer } = shown;
+    if (before && before !== photo && explained !== explainer && !signal.aborted) await explainPhoto(before, photoName, signal, onProgress);
+    throw error;
+  }
 }
 
 /** @param {Photo | URL} from @param {string} name @param {AbortSignal} signal @param {(p: any) => void} onProgress */
@@ -327,7 +336,11 @@ async function explainPhoto(from, name, signal, onProgress) {
   showPredictions();
   showFacts();
   paint();
-  await computing;
+  try {
+    await computing;
+  } finally {
+    if (!signal.aborted) shown.explained = explainer;
+  }
 }
 
 /** Sets the controls, as far as the open model has it. @param {import('./compare.js').Choice} choice */

@@ -80,7 +80,10 @@ export function embedPanel(panel, now) {
     const { attributes, missing } = now();
     const all = { ...attributes, ...(predict.checked ? { predict: '' } : {}), ...(controls.checked ? { controls: '' } : {}) };
     const site = new URL('.', document.baseURI);
-    code.value = kind.value === 'iframe' ? iframeCode(site, all, t.embed.title) : elementCode(site, { ...all, loading: 'lazy' });
+    const text = kind.value === 'iframe' ? iframeCode(site, all, t.embed.title) : elementCode(site, { ...all, loading: 'lazy' });
+    // What was said of the same code, that it is copied, stays.
+    if (text === code.value) return;
+    code.value = text;
     say(note, () => inWords(missing));
   };
   for (const field of [kind, predict, controls]) field.addEventListener('change', show);

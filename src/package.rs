@@ -428,6 +428,22 @@ impl Loader {
         })
     }
 
+    /// Checks that no tensor takes more than `bytes` on the device, where all are f32.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] naming one that does.
+    pub fn fits(&self, bytes: u64) -> Result<()> {
+        for Param { name, shape } in self.plan.params() {
+            let size = shape.iter().fold(4u64, |size, &axis| size.saturating_mul(axis as u64));
+            if size > bytes {
+                return Err(Error::OutOfMemory(format!(
+                    "tensor {name} takes {size} bytes, and a kernel of this device can be given {bytes} at most; use the CPU or a smaller model"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Takes the next piece of model.safetensors.
     ///
     /// # Errors

@@ -23,7 +23,17 @@ type JsResult<T> = Result<T, JsValue>;
 thread_local! {
     static ON_PANIC: RefCell<Option<Function>> = const { RefCell::new(None) };
     #[cfg(feature = "webgpu")]
-    static GPU: RefCell<Option<(Device, String)>> = const { RefCell::new(None) };
+    static GPU: RefCell<Option<Gpu>> = const { RefCell::new(None) };
+}
+
+/// The WebGPU device that is open.
+#[cfg(feature = "webgpu")]
+#[derive(Clone)]
+struct Gpu {
+    device: Device,
+    description: String,
+    /// Most bytes of a buffer that a kernel can be given.
+    binding: u64,
 }
 
 unsafe extern "C" {
@@ -95,8 +105,8 @@ async fn open_gpu(_: Function) -> crate::Result<String> {
 
 #[cfg(feature = "webgpu")]
 async fn open_gpu(on_lost: Function) -> crate::Result<String> {
-    if let Some(description) = GPU.with_borrow(|gpu| gpu.as_ref().map(|(_, d)| d.clone())) {
-        return Ok(description);
+    if let Some(gpu) = GPU.with_borrow(Clone::clone) {
+        return Ok(gpu.description);
     }
     let options = Device::wgpu_options().tasks_max(32);
     let (device, setup) = options
@@ -114,16 +124,18 @@ async fn open_gpu(on_lost: Function) -> crate::Result<String> {
     }));
     let info = setup.adapter.get_info();
     let description = if info.name.is_empty() { format!("WebGPU, {:?}", info.device_type) } else { info.name };
-    GPU.set(Some((device, description.clone())));
+    let binding = setup.device.limits().max_storage_buffer_binding_size;
+    GPU.set(Some(Gpu { device, description: description.clone(), binding }));
     Ok(description)
 }
 
-fn device_of(kind: &str) -> crate::Result<Device> {
+/// A device that is open, and the most bytes that a tensor can have on it.
+fn device_of(kind: &str) -> crate::Result<(Device, u64)> {
     match kind {
-        "cpu" => Ok(Device::flex()),
+        "cpu" => Ok((Device::flex(), u64::MAX)),
         #[cfg(feature = "webgpu")]
         "webgpu" => GPU
-            .with_borrow(|gpu| gpu.as_ref().map(|(device, _)| device.clone()))
+            .with_borrow(|gpu| gpu.as_ref().map(|gpu| (gpu.device.clone(), gpu.binding)))
             .ok_or_else(|| Error::DeviceUnavailable("open the WebGPU device first".into())),
         other => Err(Error::DeviceUnavailable(format!("this build has no device {other:?}"))),
     }
@@ -142,8 +154,9 @@ impl Loader {
     /// Plans the model that `config` (text of config.json) asks for, on an opened device.
     #[wasm_bindgen(constructor)]
     pub fn new(config: &str, fallback_labels: Option<Vec<String>>, id: String, device: &str) -> JsResult<Self> {
-        let device = device_of(device).map_err(throw)?;
+        let (device, binding) = device_of(device).map_err(throw)?;
         let inner = package::Loader::new(config, fallback_labels, &device).map_err(throw)?;
+        inner.fits(binding).map_err(throw)?;
         Ok(Self { inner, device, id })
     }
 

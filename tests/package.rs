@@ -54,6 +54,16 @@ fn any_piece_size_loads_the_same() {
 }
 
 #[test]
+fn tensors_that_a_device_cannot_take_are_refused_before_any_is_read() {
+    let (config, _) = tiny("tiny-vit");
+    let loader = Loader::new(&config, None, &Device::flex()).unwrap();
+    let error = loader.fits(18431).unwrap_err();
+    assert_eq!(error.code(), "out-of-memory");
+    assert!(error.to_string().starts_with("tensor patch_embed.proj.weight takes 18432 bytes"), "{error}");
+    assert_eq!(loader.fits(18432), Ok(()));
+}
+
+#[test]
 fn weights_that_lie_are_refused_by_name() {
     let (config, weights) = tiny("tiny-vit");
     let (_, others) = tiny("tiny-cnn");

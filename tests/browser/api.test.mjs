@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { launch, openApi, serve, shared, site } from './harness.mjs';
+import { dist, launch, openApi, serve, shared, site } from './harness.mjs';
 
 const here = site();
 const open = (path) => here.open(path);
@@ -153,6 +153,35 @@ describe('both families, both methods, both devices', () => {
     });
     assert.equal(result.failure.code, 'device-lost', result.failure.message);
     assert.ok(result.same < 1e-5);
+    await page.close();
+  });
+
+  test('a tensor that the GPU cannot be given: out-of-memory names it, auto goes to the CPU', async () => {
+    const page = await here.browser.newPage();
+    // An adapter that binds less than any real one, and is no software.
+    const limited = () => {
+      const limits = GPUSupportedLimits.prototype;
+      const { get } = Object.getOwnPropertyDescriptor(limits, 'maxStorageBufferBindingSize');
+      Object.defineProperty(limits, 'maxStorageBufferBindingSize', { get() { return Math.min(get.call(this), 2 ** 14); } });
+    };
+    const worker = `(${limited})();\n${readFileSync(join(dist, 'pkg/worker.js'), 'utf8')}`;
+    await page.route('**/pkg/worker.js', (route) => route.fulfill({ contentType: 'text/javascript', body: worker }));
+    await page.addInitScript(() => {
+      const info = { vendor: 'test', architecture: '', device: '', description: '', isFallbackAdapter: false };
+      Object.defineProperty(GPUAdapter.prototype, 'info', { get: () => info });
+    });
+    await openApi(here.browser, here.server.url, '/blank.html', page);
+    const { failure, device } = await page.evaluate(async () => {
+      const model = { url: '/golden/packages/tiny-vit' };
+      const failure = await t.failure(api.createExplainer({ model, device: 'webgpu' }));
+      const explainer = await api.createExplainer({ model });
+      await explainer.classify('/golden/photos/photo.png');
+      return { failure, device: explainer.info.device };
+    });
+    assert.equal(failure.code, 'out-of-memory', failure.message);
+    assert.match(failure.message, /^tensor \S+ takes \d+ bytes, .* 16384 at most; use the CPU/);
+    assert.equal(device.kind, 'cpu');
+    assert.match(device.reason, /did not start here \(tensor /);
     await page.close();
   });
 });

@@ -120,7 +120,11 @@ export async function createExplainer(options) {
       } catch (error) {
         host.abandon(engine);
         const { code, message } = wrap(error);
-        if (device !== 'auto' || choice.kind !== 'webgpu' || !['device-unavailable', 'device-lost', 'out-of-memory', 'internal', 'network'].includes(code))
+        if (
+          device !== 'auto' ||
+          choice.kind !== 'webgpu' ||
+          !['device-unavailable', 'device-lost', 'out-of-memory', 'internal', 'network'].includes(code)
+        )
           throw error;
         choice.kind = 'cpu';
         choice.reason = `WebGPU did not start here (${message})`;

@@ -162,7 +162,11 @@ describe('both families, both methods, both devices', () => {
     const limited = () => {
       const limits = GPUSupportedLimits.prototype;
       const { get } = Object.getOwnPropertyDescriptor(limits, 'maxStorageBufferBindingSize');
-      Object.defineProperty(limits, 'maxStorageBufferBindingSize', { get() { return Math.min(get.call(this), 2 ** 14); } });
+      Object.defineProperty(limits, 'maxStorageBufferBindingSize', {
+        get() {
+          return Math.min(get.call(this), 2 ** 14);
+        },
+      });
     };
     const worker = `(${limited})();\n${readFileSync(join(dist, 'pkg/worker.js'), 'utf8')}`;
     await page.route('**/pkg/worker.js', (route) => route.fulfill({ contentType: 'text/javascript', body: worker }));

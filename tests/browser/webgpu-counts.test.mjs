@@ -118,7 +118,7 @@ for (const [name, limits] of Object.entries(LAUNCHES)) {
     };
     const settled = await rounds(0.8);
     const last = await rounds(0.6);
-    // Now and then burn's pool takes another page; what leaks would be one buffer for each explanation at least.
+    // Now and then burn's pool replaces a page, and drops the old one without destroying it; what leaks would be one buffer for each explanation at least.
     assert.ok(last.buffers - settled.buffers < 10, `${settled.buffers} buffers became ${last.buffers}`);
     assert.ok(last.bytes < 1.1 * settled.bytes, `${settled.bytes} bytes became ${last.bytes}`);
     assert.equal(last.twice, 0);

@@ -7,6 +7,8 @@ import { nearest, stringsFor } from './strings.js';
 
 const en = {
   locale: 'en',
+  /** The heading of the embed page. */
+  page: 'Sightline: where the model looked',
   working: 'Working',
   stages: { download: 'Downloading the model', wasm: 'Loading the program', device: 'Starting the device', weights: 'Loading the weights' },
   compute: 'Computing {method}',
@@ -49,6 +51,7 @@ const en = {
 /** @type {Strings} */
 const de = {
   locale: 'de',
+  page: 'Sightline: wohin das Modell geschaut hat',
   working: 'In Arbeit',
   stages: {
     download: 'Das Modell wird geladen',

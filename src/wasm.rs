@@ -103,16 +103,21 @@ async fn open_gpu(_: Function) -> crate::Result<String> {
     Err(Error::DeviceUnavailable("this build has no WebGPU".into()))
 }
 
+/// What a JavaScript error says, without its stack.
+#[cfg(feature = "webgpu")]
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().replace("JsValue(", "").trim_end_matches(')').to_owned()
+}
+
 #[cfg(feature = "webgpu")]
 async fn open_gpu(on_lost: Function) -> crate::Result<String> {
     if let Some(gpu) = GPU.with_borrow(Clone::clone) {
         return Ok(gpu.description);
     }
     let options = Device::wgpu_options().tasks_max(32);
-    let (device, setup) = options
-        .init_with_setup_async()
-        .await
-        .map_err(|e| Error::DeviceUnavailable(format!("WebGPU did not start ({e}); use the CPU")))?;
+    let (device, setup) = options.init_with_setup_async().await.map_err(|e| {
+        Error::DeviceUnavailable(format!("no WebGPU device could be had: {}; use the CPU", first_line(&e.to_string())))
+    })?;
     let lost = on_lost.clone();
     setup.device.set_device_lost_callback(move |reason, message| {
         let text = JsValue::from_str(&format!("the GPU device was lost ({reason:?}): {message}"));

@@ -2,6 +2,7 @@
 // The element as a page of its own, for an iframe. It takes its options from the query string, listens to nobody, keeps nothing, and tells the page
 // around it its height (to anyone) and what a learner did (only to the origin that the query names; the browser delivers it to no other).
 import { OptionError, readOptions, unreachable } from './embed-options.js';
+import { elementStrings } from './pkg/element-strings.js';
 import './pkg/element.js';
 
 const main = document.getElementById('main') ?? document.body;
@@ -19,7 +20,12 @@ try {
   const meta = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[http-equiv="Content-Security-Policy"]'));
   const outside = meta && unreachable(attributes, meta.content, location.href);
   if (outside) throw new OptionError(outside);
-  if (attributes.lang) document.documentElement.lang = attributes.lang;
+  if (attributes.lang) {
+    const { locale, page } = elementStrings(attributes.lang);
+    document.documentElement.lang = locale;
+    const heading = document.querySelector('h1');
+    if (heading) heading.textContent = page;
+  }
   // Also around the element, which has round corners.
   if (attributes.theme) document.documentElement.style.colorScheme = attributes.theme;
   const element = document.createElement('sightline-explainer');

@@ -71,8 +71,13 @@ export const parts = (template, values) =>
 /** Words that are English whatever the page's language, marked as such. @param {string} text */
 export const english = (text) => Object.assign(document.createElement('span'), { lang: 'en', textContent: text });
 
-/** What the core says, which is English where the language does not know it. @param {string} text @returns {string | Node} */
-export const core = (text) => t.core[text] ?? (t.locale === 'en' ? text : english(text));
+/** What the core says, which is English where the language does not know it, or what is in its brackets alone. @param {string} text @returns {string | Node} */
+export function core(text) {
+  const [, said, reason = ''] = /^([^(]+)\((.*)\)$/s.exec(text) ?? [];
+  const frame = t.core[`${said}({reason})`];
+  if (frame) return make('span', {}, ...parts(frame, { reason: english(reason) }));
+  return t.core[text] ?? (t.locale === 'en' ? text : english(text));
+}
 /** The same where nothing can be marked. @param {string} text */
 export const coreText = (text) => t.core[text] ?? text;
 

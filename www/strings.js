@@ -764,6 +764,7 @@ const de = {
     'this browser has a hardware WebGPU adapter': 'dieser Browser hat einen WebGPU-Adapter in Hardware',
     'whether there is WebGPU is being found out': 'ob es WebGPU gibt, wird gerade festgestellt',
     'WebGPU takes over as soon as it is ready': 'WebGPU übernimmt, sobald es bereit ist',
+    'WebGPU did not start here ({reason})': 'WebGPU lief hier nicht an ({reason})',
 
     // The lists of models, colours and sample photos.
     '64 everyday things, small CNN': '64 Alltagsdinge, kleines CNN',

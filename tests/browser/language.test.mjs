@@ -1,6 +1,6 @@
 // The page's languages: the texts agree with each other and with index.html, everything that is shown follows the choice, and nothing is lost by it.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -16,6 +16,7 @@ const read = (name) => readFileSync(join(root, name), 'utf8');
 const samples = JSON.parse(read('www/samples/samples.json'));
 const { models } = JSON.parse(read('www/models/models.json'));
 const { en, ...others } = languages;
+const GPU = 'pkg/wasm/webgpu/sightline_bg.wasm';
 
 /** All texts of an object, by their place. */
 const texts = (value, at = '') =>
@@ -35,6 +36,7 @@ const said = [
   ...['pkg/device.js', 'pkg/index.js'].flatMap((name) =>
     [...read(name).matchAll(/\b(?:reason|missing): '([^']+)'/g)].map(([, text]) => text),
   ),
+  ...[...read('pkg/index.js').matchAll(/reason: `([^`$]+)\(\$\{[^`]+\}\)`/g)].map(([, text]) => `${text}({reason})`),
 ];
 
 test('every language has the same keys and placeholders, and a text for all that the core says', () => {
@@ -281,6 +283,33 @@ test('the address comes before what was chosen here, and that before the browser
   await closed.selectOption('#language', 'de');
   assert.match(await closed.textContent('#facts'), / für „/);
   await closed.close();
+});
+
+test('why WebGPU did not take over is said in German, what the device said in English', {
+  skip: !existsSync(join(dist, GPU)) && 'no WebGPU build',
+}, async () => {
+  const page = await here.browser.newPage();
+  collectErrors(page);
+  // No device, and an adapter that is no software.
+  const fails = () => {
+    GPUAdapter.prototype.requestDevice = async () => Promise.reject(new Error('none left'));
+  };
+  await page.route('**/pkg/worker.js', (route) =>
+    route.fulfill({ contentType: 'text/javascript', body: `(${fails})();\n${readFileSync(join(dist, 'pkg/worker.js'), 'utf8')}` }),
+  );
+  await page.addInitScript(() => {
+    const info = { vendor: 'test', architecture: '', device: '', description: '', isFallbackAdapter: false };
+    Object.defineProperty(GPUAdapter.prototype, 'info', { get: () => info });
+  });
+  await page.goto(`${here.server.url}/?lang=de#model=builtin-scene-cnn`);
+  await explained(page);
+  const reason = page.locator('#device-reason');
+  await reason.locator('[lang="en"]').waitFor({ timeout: 120_000 });
+  const detail = await reason.locator('[lang="en"]').textContent();
+  assert.match(detail, /^no WebGPU device could be had: [^\n()]*none left; use the CPU$/);
+  assert.equal(await reason.textContent(), `Läuft auf der CPU (CPU, WebAssembly SIMD, ein Thread): WebGPU lief hier nicht an (${detail}).`);
+  assert.deepEqual(page.errors, []);
+  await page.close();
 });
 
 test('what goes wrong is said in German by its code, with the core’s English behind it', async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { elementStrings } from '../../pkg/element-strings.js';
 import { collectErrors, dist, explained, idle, launch, serve, shot } from './harness.mjs';
 
 const it = {};
@@ -765,6 +766,7 @@ test('the embed page takes no option that it does not know, and none with a host
   await page.goto(`${it.server.url}/embed.html?${all}`);
   await reach(page, 'ready');
   assert.equal(await page.getAttribute('html', 'lang'), 'de');
+  assert.equal(await page.textContent('h1'), elementStrings('de').page);
   assert.equal(await page.evaluate(() => document.querySelector('sightline-explainer').attribution.target), 1);
   await page.close();
 });

@@ -420,7 +420,7 @@ def evaluate(kind):
     recipe = RECIPES[kind]
     layer = 'layer4' if kind == 'cnn' else f'blocks.{config["model_args"].get("depth", 0) - 1}.norm1'
     cycles = ', then '.join(f"{c['epochs']} epochs at a cosine rate from {c['rate']}" + (f" (the first {c['small']} {'at 48 pixels' if kind == 'cnn' else 'on half of the patches'})" if c['small'] else '') + (f" on crops of at least {c['least']:.0%} of a photo" if 'least' in c else '')
-                          + (f", varied by {c['vary']}, the label's share {c['label']}" if 'vary' in c else '') for c in recipe['cycles'])
+                          + (f", varied{'' if c['vary'] == 1 else ' at strength ' + str(c['vary'])}, the label's share {c['label']}" if 'vary' in c else '') for c in recipe['cycles'])
     by = ', then '.join(dict.fromkeys({'SGD': 'SGD with Nesterov momentum'}.get(c['by'], c['by']) for c in recipe['cycles']))
     figures = json.load(open(path + '/figures.json'))
     done, total = figures['epochs'], sum(c['epochs'] for c in recipe['cycles'])

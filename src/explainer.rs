@@ -384,7 +384,7 @@ impl Explainer {
         let question = Question::take(&mut request)?;
         let options = Options::parse(spec, request)?;
         let context =
-            self.begin(image, &question, (layers, spec.needs.contains(&Need::Gradients)), options, &run).await?;
+            self.begin(image, &question, layers, spec.needs.contains(&Need::Gradients), options, &run).await?;
         let Output { mut values, shape, completeness, mut layers, mut warnings, details } =
             (method.run)(&context).await?;
         run.check()?;
@@ -445,7 +445,7 @@ impl Explainer {
                 "{unknown}: the head table has no such option; it has target and output"
             )));
         }
-        let context = self.begin(image, &question, (Vec::new(), false), Options::default(), &run).await?;
+        let context = self.begin(image, &question, Vec::new(), false, Options::default(), &run).await?;
         let table = heads::table(&context).await?;
         Ok(Heads {
             target: context.target.to_json(),
@@ -465,7 +465,7 @@ impl Explainer {
         let run = Run::new(control);
         let layer = self.spec().layer(layer.unwrap_or(&self.spec().default_layer))?.clone();
         let (id, stage) = (layer.id.clone(), layer.stage);
-        let context = self.begin(image, &Question::default(), (vec![layer], false), Options::default(), &run).await?;
+        let context = self.begin(image, &Question::default(), vec![layer], false, Options::default(), &run).await?;
         let mut pass = Pass::new().keep(&id);
         context.rerun(stage, &mut pass)?;
         context.tensors(pass.tapped(&id)?.value.clone(), None).await
@@ -493,7 +493,7 @@ impl Explainer {
                 "{unknown}: gradients have no such option; they have target, output and layer"
             )));
         }
-        let context = self.begin(image, &question, (layers, true), Options::default(), &run).await?;
+        let context = self.begin(image, &question, layers, true, Options::default(), &run).await?;
         let gradient = match context.layers.first() {
             None => context.input_gradient(context.upload(context.input()))?.wrap(),
             Some(layer) => {
@@ -506,12 +506,13 @@ impl Explainer {
         context.tensors(gradient, Some(of)).await
     }
 
-    /// What a method works on: the photo's prediction is there, and messages were let in. With the layers, whether gradients there are what it begins with.
+    /// What a method works on: the photo's prediction is there, and messages were let in. `gradients`: whether those at the layers are what it begins with.
     async fn begin<'a>(
         &'a mut self,
         image: &Image,
         question: &Question,
-        (layers, gradients): (Vec<Layer>, bool),
+        layers: Vec<Layer>,
+        gradients: bool,
         options: Options,
         run: &'a Run<'a>,
     ) -> Result<Context<'a>> {

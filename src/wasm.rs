@@ -28,7 +28,6 @@ thread_local! {
 
 /// The WebGPU device that is open.
 #[cfg(feature = "webgpu")]
-#[derive(Clone)]
 struct Gpu {
     device: Device,
     description: String,
@@ -111,8 +110,8 @@ fn first_line(text: &str) -> String {
 
 #[cfg(feature = "webgpu")]
 async fn open_gpu(on_lost: Function) -> crate::Result<String> {
-    if let Some(gpu) = GPU.with_borrow(Clone::clone) {
-        return Ok(gpu.description);
+    if let Some(description) = GPU.with_borrow(|gpu| gpu.as_ref().map(|gpu| gpu.description.clone())) {
+        return Ok(description);
     }
     let options = Device::wgpu_options().tasks_max(32);
     let (device, setup) = options.init_with_setup_async().await.map_err(|e| {

@@ -229,9 +229,9 @@ def vary(x, strength, rng):
     """float [n, 3, 64, 64], pictures in [0, 255] turned (by up to 15 degrees at strength 1), zoomed, stretched, moved and made more or less colourful,
     each in its own way and by so little that what the teachers say of them still holds."""
     import torch, torch.nn.functional as F
-    draw = lambda least, most: rng.uniform(least * strength, most * strength, len(x))
-    turn, zoom, ratio, dx, dy = draw(-.26, .26), np.exp(draw(-.2, .2)), np.exp(draw(-.1, .1)), draw(-.15, .15), draw(-.15, .15)
-    colour = np.where(rng.random(len(x)) < .1 * strength, 0, 1 + draw(-.5, .5))
+    draw = lambda most: rng.uniform(-most * strength, most * strength, len(x))
+    turn, zoom, ratio, dx, dy = draw(.26), np.exp(draw(.2)), np.exp(draw(.1)), draw(.15), draw(.15)
+    colour = np.where(rng.random(len(x)) < .1 * strength, 0, 1 + draw(.5))
     cos, sin = np.cos(turn) * zoom, np.sin(turn) * zoom
     theta = np.stack([np.stack([cos * ratio, -sin / ratio, dx], 1), np.stack([sin * ratio, cos / ratio, dy], 1)], 1)
     x = F.grid_sample(x, F.affine_grid(torch.from_numpy(theta).float(), x.shape, align_corners=False), 'bilinear', 'reflection', align_corners=False)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { dist, launch, openApi, serve, shared, site } from './harness.mjs';
+import { asHardware, beforeWorker, launch, openApi, serve, shared, site } from './harness.mjs';
 
 const here = site();
 const open = (path) => here.open(path);
@@ -158,7 +158,7 @@ describe('both families, both methods, both devices', () => {
 
   test('a tensor that the GPU cannot be given: out-of-memory names it, auto goes to the CPU', async () => {
     const page = await here.browser.newPage();
-    // An adapter that binds less than any real one, and is no software.
+    // An adapter that binds less than any real one.
     const limited = () => {
       const limits = GPUSupportedLimits.prototype;
       const { get } = Object.getOwnPropertyDescriptor(limits, 'maxStorageBufferBindingSize');
@@ -168,12 +168,8 @@ describe('both families, both methods, both devices', () => {
         },
       });
     };
-    const worker = `(${limited})();\n${readFileSync(join(dist, 'pkg/worker.js'), 'utf8')}`;
-    await page.route('**/pkg/worker.js', (route) => route.fulfill({ contentType: 'text/javascript', body: worker }));
-    await page.addInitScript(() => {
-      const info = { vendor: 'test', architecture: '', device: '', description: '', isFallbackAdapter: false };
-      Object.defineProperty(GPUAdapter.prototype, 'info', { get: () => info });
-    });
+    await beforeWorker(page, limited);
+    await asHardware(page);
     await openApi(here.browser, here.server.url, '/blank.html', page);
     const { failure, device } = await page.evaluate(async () => {
       const model = { url: '/golden/packages/tiny-vit' };

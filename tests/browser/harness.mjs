@@ -19,6 +19,8 @@ export const screenshots = join(here, 'screenshots');
 mkdirSync(screenshots, { recursive: true });
 
 const AXE_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+/** Where the WebGPU build is served, and below dist/ lies. */
+export const GPU = '/pkg/wasm/webgpu/sightline_bg.wasm';
 const types = {
   '.html': 'text/html',
   '.js': 'text/javascript',
@@ -152,6 +154,19 @@ export async function explained(page) {
 }
 export const idle = (page) => page.waitForFunction(() => document.body.dataset.state === 'idle');
 export const shot = (page, name) => page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+
+/** Runs `script`, a function that needs nothing around it, in the page's worker before its own program. */
+export async function beforeWorker(page, script) {
+  const body = `(${script})();\n${readFileSync(join(dist, 'pkg/worker.js'), 'utf8')}`;
+  await page.route('**/pkg/worker.js', (route) => route.fulfill({ contentType: 'text/javascript', body }));
+}
+
+/** Tells the page that its adapter, which is a software one that `auto` refuses, is not. */
+export const asHardware = (page) =>
+  page.addInitScript(() => {
+    const info = { vendor: 'test', architecture: '', device: '', description: '', isFallbackAdapter: false };
+    Object.defineProperty(GPUAdapter.prototype, 'info', { get: () => info });
+  });
 
 /** Drops files as a person does: a DataTransfer with real files, dispatched on the page. */
 export async function drop(page, files) {

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { elementStrings } from '../../pkg/element-strings.js';
 import { stringsFor } from '../../pkg/strings.js';
 import { languages } from '../../www/strings.js';
-import { collectErrors, dist, drop, explained, golden, idle, root, shot, site } from './harness.mjs';
+import { asHardware, beforeWorker, collectErrors, dist, drop, explained, GPU, golden, idle, root, shot, site } from './harness.mjs';
 import { states } from './states.mjs';
 
 const here = site();
@@ -16,7 +16,6 @@ const read = (name) => readFileSync(join(root, name), 'utf8');
 const samples = JSON.parse(read('www/samples/samples.json'));
 const { models } = JSON.parse(read('www/models/models.json'));
 const { en, ...others } = languages;
-const GPU = 'pkg/wasm/webgpu/sightline_bg.wasm';
 
 /** All texts of an object, by their place. */
 const texts = (value, at = '') =>
@@ -290,17 +289,11 @@ test('why WebGPU did not take over is said in German, what the device said in En
 }, async () => {
   const page = await here.browser.newPage();
   collectErrors(page);
-  // No device, and an adapter that is no software.
   const fails = () => {
     GPUAdapter.prototype.requestDevice = async () => Promise.reject(new Error('none left'));
   };
-  await page.route('**/pkg/worker.js', (route) =>
-    route.fulfill({ contentType: 'text/javascript', body: `(${fails})();\n${readFileSync(join(dist, 'pkg/worker.js'), 'utf8')}` }),
-  );
-  await page.addInitScript(() => {
-    const info = { vendor: 'test', architecture: '', device: '', description: '', isFallbackAdapter: false };
-    Object.defineProperty(GPUAdapter.prototype, 'info', { get: () => info });
-  });
+  await beforeWorker(page, fails);
+  await asHardware(page);
   await page.goto(`${here.server.url}/?lang=de#model=builtin-scene-cnn`);
   await explained(page);
   const reason = page.locator('#device-reason');

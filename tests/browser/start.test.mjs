@@ -4,10 +4,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { dist, explained, idle, launch, serve, site } from './harness.mjs';
+import { asHardware, dist, explained, GPU, idle, launch, serve, site } from './harness.mjs';
 
 const here = site();
-const GPU = '/pkg/wasm/webgpu/sightline_bg.wasm';
 const fetchedTwice = (hits) => hits.filter((path, at) => hits.indexOf(path) !== at);
 
 test('compressed copies are of the files beside them, and the first visit has them', async () => {
@@ -174,12 +173,7 @@ test('WebGPU is fetched after the first heatmap and takes over by itself', {
   const server = await serve();
   const page = await here.browser.newPage({ viewport: { width: 1200, height: 900 } });
   page.on('pageerror', (error) => console.error('page error:', error.message));
-  // The adapter here is a software one, which `auto` refuses: the page is told that it is not.
-  await page.addInitScript(() => {
-    const info = { vendor: 'test', architecture: '', device: '', description: '', isFallbackAdapter: false };
-    const request = navigator.gpu.requestAdapter.bind(navigator.gpu);
-    navigator.gpu.requestAdapter = async (options) => Object.defineProperty(await request(options), 'info', { value: info });
-  });
+  await asHardware(page);
   await page.addInitScript(() => {
     new MutationObserver(() => {
       if (document.querySelector('#legend:not([hidden])')) globalThis.heatmapAt ??= performance.now();

@@ -1,10 +1,8 @@
 // What the WebGPU build asks of the GPU: kernel launches, submissions, readbacks, shaders and buffers, counted in the worker. Counts, not times: they
 // are the same on every adapter.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { dist, openApi, site } from './harness.mjs';
+import { beforeWorker, openApi, site } from './harness.mjs';
 
 const here = site();
 
@@ -50,8 +48,7 @@ function probe() {
 /** A page whose worker counts, with the model `name` open on WebGPU as `explainer`; what a call of `run` adds to the counts. */
 async function open(name) {
   const page = await here.browser.newPage();
-  const script = `(${probe})();\n${readFileSync(join(dist, 'pkg/worker.js'), 'utf8')}`;
-  await page.route('**/pkg/worker.js', (route) => route.fulfill({ contentType: 'text/javascript', body: script }));
+  await beforeWorker(page, probe);
   await openApi(here.browser, here.server.url, '/blank.html', page);
   await page.evaluate(async (name) => {
     const golden = await t.tensors(`/golden/packages/${name}/golden.safetensors`);

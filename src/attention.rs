@@ -55,13 +55,12 @@ impl Attention {
         token.checked_sub(self.special.len()).map(|patch| (patch / columns, patch % columns))
     }
 
-    /// Weights `[T]` of the rows that speak for the whole photo: the class token's alone, or without one all alike.
+    /// Weights `[T]` of the rows that speak for the whole photo, those that the classifier reads: the class token's alone, or all patches' alike.
     pub fn whole(&self) -> Vec<f32> {
-        let tokens = self.tokens();
-        match self.special.first() {
-            Some(&"class") => (0..tokens).map(|t| if t == 0 { 1.0 } else { 0.0 }).collect(),
-            _ => vec![1.0 / tokens as f32; tokens],
-        }
+        let (tokens, special) = (self.tokens(), self.special.len());
+        let read = if self.averaged { special..tokens } else { 0..1 };
+        let weight = 1.0 / read.len() as f32;
+        (0..tokens).map(|t| if read.contains(&t) { weight } else { 0.0 }).collect()
     }
 
     /// The tokens that stand out among norms `[T]`; none where they are not of this model.
@@ -196,7 +195,8 @@ mod tests {
 
     #[test]
     fn outliers_are_few_and_far() {
-        let attention = Attention { blocks: 1, heads: 1, special: vec!["class", "register"], grid: [3, 4], patch: 8 };
+        let special = vec!["class", "register"];
+        let attention = Attention { blocks: 1, heads: 1, special, averaged: false, grid: [3, 4], patch: 8 };
         let mut norms = vec![40.0, 90.0, 9.0, 10.0, 11.0, 10.0, 9.5, 10.5, 10.0, 9.0, 11.0, 10.0, 10.0, 10.2];
         let places = |norms: &[f32]| -> Vec<_> {
             attention.outliers(norms).into_iter().map(|o| (o.token, o.kind, o.row, o.column)).collect()

@@ -127,6 +127,8 @@ pub struct Attention {
     pub heads: usize,
     /// Tokens in front of the patches, in order: `class`, `distillation`, `register`.
     pub special: Vec<&'static str>,
+    /// The classifier reads the mean of the patches; else the class token.
+    pub averaged: bool,
     /// Patch grid, rows and columns.
     pub grid: [usize; 2],
     /// Side of a patch, input pixels.

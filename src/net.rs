@@ -85,6 +85,12 @@ pub fn conv_act(conv: Conv2dSpec, act: Act) -> [Op; 2] {
     [Op::Conv(conv), Op::Act(act)]
 }
 
+/// The multiple of 8 nearest to `channels`, at least 8; the next where less than the share `least` would be left (timm's `make_divisible`).
+pub fn multiple_of_8(channels: f64, least: f64) -> usize {
+    let nearest = ((channels + 4.0) as usize / 8 * 8).max(8);
+    if (nearest as f64) < least * channels { nearest + 8 } else { nearest }
+}
+
 /// Mean over space and a linear layer.
 pub fn classifier(name: &str, inputs: usize, num_classes: usize) -> Vec<Op> {
     vec![Op::GlobalAvgPool, linear(name, inputs, num_classes)]

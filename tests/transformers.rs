@@ -71,7 +71,14 @@ impl Model for Fixed {
 }
 
 fn fixed(special: &[&'static str], grid: [usize; 2], heads: usize, maps: &[&[f32]]) -> Explainer {
-    let attention = Attention { blocks: maps.len(), heads, special: special.to_vec(), grid, patch: 4 };
+    let attention = Attention {
+        blocks: maps.len(),
+        heads,
+        special: special.to_vec(),
+        averaged: special.is_empty(),
+        grid,
+        patch: 4,
+    };
     let spec = ModelSpec {
         architecture: "fixed".into(),
         input_size: [heads, grid[0], grid[1]],
@@ -236,14 +243,17 @@ fn variant(name: &str) -> (String, Vec<u8>, Image, usize) {
     (config, weights, input, meta["target"].as_u64().unwrap() as usize)
 }
 
-const VARIANTS: [(&str, &[&str]); 7] = [
-    ("vit_token", &["class"]),
-    ("vit_reg", &["class", "register", "register"]),
-    ("dinov2_reg4", &["class", "register", "register", "register", "register"]),
-    ("deit_distilled", &["class", "distillation"]),
-    ("deit_24x40", &["class"]),
-    ("vit_avg_norm", &[]),
-    ("vit_qk_norm", &["class"]),
+/// A golden's name, its special tokens, and whether its classifier reads the mean of the patches.
+const VARIANTS: [(&str, &[&str], bool); 9] = [
+    ("vit_token", &["class"], false),
+    ("vit_reg", &["class", "register", "register"], false),
+    ("dinov2_reg4", &["class", "register", "register", "register", "register"], false),
+    ("deit_distilled", &["class", "distillation"], false),
+    ("deit_24x40", &["class"], false),
+    ("vit_avg_norm", &[], true),
+    ("vit_avg_fc_norm", &["class"], true),
+    ("vit_reg_no_embed_class", &["class", "register", "register"], true),
+    ("vit_qk_norm", &["class"], false),
 ];
 
 /// Every block's attention and the class' gradients there, each `[heads][T T]`, from one pass through the whole net.
@@ -268,22 +278,20 @@ fn product(a: &[f64], b: &[f64], n: usize) -> Vec<f64> {
 }
 
 /// The row of a whole matrix that speaks for the photo, its patches.
-fn patches(r: &[f64], special: &[&str], n: usize) -> Vec<f32> {
-    let column = |j: usize| match special.first() {
-        Some(_) => r[j],
-        None => (0..n).map(|i| r[i * n + j]).sum::<f64>() / n as f64,
-    };
-    (special.len()..n).map(|j| column(j) as f32).collect()
+fn patches(r: &[f64], special: usize, averaged: bool, n: usize) -> Vec<f32> {
+    let read = if averaged { special..n } else { 0..1 };
+    let column = |j: usize| read.clone().map(|i| r[i * n + j]).sum::<f64>() / read.len() as f64;
+    (special..n).map(|j| column(j) as f32).collect()
 }
 
 #[test]
 fn whole_matrices_give_the_same_rows() {
-    for (name, special) in VARIANTS {
+    for (name, special, averaged) in VARIANTS {
         let (config, weights, input, target) = variant(name);
         let mut explainer = explainer(load(&config, &weights).unwrap());
         let spec = explainer.package().model.spec().clone();
         let described = spec.attention.clone().unwrap();
-        assert_eq!(described.special, special, "{name}");
+        assert_eq!((described.special.as_slice(), described.averaged), (special, averaged), "{name}");
         let (heads, n) = (described.heads, described.tokens());
         let identity: Vec<f64> = (0..n * n).map(|i| if i / n == i % n { 1.0 } else { 0.0 }).collect();
         let (mut rollout, mut chefer) = (identity.clone(), identity.clone());
@@ -301,7 +309,7 @@ fn whole_matrices_give_the_same_rows() {
         }
         for (method, whole) in [("attention_rollout", rollout), ("chefer", chefer)] {
             let map = attribute(&mut explainer, &input, json!({ "method": method, "target": target })).unwrap();
-            let difference = relative(&map.values, &patches(&whole, special, n));
+            let difference = relative(&map.values, &patches(&whole, special.len(), averaged, n));
             assert!(difference < 1e-5, "{method} of {name}: {difference:.1e}");
             assert_eq!(map.shape, described.grid, "{name}");
         }
@@ -386,7 +394,7 @@ fn with(weights: &[u8], edited: &str, edit: impl Fn(&mut Vec<f32>, &[usize])) ->
 
 #[test]
 fn ablating_a_head_equals_zeroing_its_columns_of_the_projection() {
-    for (name, special) in VARIANTS {
+    for (name, special, _) in VARIANTS {
         let (config, weights, input, target) = variant(name);
         let mut whole = explainer(load(&config, &weights).unwrap());
         let attention = whole.package().model.spec().attention.clone().unwrap();

@@ -64,7 +64,7 @@ const en = {
     headsGo: 'Rank the heads',
     howToLook: 'How to look',
     method: 'Method',
-    query: 'Point at a patch of the photo to see what it looks at, or move there with the arrow keys; Escape goes back to the class token.',
+    query: 'Point at a patch of the photo to see what it looks at, or move there with the arrow keys; Escape goes back to the whole photo.',
     question: 'Question',
     questionClass: 'Why this class?',
     questionContrast: 'Why this class and not another?',
@@ -202,7 +202,7 @@ const en = {
     special: ' of {who} in block {block} ({share} of it on special tokens)',
     patch: 'the patch in row {row}, column {column}',
     classToken: 'the class token',
-    all: 'all tokens',
+    all: 'all patches',
   },
   heads: {
     columns: {
@@ -443,7 +443,7 @@ const de = {
     howToLook: 'Wie hinschauen',
     method: 'Methode',
     query:
-      'Zeige auf einen Patch des Fotos, um zu sehen, wohin er schaut, oder gehe mit den Pfeiltasten dorthin; Esc führt zum Klassen-Token zurück.',
+      'Zeige auf einen Patch des Fotos, um zu sehen, wohin er schaut, oder gehe mit den Pfeiltasten dorthin; Esc führt zum ganzen Foto zurück.',
     question: 'Frage',
     questionClass: 'Warum diese Klasse?',
     questionContrast: 'Warum diese Klasse und nicht eine andere?',
@@ -574,7 +574,7 @@ const de = {
     special: ' von {who} in Block {block} ({share} davon auf besonderen Tokens)',
     patch: 'dem Patch in Zeile {row}, Spalte {column}',
     classToken: 'dem Klassen-Token',
-    all: 'allen Tokens',
+    all: 'allen Patches',
   },
   heads: {
     columns: {
@@ -987,8 +987,8 @@ const de = {
     "share of each block's entries, the smallest, that count as 0": 'Anteil der kleinsten Einträge jedes Blocks, die als 0 zählen',
     'the block that is read, from 0; the last where left out': 'der gelesene Block, ab 0; ohne Angabe der letzte',
     'the head that is read, from 0; the mean over all where left out': 'der gelesene Kopf, ab 0; ohne Angabe das Mittel über alle',
-    'the patch that looks, row by row from 0; the class token where left out, or without one the mean over all tokens':
-      'der Patch, der schaut, Zeile für Zeile ab 0; ohne Angabe der Klassen-Token, oder wo es keinen gibt, das Mittel über alle Tokens',
+    'the patch that looks, row by row from 0; where left out what the classifier reads: the class token, or the mean of the patches':
+      'der Patch, der schaut, Zeile für Zeile ab 0; ohne Angabe das, was der Klassifikator liest: der Klassen-Token oder das Mittel der Patches',
     'cosine above which two patches are alike': 'Kosinus, über dem zwei Patches einander gleichen',
     "the window's side, at most the input's shorter side; without it an eighth of that":
       'die Seite des Fensters, höchstens die kürzere Seite der Eingabe; ohne Angabe ein Achtel davon',

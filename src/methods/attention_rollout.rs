@@ -1,7 +1,8 @@
 //! Attention rollout. Abnar and Zuidema 2020, arXiv 2005.00928, section 3.
 //!
 //! R = A^_L ... A^_1 with A^_b = A_b + 1, rows divided by their sums, where A_b is block b's attention fused over its heads and 1 the residual
-//! connection. The map is R's class-token row; without a class token, the mean over its rows. It needs no target, and is the same for each.
+//! connection. The map is R's class-token row; where the classifier reads the mean of the patches, the mean of their rows. It needs no target, and is the same
+//! for each.
 //!
 //! That row alone is computed, from the last block to the first, each block run again on the state before it: one forward pass in all, one
 //! block's attention in memory. Output `[h, w]` over the patches, positive; `details.specialShare` is what the row leaves on special tokens.
@@ -26,7 +27,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     caveat: "It is the same for every class: it follows attention alone, and neither what was passed along nor what the classifier made of it.",
     citation: "Abnar and Zuidema 2020",
     arxiv: "2005.00928",
-    equation: "class-token row of A^_L ... A^_1, A^ = row-normalised (A + 1)",
+    equation: "row of A^_L ... A^_1 that the classifier reads, A^ = row-normalised (A + 1)",
     cost: "1 forward of the blocks",
     space: Space::Layer,
     shape: "[h, w]",

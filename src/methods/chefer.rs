@@ -1,7 +1,7 @@
 //! Generic attention explainability. Chefer, Gur and Wolf 2021, arXiv 2103.15679, equations 5 and 6 (self-attention).
 //!
 //! R <- R + mean over heads of ReLU(dA * A) R from the first block to the last, R = 1 at first; A is a block's attention, dA the score's
-//! gradient there. The map is R's class-token row; without a class token, the mean over its rows.
+//! gradient there. The map is R's class-token row; where the classifier reads the mean of the patches, the mean of their rows.
 //!
 //! That row alone is computed, r <- r + r ReLU(dA * A), from the last block to the first, as the backward pass goes: one forward and one
 //! backward pass in all, one block's graph in memory. Output `[h, w]` over the patches, positive.
@@ -27,7 +27,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     caveat: "What more attention would lower is left out, and so is all that reaches the score by other ways than attention.",
     citation: "Chefer et al. 2021",
     arxiv: "2103.15679",
-    equation: "class-token row of R, R <- R + mean_heads ReLU(dA * A) R",
+    equation: "row of R that the classifier reads, R <- R + mean_heads ReLU(dA * A) R",
     cost: "1 forward and 1 backward of the blocks",
     space: Space::Layer,
     shape: "[h, w]",

@@ -1,7 +1,7 @@
 //! Attention as it is: one row of one block's softmax(q k / sqrt d), of one head or their mean. Dosovitskiy et al. 2020, arXiv 2010.11929,
 //! equation 6.
 //!
-//! The row is that of `query`, a patch; left out, the class token's, or without a class token the mean over all rows. The block alone is run
+//! The row is that of `query`, a patch; left out, the class token's, or where the classifier reads the mean of the patches, the mean of theirs. The block alone is run
 //! again on the state before it. Output `[h, w]` over the patches, positive; the row sums to 1 together with `details.specialShare`, what it
 //! leaves on special tokens. `details` also says what was read: `block`, `head` (`null`: the mean), and `query`: `{ token, kind, row, column }`,
 //! `null` where it is the mean over all.
@@ -46,7 +46,7 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "query",
             kind: Kind::Integer { default: None, min: 0, max: 32767 },
             unit: None,
-            help: "the patch that looks, row by row from 0; the class token where left out, or without one the mean over all tokens",
+            help: "the patch that looks, row by row from 0; where left out what the classifier reads: the class token, or the mean of the patches",
         },
     ],
 };
@@ -62,7 +62,7 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     let patch = index(context, "query", attention.grid.iter().product())?;
     let query = match patch {
         Some(patch) => Some(attention.special.len() + patch),
-        None => (attention.special.first() == Some(&"class")).then_some(0),
+        None => (!attention.averaged).then_some(0),
     };
     let heads = maps(context, b)?;
     let fused: Tensor<2> = match head {

@@ -89,13 +89,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         }
         "overlap" | "overlap_tiered" | "overlap_act" => {
             let acts = stem_type == "overlap_act";
-            // timm's make_divisible of half the width.
-            let middle = if stem_type == "overlap_tiered" {
-                let nearest = ((inputs / 2 + 4) / 8 * 8).max(8);
-                if (nearest as f64) < 0.9 * (inputs / 2) as f64 { nearest + 8 } else { nearest }
-            } else {
-                inputs
-            };
+            let middle = if stem_type == "overlap_tiered" { net::multiple_of_8((inputs / 2) as f64, 0.9) } else { inputs };
             let second = if acts { "stem.2" } else { "stem.1" };
             let mut ops = vec![Op::Conv(conv("stem.0".into(), channels, middle, 3).stride(2))];
             if acts {

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::layers::{Act, Conv2dSpec, Padding, bad_model};
-use crate::net::{Op, residual};
+use crate::net::{Op, multiple_of_8, residual};
 use crate::package::Args;
 
 /// A run of equal blocks; the first may stride.
@@ -98,8 +98,7 @@ pub fn rounded(channels: usize, multiplier: f64) -> usize {
 
 /// The nearest multiple of 8 that is not below 90 %.
 fn divisible(channels: f64) -> usize {
-    let nearest = ((channels + 4.0) as usize / 8 * 8).max(8);
-    if (nearest as f64) < 0.9 * channels { nearest + 8 } else { nearest }
+    multiple_of_8(channels, 0.9)
 }
 
 /// The stages `blocks.<stack>.<block>`, one per block, after a stem of stride 2 with `inputs` channels; and the channels that come out. The last block of a stack is also

@@ -1,6 +1,6 @@
 //! Residual nets: ResNet (He et al. 2015, arXiv 1512.03385), its `d` and `t` stems (He et al. 2018, arXiv 1812.01187), ResNeXt (Xie et al. 2016,
-//! arXiv 1611.05431) and wide ResNet (Zagoruyko and Komodakis 2016, arXiv 1605.07146), by timm's names, keys and `model_args`. torchvision's keys
-//! are the same.
+//! arXiv 1611.05431), wide ResNet (Zagoruyko and Komodakis 2016, arXiv 1605.07146) and those with squeeze and excitation at the end of each block
+//! (Hu et al. 2017, arXiv 1709.01507), by timm's names, keys and `model_args`. torchvision's keys are the same.
 //!
 //! Stages: `stem`, one per block, `fc` (mean over space, linear).
 
@@ -20,6 +20,8 @@ pub const FAMILY: Family = Family {
         "resnet{10,14,26}t",
         "resnext{50_32x4d,101_32x4d,101_32x8d}",
         "wide_resnet{50,101}_2",
+        "seresnet{18,34,50,101,152}",
+        "seresnext{50_32x4d,101_32x4d,101_32x8d}",
     ],
     default_layer: "layer4, the last feature map before pooling",
     checked_against: "timm 1.0.31",
@@ -53,7 +55,8 @@ fn shape(architecture: &str) -> Option<([usize; 4], bool, usize, usize)> {
 
 fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let architecture = &config.architecture;
-    let Some((layers, bottleneck, groups, width)) = shape(architecture) else {
+    let plain = architecture.strip_prefix("se");
+    let Some((layers, bottleneck, groups, width)) = shape(plain.unwrap_or(architecture)) else {
         return bad_model(format!("{architecture} is no ResNet"));
     };
     let (deep, tiered) = (architecture.ends_with('d') && width == 64, architecture.ends_with('t'));
@@ -111,6 +114,14 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
             } else {
                 main.extend(conv_act(part(1, inputs, planes, 3).stride(stride).dilation(first_dilation), Act::Relu));
                 main.push(Op::Conv(part(2, planes, outputs, 3).dilation(dilation)));
+            }
+            if plain.is_some() {
+                let squeezed = net::multiple_of_8(outputs as f64 / 16.0, 0.0);
+                let fc = |leaf: &str, inputs, outputs| Conv2dSpec::new(at(leaf), inputs, outputs, 1).bias(true);
+                let mut gate = vec![Op::GlobalAvgPool];
+                gate.extend(conv_act(fc("se.fc1", outputs, squeezed), Act::Relu));
+                gate.extend(conv_act(fc("se.fc2", squeezed, outputs), Act::Sigmoid));
+                main.push(Op::Gate(gate));
             }
             let mut shortcut = Vec::new();
             if block == 0 && (stride != 1 || inputs != outputs) {

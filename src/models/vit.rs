@@ -314,6 +314,7 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
                 .into_iter()
                 .flat_map(|(name, count)| std::iter::repeat_n(name, count))
                 .collect(),
+            averaged: average,
             grid,
             patch,
         }),

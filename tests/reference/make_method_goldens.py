@@ -615,9 +615,10 @@ def transformer(g):
     h, w = model.patch_embed.grid_size
     a, _ = attention(g, g.top)
     one = torch.eye(a[0].shape[-1], dtype=g.dtype)
-    seen_from = (lambda r: r[0]) if model.cls_token is not None else (lambda r: r.mean(0))
+    of_class = model.global_pool == 'token'
+    seen_from = (lambda r: r[0]) if of_class else (lambda r: r[prefix:].mean(0))
     patches = lambda r: seen_from(r)[prefix:].reshape(h, w)
-    from_class = "class token's row" if model.cls_token is not None else 'mean over rows'
+    from_class = "class token's row" if of_class else "mean over the patches' rows"
 
     def rollout(fuse, discard=0):
         r = one
@@ -644,7 +645,7 @@ def transformer(g):
         g.add(f'chefer{tag}.definition', dict(method='chefer', target=target), PLAIN, chefer(target),
               f'R += mean over heads of ReLU(dA * A) R, R0 = 1, {from_class} (2103.15679)')
 
-    if model.cls_token is not None:
+    if of_class:
         g.add('raw_attention.last', dict(method='raw_attention', target=g.top), PLAIN, a[-1].mean(0)[0, prefix:].reshape(h, w), 'mean over heads of the last block, from the class token')
         g.add('raw_attention.head', dict(method='raw_attention', target=g.top, block=0, head=1), PLAIN, a[0][1][0, prefix:].reshape(h, w), 'head 1 of block 0, from the class token')
     g.add('raw_attention.patch', dict(method='raw_attention', target=g.top, block=len(a) - 1, query=5), PLAIN, a[-1].mean(0)[prefix + 5, prefix:].reshape(h, w),
@@ -756,6 +757,7 @@ MODELS = {
     'models/vit_reg': registers,
     'models/deit_distilled': attention_alone,
     'models/vit_avg_norm': attention_alone,
+    'models/vit_avg_fc_norm': attention_alone,
 }
 
 

@@ -276,6 +276,8 @@ def main():
     m('resnet_d_stride8', 'resnet50d', (37, 32), dict(few, channels=[4, 6, 8, 10], stem_width=8, output_stride=8), ['layer2.0', 'layer3'], 'layer4', ig=())
     m('resnet_deep_avg_down', 'resnet50', (33, 47), dict(few, channels=[4, 6, 8, 10], stem_type='deep', stem_width=8, avg_down=True), ['layer1.0', 'layer2.1'], 'layer4', ig=())
     m('resnet_t', 'resnet14t', (48, 48), dict(channels=[8, 16, 24, 32]), ['act1', 'layer3'], 'layer4')
+    m('seresnet', 'seresnet18', (40, 48), dict(layers=[1, 2, 1, 1], channels=[8, 16, 24, 200]), ['layer1', 'layer3.0'], 'layer4')
+    m('seresnext', 'seresnext50_32x4d', (48, 40), dict(layers=[1, 1, 1, 1], channels=[16, 16, 32, 32]), ['layer2', 'layer3'], 'layer4')
     m('resnext', 'resnext50_32x4d', (48, 48), dict(layers=[1, 1, 1, 1], channels=[16, 16, 32, 32]), ['layer2', 'layer3'], 'layer4')
 
     v('deit_distilled', small, arch='deit_tiny_distilled_patch16_224', taps=['blocks.0', 'blocks.1.attn'], ig=(8,))

@@ -307,6 +307,9 @@ fn whole_matrices_give_the_same_rows() {
             let added = product(&c, &chefer, n);
             chefer.iter_mut().zip(added).for_each(|(r, a)| *r += a);
         }
+        if averaged {
+            chefer.iter_mut().zip(&identity).for_each(|(r, own)| *r -= own);
+        }
         for (method, whole) in [("attention_rollout", rollout), ("chefer", chefer)] {
             let map = attribute(&mut explainer, &input, json!({ "method": method, "target": target })).unwrap();
             let difference = relative(&map.values, &patches(&whole, special.len(), averaged, n));

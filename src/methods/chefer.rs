@@ -1,7 +1,8 @@
 //! Generic attention explainability. Chefer, Gur and Wolf 2021, arXiv 2103.15679, equations 5 and 6 (self-attention).
 //!
 //! R <- R + mean over heads of ReLU(dA * A) R from the first block to the last, R = 1 at first; A is a block's attention, dA the score's
-//! gradient there. The map is R's class-token row; where the classifier reads the mean of the patches, the mean of their rows.
+//! gradient there. The map is R's class-token row; where the classifier reads the mean of the patches, the mean of their rows
+//! of R - 1: what they bring along themselves is the same everywhere, 1 / patches.
 //!
 //! That row alone is computed, r <- r + r ReLU(dA * A), from the last block to the first, as the backward pass goes: one forward and one
 //! backward pass in all, one block's graph in memory. Output `[h, w]` over the patches, positive.
@@ -47,7 +48,8 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// [`Error::Aborted`](crate::Error::Aborted) between blocks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let attention = of(context)?;
-    let mut weights = row(context, attention.whole());
+    let read = row(context, attention.whole());
+    let mut weights = read.clone();
     let (mut gradient, _) = context.backward_stage(attention.blocks + 1, None, &mut Pass::new())?;
     for b in (0..attention.blocks).rev() {
         let name = Attention::maps(b);
@@ -61,5 +63,6 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         weights = weights.clone() + weights.matmul(relevance.squeeze_dim(0));
         context.progress(attention.blocks - b, attention.blocks).await?;
     }
-    row_output(context, weights, json!({})).await
+    let map = if attention.averaged { weights - read } else { weights };
+    row_output(context, map, json!({})).await
 }

@@ -640,10 +640,10 @@ def transformer(g):
         r = one
         for block, d in zip(*attention(g, target)):
             r = r + (d * block).relu().mean(0) @ r
-        return patches(r)
+        return patches(r if of_class else r - one)
     for tag, target in {'': g.top, '.contrast': g.contrast, '.group': g.group}.items():
         g.add(f'chefer{tag}.definition', dict(method='chefer', target=target), PLAIN, chefer(target),
-              f'R += mean over heads of ReLU(dA * A) R, R0 = 1, {from_class} (2103.15679)')
+              f'R += mean over heads of ReLU(dA * A) R, R0 = 1, {from_class}{"" if of_class else " of R - 1"} (2103.15679)')
 
     if of_class:
         g.add('raw_attention.last', dict(method='raw_attention', target=g.top), PLAIN, a[-1].mean(0)[0, prefix:].reshape(h, w), 'mean over heads of the last block, from the class token')

@@ -1,9 +1,8 @@
 """Trains the page's two built-in models on 64 everyday classes, measures them and writes their cards.
 
 usage, from the repository root, with tests/reference/requirements.txt installed and ../shared beside the repository:
-    python training/photos.py train           everything, in order: teach, deit, cnn, vit, finish, evaluate, familiar.  Resumes where it stopped.
+    python training/photos.py train           everything, in order: teach, cnn, vit, finish, evaluate, familiar.  Resumes where it stopped.
     python training/photos.py teach           what two ImageNet models say of seeded crops of every training photo
-    python training/photos.py deit            one of the two, at 128 pixels, taught these classes: the CNN's guide
     python training/photos.py cnn | vit       one model; a checkpoint after every epoch in training/checkpoints/
     python training/photos.py finish          temperature and f16 packages, www/models/sightline-<cnn|vit>/
     python training/photos.py evaluate        accuracy and calibration of the shipped packages on val.tar, and the model cards
@@ -12,8 +11,8 @@ usage, from the repository root, with tests/reference/requirements.txt installed
 Data: ../shared/training/photos64 (32,000 photos to train on, 3,200 to measure; 64 x 64 pixels).  Nothing of it is copied here.
 Recipe (seed 1): both students learn from the label and from two teachers' logits (../shared/models) on the same crop.  The teachers know
 1,000 classes; a small read-out, fitted on three quarters of the photos and applied to the last, turns their logits into the 64.
-In their last cycles both are guided besides, the CNN by a DeiT-tiny that has learned the 64 in the same way, the ViT by the CNN: by its probabilities and,
-place by place, its maps of each varied and mixed picture that the student sees (arXiv 2106.05237, 2207.10026).
+In its last cycle the ViT is guided by the CNN besides: by its probabilities and, place by place, its maps of each varied and mixed picture that the ViT sees
+(arXiv 2106.05237, 2207.10026).
 """
 import io, json, math, os, sys, tarfile, time
 import numpy as np
@@ -66,7 +65,7 @@ def cut(x, theta, size, mode='bilinear'):
     return F.grid_sample(x, grid, mode, 'reflection', align_corners=False).clamp_(0, 1)
 
 
-def teacher(name, size=TEACHER_SIZE):
+def teacher(name):
     import timm
     from safetensors.torch import load_file
     from timm.models.vision_transformer import checkpoint_filter_fn
@@ -74,7 +73,7 @@ def teacher(name, size=TEACHER_SIZE):
     config = json.load(open(folder + '/config.json'))
     state = load_file(folder + '/model.safetensors')
     if name.startswith('deit'):
-        model = timm.create_model(config['architecture'], img_size=size)
+        model = timm.create_model(config['architecture'], img_size=TEACHER_SIZE)
         state = checkpoint_filter_fn(state, model)
     else:
         model = timm.create_model(config['architecture'], **config.get('model_args') or {})
@@ -172,23 +171,19 @@ def soften(p):
 
 
 ARCHITECTURES = {
-    'deit': ('deit_tiny_patch16_224', 'token', dict(img_size=128)),
     'cnn': ('resnet18', 'avg', dict(layers=[2, 2, 2, 1], channels=[64, 128, 176, 176], stem_type='deep', stem_width=32, output_stride=8)),
     'vit': ('vit_tiny_patch16_224', 'avg', dict(fc_norm=False, img_size=64, patch_size=8, embed_dim=160, depth=6, num_heads=5, mlp_ratio=3)),
 }
 MEAN, STD = [.485, .456, .406], [.229, .224, .225]
 RECIPES = {
-    'deit': dict(decay=.05, cycles=[dict(by='AdamW', epochs=2, small=2, rate=1e-4, views=VIEWS, mix=.3, least=.5, vary=.5, label=.3)]),
     # Each cycle: by; epochs; of them small: those that see the crops at 48 pixels (cnn) or half of their patches (vit), which takes half the time;
     # the rate that its cosine starts from; how many of the views it draws from; how many of its batches are mixed;
     # the least part of a photo that its crops show; how far the crops are turned, stretched and coloured besides; the label's share of the target, if
     # not .3; by how much it is guided, and whether the class token is pooled.  The ViT knew 83 % of its training photos and 62 % of others after its second
     # cycle, so its third varies more and leans on the teachers, and its fourth, which follows the CNN place by place, gave six points more.
-    # The CNN's third and last cycles show whole photos, as they are measured: things in crops look larger (arXiv 1906.06423).
+    # The CNN's last shows whole photos, as they are measured: things in crops look larger (arXiv 1906.06423).
     'cnn': dict(decay=5e-4, cycles=[dict(by='SGD', epochs=40, small=16, rate=.2, views=5, mix=.3), dict(by='SGD', epochs=80, small=50, rate=.12, views=VIEWS, mix=.3),
-                                  dict(by='SGD', epochs=10, small=0, rate=.02, views=VIEWS, mix=.1, least=.75),
-                                  dict(by='SGD', epochs=11, small=0, rate=.04, views=VIEWS, mix=.5, least=.5, vary=.5, label=.1, guide=.5),
-                                  dict(by='SGD', epochs=4, small=0, rate=.012, views=VIEWS, mix=.2, least=.75, label=.1, guide=.5)]),
+                                  dict(by='SGD', epochs=10, small=0, rate=.02, views=VIEWS, mix=.1, least=.75)]),
     'vit': dict(decay=.05, cycles=[dict(by='AdamW', epochs=36, small=28, rate=1.2e-3, views=VIEWS, mix=.5, pool='token'),
                                     dict(by='Muon', epochs=26, small=21, rate=1.5e-3, views=VIEWS, mix=.2, least=.5, pool='token'),
                                     dict(by='Muon', epochs=44, small=34, rate=1.5e-3, views=VIEWS, mix=.4, least=.5, vary=1, label=.1, pool='token'),
@@ -202,29 +197,18 @@ def create(kind, **more):
     return timm.create_model(architecture, num_classes=K, global_pool=pool, **args, **more)
 
 
-def pretrained():
-    """The guide before it is taught: the teacher with the rows of its classifier that are the 64 classes."""
-    ids = [line.split()[0] for line in open(f'{SHARED}/labels/imagenet1k.txt')]
-    rows = [ids.index(c['wnid']) for c in sorted(classes(), key=lambda c: c['index'])]
-    state = teacher('deit_tiny_patch16_224', 128)[0].state_dict()
-    return {k: v[rows] if k.startswith('head.') else v for k, v in state.items()}
-
-
 #: The channels of the maps that `passes` gives, of which the last is pooled.
-WIDTHS = {'deit': (192, 192, 192), 'cnn': (128, 176, 176), 'vit': (160, 160, 160)}
-#: By whom a student is guided.
-GUIDES = {'cnn': 'deit', 'vit': 'cnn'}
+WIDTHS = {'cnn': (128, 176, 176), 'vit': (160, 160, 160)}
 
 
 def passes(kind, model, x, kept=None):
     """Of pictures [n, 3, 64, 64]: maps from the middle of the model to its last, each [n, places, channels], and the pooled features [n, channels].
-    `kept`: of each picture, the patches that a transformer sees."""
-    import torch, torch.nn.functional as F
+    `kept`: of each picture, the patches that the ViT sees."""
+    import torch
     if kind == 'cnn':
         x = model.layer1(model.maxpool(model.act1(model.bn1(model.conv1(x)))))
         maps = [x := layer(x) for layer in (model.layer2, model.layer3, model.layer4)]
         return *(a.flatten(2).transpose(1, 2) for a in maps), model.global_pool(x)
-    if kind == 'deit': x = F.interpolate(x, scale_factor=2., mode='bilinear')
     x = model._pos_embed(model.patch_embed(x))
     if kept is not None: x = torch.cat([x[:, :1], x[:, 1:].gather(1, kept[:, :, None].expand(-1, -1, x.shape[2]))], 1)
     maps = []
@@ -236,11 +220,11 @@ def passes(kind, model, x, kept=None):
 
 
 class Guide:
-    """What a trained model says of pictures: probabilities [n, 64] and its maps, standardized by channel with those of the pictures x, uint8 [n, 3, 64, 64]."""
-    def __init__(self, kind, x):
+    """What the trained CNN says of pictures: probabilities [n, 64] and its maps, standardized by channel with those of the pictures x, uint8 [n, 3, 64, 64]."""
+    def __init__(self, x):
         import torch
-        self.kind, self.model = kind, create(kind).eval().to(memory_format=torch.channels_last)
-        self.model.load_state_dict(torch.load(f'{STATE}/{kind}.pt')['average'])
+        self.model = create('cnn').eval().to(memory_format=torch.channels_last)
+        self.model.load_state_dict(torch.load(f'{STATE}/cnn.pt')['average'])
         self.scale = [(0., 1.)] * 3
         _, maps = self(normal(torch.from_numpy(x)))
         self.scale = [(m.mean((0, 1)), m.std((0, 1)) + 1e-3) for m in maps]
@@ -248,7 +232,7 @@ class Guide:
     def __call__(self, x):
         import torch
         with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
-            *maps, pooled = passes(self.kind, self.model, x.contiguous(memory_format=torch.channels_last))
+            *maps, pooled = passes('cnn', self.model, x.contiguous(memory_format=torch.channels_last))
             p = self.model.get_classifier()(pooled).float().softmax(1)
         return p, [(m.float() - mean) / std for m, (mean, std) in zip(maps, self.scale)]
 
@@ -314,15 +298,14 @@ def train(kind):
     _, y = photos('train'); vx, vy = photos('val')
     keep = np.flatnonzero(~held_out(y))
     model = create(kind).to(memory_format=torch.channels_last)
-    if kind == 'deit': model.load_state_dict(pretrained())
     aux = torch.nn.Linear(model.num_features, features.shape[-1])
     average = create(kind); average.load_state_dict(model.state_dict()); average.eval()
-    # Dropped afterwards, as `aux` is: what turns the student's maps into those of its guide.
-    follow = torch.nn.ModuleList(torch.nn.Linear(a, b) for a, b in zip(WIDTHS[kind], WIDTHS[GUIDES[kind]])) if kind in GUIDES else None
-    modules, guide = torch.nn.ModuleList([m for m in (model, aux, follow) if m]), None
+    # Dropped afterwards, as `aux` is: what turns the ViT's maps into the CNN's.
+    follow = torch.nn.ModuleList(torch.nn.Linear(a, b) for a, b in zip(WIDTHS['vit'], WIDTHS['cnn']) if kind == 'vit')
+    modules, guide = torch.nn.ModuleList([model, aux, follow]), None
     forward = lambda xb, kept: passes(kind, model, xb, kept)
     # A third faster for a transformer's small steps.
-    if kind != 'cnn': forward = torch.compile(forward)
+    if kind == 'vit': forward = torch.compile(forward)
     # Of each view and photo, the share of the photo that its crop shows.
     areas = np.stack([np.abs(crops(v, len(y))[:, [0, 1], [0, 1]]).prod(1) for v in range(VIEWS)])
     per_epoch = len(keep) // batch
@@ -343,12 +326,12 @@ def train(kind):
             opts = optimizers(cycle['by'], modules, recipe['decay'])
             if epoch == first > began:
                 for opt, state in zip(opts, s['opts']): opt.load_state_dict(state)
-        total, warm = per_epoch * cycle['epochs'], per_epoch * min(2, cycle['epochs'] / 6)
+        total, warm = per_epoch * cycle['epochs'], per_epoch * 2
         start, rng, losses = time.time(), np.random.default_rng(1000 + epoch), 0.
         torch.manual_seed(1000 + epoch)
         small = epoch - began < cycle['small']
-        if kind != 'cnn': model.global_pool = average.global_pool = cycle.get('pool', ARCHITECTURES[kind][1])
-        if 'guide' in cycle and guide is None: guide = Guide(GUIDES[kind], crop_pixels(0)[keep[::32]])
+        if kind == 'vit': model.global_pool = average.global_pool = cycle.get('pool', ARCHITECTURES[kind][1])
+        if 'guide' in cycle and guide is None: guide = Guide(crop_pixels(0)[keep[::32]])
         model.train()
         order = rng.permutation(keep)
         shown = areas[:cycle['views'], order] >= cycle.get('least', 0)
@@ -387,7 +370,7 @@ def train(kind):
             if guide:
                 says, shows = guide(xb)
                 soft = (1 - cycle['guide']) * soft + cycle['guide'] * says
-            kept = torch.rand(batch, 64).argsort(1)[:, :32] if kind != 'cnn' and small else None
+            kept = torch.rand(batch, 64).argsort(1)[:, :32] if kind == 'vit' and small else None
             if kind == 'cnn' and small: xb = F.interpolate(xb, size=48, mode='bilinear')
             with torch.autocast('cpu', torch.bfloat16):
                 *maps, pooled = forward(xb.contiguous(memory_format=torch.channels_last), kept)
@@ -500,8 +483,7 @@ def evaluate(kind):
     short = f' These weights are those after {done} of its {total} epochs.' if done < total else ''
     args = ', '.join(f'{k}={v}' for k, v in config['model_args'].items())
     guided = """
-  Where guided, half of the target is what {} says of the very picture, varied and mixed as it is, and heads, dropped afterwards, predict its maps place by place.""".format(
-        {'deit': 'a DeiT-tiny that was taught the 64 classes', 'cnn': '`sightline-cnn`'}[GUIDES[kind]]) if any('guide' in c for c in recipe['cycles']) else ''
+  Where guided, half of the target is what `sightline-cnn` says of the very picture, varied and mixed as it is, and heads, dropped afterwards, predict its maps place by place.""" if any('guide' in c for c in recipe['cycles']) else ''
     if any('pool' in c for c in recipe['cycles']):
         guided += f"""
   For the first {sum(c['epochs'] for c in recipe['cycles'] if 'pool' in c)} epochs the class token was classified, since then the mean of the patch tokens."""

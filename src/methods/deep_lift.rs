@@ -9,7 +9,7 @@
 //! explains logits alone) starts from its mean gradient on the straight line between the two rows of logits, which has that property too.
 //!
 //! Output `[C, H, W]`, signed, with the completeness residual. Families: convolutional nets without gates and layer norms (AlexNet, DenseNet,
-//! EfficientNet-Lite, both Inceptions, MobileNetV2, the minimal MobileNetV3, ResNet, SqueezeNet, VGG): a product of two activations has no rescale rule.
+//! EfficientNet-Lite, both Inceptions, MobileNetV2, the minimal MobileNetV3, ResNet without SE, SqueezeNet, VGG): a product of two activations has no rescale rule.
 //!
 //! captum differentiates what it has no rule for, products and ReLU6 among them, which breaks completeness. So do two faults of its pooling rule that ours does not
 //! share: directly behind a ReLU its hooks miss the rule and the plain gradient passes (`pooling: "gradient"` does the same), and where windows overlap only

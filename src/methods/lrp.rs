@@ -12,7 +12,7 @@
 //! where there are none.
 //!
 //! Output `[C, H, W]`, signed; under the flat rule the channels are equal. Families: convolutional nets without gates and layer norms (AlexNet, DenseNet,
-//! EfficientNet-Lite, both Inceptions, MobileNetV2, the minimal MobileNetV3, ResNet, SqueezeNet, VGG).
+//! EfficientNet-Lite, both Inceptions, MobileNetV2, the minimal MobileNetV3, ResNet without SE, SqueezeNet, VGG).
 //!
 //! zennit has this composite for the modules it knows: residual sums and means written as functions it differentiates (which loses relevance) unless a
 //! canoniser turns them into modules; there is one for torchvision's VGG and ResNet. Its callers mostly seed with 1 in place of the logit, which scales the map

@@ -183,7 +183,7 @@ function mobilenetV2(weights, { model_args: args = {} }) {
   };
 }
 
-/** ViT and DeiT with a class token; one photo at a time. */
+/** ViT and DeiT with a class token, which is pooled, or the patches' mean behind the last norm; one photo at a time. */
 function vit(weights, { architecture, model_args: args = {} }) {
   const heads = args.num_heads ?? { deit_tiny_patch16_224: 3 }[architecture];
   const patches = convolution(weights, 'patch_embed.proj', undefined, { stride: weights.get('patch_embed.proj.weight').shape[2] });
@@ -224,7 +224,11 @@ function vit(weights, { architecture, model_args: args = {} }) {
       for (const block of blocks) t = block.rest(t, block.norm1(t));
       return { map: last.norm1(t), stream: t };
     },
-    head: ({ map, stream }) => classifier(tf.slice(normed(last.rest(stream, map)), [0, 0], [1, -1])),
+    head: ({ map, stream }) => {
+      const tokens = normed(last.rest(stream, map));
+      const pooled = args.global_pool === 'avg' ? tf.mean(tf.slice(tokens, [1, 0]), 0, true) : tf.slice(tokens, [0, 0], [1, -1]);
+      return classifier(pooled);
+    },
     /** Tokens without the class token. */
     patches: (tokens) => tf.slice(tokens, [1, 0]),
   };

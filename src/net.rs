@@ -91,6 +91,15 @@ pub fn multiple_of_8(channels: f64, least: f64) -> usize {
     if (nearest as f64) < least * channels { nearest + 8 } else { nearest }
 }
 
+/// Squeeze and excitation (Hu et al. 2017, arXiv 1709.01507): `channels` scaled by a gate from their means over space, through `squeezed` channels.
+/// `names` and `acts` are those of its two 1 x 1 convolutions.
+pub fn squeeze_excite(names: [String; 2], channels: usize, squeezed: usize, acts: [Act; 2]) -> Op {
+    let conv = |name, inputs, outputs| Op::Conv(Conv2dSpec::new(name, inputs, outputs, 1).bias(true));
+    let ([reduce, expand], [act, gate]) = (names, acts);
+    let (reduce, expand) = (conv(reduce, channels, squeezed), conv(expand, squeezed, channels));
+    Op::Gate(vec![Op::GlobalAvgPool, reduce, Op::Act(act), expand, Op::Act(gate)])
+}
+
 /// Mean over space and a linear layer.
 pub fn classifier(name: &str, inputs: usize, num_classes: usize) -> Vec<Op> {
     vec![Op::GlobalAvgPool, linear(name, inputs, num_classes)]

@@ -191,10 +191,10 @@ RECIPES = {
 }
 
 
-def create(kind, **more):
+def create(kind):
     import timm
     architecture, pool, args = ARCHITECTURES[kind]
-    return timm.create_model(architecture, num_classes=K, global_pool=pool, **args, **more)
+    return timm.create_model(architecture, num_classes=K, global_pool=pool, **args)
 
 
 #: The channels of the maps that `passes` gives, of which the last is pooled.
@@ -214,9 +214,9 @@ def passes(kind, model, x, kept=None):
     maps = []
     for i, block in enumerate(model.blocks):
         x = block(x)
-        if (i + 1) * 3 in (len(model.blocks), 2 * len(model.blocks)): maps.append(x)
+        if i in (1, 3): maps.append(x)
     x = model.norm(x)
-    return *(a[:, 1:] for a in maps), x[:, 1:], x[:, 0] if model.global_pool == 'token' else x[:, 1:].mean(1)
+    return *(a[:, 1:] for a in maps), x[:, 1:], model.pool(x)
 
 
 class Guide:
@@ -225,16 +225,20 @@ class Guide:
         import torch
         self.model = create('cnn').eval().to(memory_format=torch.channels_last)
         self.model.load_state_dict(torch.load(f'{STATE}/cnn.pt')['average'])
-        self.scale = [(0., 1.)] * 3
-        _, maps = self(normal(torch.from_numpy(x)))
+        _, maps = self.raw(normal(torch.from_numpy(x)))
         self.scale = [(m.mean((0, 1)), m.std((0, 1)) + 1e-3) for m in maps]
 
     def __call__(self, x):
+        p, maps = self.raw(x)
+        return p, [(m - mean) / std for m, (mean, std) in zip(maps, self.scale)]
+
+    def raw(self, x):
+        """The same, the maps as they are."""
         import torch
         with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
             *maps, pooled = passes('cnn', self.model, x.contiguous(memory_format=torch.channels_last))
             p = self.model.get_classifier()(pooled).float().softmax(1)
-        return p, [(m.float() - mean) / std for m, (mean, std) in zip(maps, self.scale)]
+        return p, [m.float() for m in maps]
 
 
 def normal(x):
@@ -244,7 +248,7 @@ def normal(x):
 
 
 def predict(model, x):
-    """Logits of uint8 [n, 64, 64, 3] from a model or what runs it."""
+    """Logits of uint8 [n, 64, 64, 3]."""
     import torch
     with torch.inference_mode():
         return torch.cat([model(normal(torch.from_numpy(x[i:i + 200]).permute(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)).float() for i in range(0, len(x), 200)])
@@ -391,7 +395,7 @@ def train(kind):
                     a.lerp_(b, 1 - decay) if a.is_floating_point() else a.copy_(b)
         torch.save(dict(model=modules.state_dict(), average=average.state_dict(), opts=[opt.state_dict() for opt in opts], epoch=epoch + 1), checkpoint + '.part'); os.replace(checkpoint + '.part', checkpoint)
         text = f'epoch {epoch + 1}: loss {losses / per_epoch:.4f}, {time.time() - start:.0f} s'
-        if epoch % 4 == 3 or epoch == epochs - 1: text += ', val.tar top-1 {:.4f}, top-5 {:.4f}'.format(*top(predict(lambda seen: average.get_classifier()(passes(kind, average, seen)[-1]), vx), vy))
+        if epoch % 4 == 3 or epoch == epochs - 1: text += ', val.tar top-1 {:.4f}, top-5 {:.4f}'.format(*top(predict(average, vx), vy))
         say(text)
 
 

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::layers::{Act, Conv2dSpec, Padding, bad_model};
-use crate::net::{Op, multiple_of_8, residual};
+use crate::net::{Op, multiple_of_8, residual, squeeze_excite};
 use crate::package::Args;
 
 /// A run of equal blocks; the first may stride.
@@ -151,9 +151,7 @@ fn block_ops(name: &str, run: &Run, inputs: usize, stride: usize, dilation: usiz
             Squeeze::OfInput => ((inputs as f64 * 0.25).round_ties_even() as usize, run.act, Act::Sigmoid),
             Squeeze::OfMiddle => (divisible(middle as f64 * 0.25), Act::Relu, Act::HardSigmoid),
         };
-        let conv = |leaf: &str, inputs, outputs| Op::Conv(Conv2dSpec::new(at(leaf), inputs, outputs, 1).bias(true));
-        let [reduce, expand] = [conv("se.conv_reduce", middle, reduced), conv("se.conv_expand", reduced, middle)];
-        ops.push(Op::Gate(vec![Op::GlobalAvgPool, reduce, Op::Act(act), expand, Op::Act(gate)]));
+        ops.push(squeeze_excite(["se.conv_reduce", "se.conv_expand"].map(at), middle, reduced, [act, gate]));
     }
     ops.push(Op::Conv(common.conv(at(project), at(project_norm), middle, run.channels, 1)));
     if stride == 1 && inputs == run.channels {

@@ -129,11 +129,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
                 if squeezed == 0 {
                     return bad_model(format!("config.json: se_ratio {reduction} leaves no channels"));
                 }
-                let fc = |leaf: &str, inputs, outputs| Conv2dSpec::new(at(leaf), inputs, outputs, 1).bias(true);
-                let mut gate = vec![Op::GlobalAvgPool];
-                gate.extend(conv_act(fc("se.fc1", outputs, squeezed), Act::Relu));
-                gate.extend(conv_act(fc("se.fc2", squeezed, outputs), Act::Sigmoid));
-                main.push(Op::Gate(gate));
+                main.push(net::squeeze_excite(["se.fc1", "se.fc2"].map(at), outputs, squeezed, [Act::Relu, Act::Sigmoid]));
             }
             main.push(Op::Conv(conv(at("conv3"), outputs, outputs, 1)));
             let mut shortcut = Vec::new();

@@ -55,8 +55,8 @@ fn shape(architecture: &str) -> Option<([usize; 4], bool, usize, usize)> {
 
 fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let architecture = &config.architecture;
-    let plain = architecture.strip_prefix("se");
-    let Some((layers, bottleneck, groups, width)) = shape(plain.unwrap_or(architecture)) else {
+    let squeezes = architecture.starts_with("se");
+    let Some((layers, bottleneck, groups, width)) = shape(architecture.strip_prefix("se").unwrap_or(architecture)) else {
         return bad_model(format!("{architecture} is no ResNet"));
     };
     let (deep, tiered) = (architecture.ends_with('d') && width == 64, architecture.ends_with('t'));
@@ -115,13 +115,9 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
                 main.extend(conv_act(part(1, inputs, planes, 3).stride(stride).dilation(first_dilation), Act::Relu));
                 main.push(Op::Conv(part(2, planes, outputs, 3).dilation(dilation)));
             }
-            if plain.is_some() {
+            if squeezes {
                 let squeezed = net::multiple_of_8(outputs as f64 / 16.0, 0.0);
-                let fc = |leaf: &str, inputs, outputs| Conv2dSpec::new(at(leaf), inputs, outputs, 1).bias(true);
-                let mut gate = vec![Op::GlobalAvgPool];
-                gate.extend(conv_act(fc("se.fc1", outputs, squeezed), Act::Relu));
-                gate.extend(conv_act(fc("se.fc2", squeezed, outputs), Act::Sigmoid));
-                main.push(Op::Gate(gate));
+                main.push(net::squeeze_excite(["se.fc1", "se.fc2"].map(at), outputs, squeezed, [Act::Relu, Act::Sigmoid]));
             }
             let mut shortcut = Vec::new();
             if block == 0 && (stride != 1 || inputs != outputs) {

@@ -1,5 +1,38 @@
 //! What an attribution method is, the registry of methods, and the reading of their options.
 
+pub mod ablation_cam;
+pub mod attention_rollout;
+pub mod blur_ig;
+pub mod chefer;
+pub mod deep_lift;
+pub mod eigen_cam;
+pub mod eigen_grad_cam;
+pub mod grad_cam;
+pub mod grad_cam_plus_plus;
+pub mod guided_backprop;
+pub mod guided_grad_cam;
+pub mod guided_ig;
+pub mod hires_cam;
+pub mod input_x_gradient;
+pub mod integrated_gradients;
+pub mod kernel_shap;
+pub mod layer_cam;
+pub mod lime;
+pub mod lrp;
+pub mod norm_grad;
+pub mod occlusion;
+pub mod raw_attention;
+pub mod rise;
+pub mod saliency;
+pub mod salient_relevance;
+pub mod score_cam;
+pub mod smooth_grad;
+pub mod smooth_grad_sq;
+pub mod token_cut;
+pub mod var_grad;
+pub mod xgrad_cam;
+pub mod xrai;
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 
@@ -338,14 +371,13 @@ pub struct Method {
 
 macro_rules! methods {
     ($($method:ident),* $(,)?) => {
-        $(pub mod $method;)*
-        /// Every attribution method.
-        pub static METHODS: &[Method] = &[$(Method { spec: &$method::SPEC, run: |context| Box::pin($method::run(context)) }),*];
+        &[$(Method { spec: &$method::SPEC, run: |context| Box::pin($method::run(context)) }),*]
     };
 }
 
-// One line per method.
-methods! {
+/// Every attribution method, one line each.
+#[rustfmt::skip]
+pub static METHODS: &[Method] = methods![
     grad_cam,
     grad_cam_plus_plus,
     hires_cam,
@@ -378,7 +410,7 @@ methods! {
     rise,
     lime,
     kernel_shap,
-}
+];
 
 /// The method of that id.
 ///

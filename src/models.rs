@@ -1,5 +1,22 @@
 //! What a model is, and the registry of model families.
 
+pub mod alexnet;
+pub mod convnext;
+pub mod deit;
+pub mod densenet;
+pub mod dinov2;
+pub mod efficientnet;
+pub mod inception_resnet_v2;
+pub mod inception_v3;
+mod inverted_residual;
+pub mod mobilenet_v2;
+pub mod mobilenet_v3;
+pub mod regnety;
+pub mod resnet;
+pub mod squeezenet;
+pub mod vgg;
+pub mod vit;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -262,16 +279,15 @@ fn expand(pattern: &str) -> Vec<String> {
     choices.split(',').flat_map(|choice| tails.iter().map(move |tail| format!("{head}{choice}{tail}"))).collect()
 }
 
-macro_rules! models {
+macro_rules! families {
     ($($family:ident),* $(,)?) => {
-        $(pub mod $family;)*
-        /// Every model family.
-        pub static FAMILIES: &[Family] = &[$($family::FAMILY),*];
+        &[$($family::FAMILY),*]
     };
 }
 
-// One line per family; where a file without config.json fits several, the earlier is taken.
-models! {
+/// Every model family, one line each; where a file without config.json fits several, the earlier is taken.
+#[rustfmt::skip]
+pub static FAMILIES: &[Family] = families![
     alexnet,
     convnext,
     densenet,
@@ -287,9 +303,7 @@ models! {
     vit,
     deit,
     dinov2,
-}
-
-mod inverted_residual;
+];
 
 /// The plan for a package.
 ///

@@ -91,7 +91,10 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
                 (0..side).map(move |j| kernel.get(i.abs_diff(j)).copied().unwrap_or_default() as f32)
             })
         });
-        Tensor::<4>::from_data(TensorData::new(rows.collect::<Vec<f32>>(), [kernels.len(), 1, side, side]), context.device())
+        Tensor::<4>::from_data(
+            TensorData::new(rows.collect::<Vec<f32>>(), [kernels.len(), 1, side, side]),
+            context.device(),
+        )
     };
     let input = context.upload(context.input());
     let mut total = input.zeros_like();
@@ -109,7 +112,8 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         }
         // there X there - here X here = change X there + here X change, times the width of the step over that of the difference.
         let (left, left_change) = (batch(&here, h), batch(&change, h));
-        let (right, right_change) = if h == w { (left.clone(), left_change.clone()) } else { (batch(&here, w), batch(&change, w)) };
+        let (right, right_change) =
+            if h == w { (left.clone(), left_change.clone()) } else { (batch(&here, w), batch(&change, w)) };
         let direction = left_change.matmul(input.clone().matmul(batch(&there, w)))
             + left.clone().matmul(input.clone().matmul(right_change));
         let gradient = context.input_gradient(left.matmul(input.clone().matmul(right)))?;

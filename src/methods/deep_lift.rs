@@ -24,7 +24,8 @@ use crate::error::{Error, Result};
 use crate::explainer::Context;
 use crate::layers::{self, Act, Pool};
 use crate::methods::{
-    BASELINE, BLUR_SIGMA, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign, Space,
+    BASELINE, BLUR_SIGMA, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign,
+    Space,
 };
 use crate::models::Feature;
 use crate::pass::{Pass, Plain, Rules, Tappable};

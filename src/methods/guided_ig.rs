@@ -134,7 +134,8 @@ impl Path {
                 let room: f64 = chosen.iter().map(|&i| (self.x[i] - high[i]).abs()).sum();
                 finished = missing <= room || room == 0.0;
                 for i in chosen {
-                    self.x[i] = if missing > room { high[i] } else { self.x[i] + (high[i] - self.x[i]) * (missing / room) };
+                    self.x[i] =
+                        if missing > room { high[i] } else { self.x[i] + (high[i] - self.x[i]) * (missing / room) };
                 }
             }
             for (((sum, x), before), g) in self.attribution.iter_mut().zip(&self.x).zip(&before).zip(gradient) {

@@ -18,7 +18,8 @@ use crate::baseline::Baseline;
 use crate::error::Result;
 use crate::explainer::{Context, Warning};
 use crate::methods::{
-    BLUR_SIGMA, CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign, Space,
+    BLUR_SIGMA, CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED,
+    Sign, Space,
 };
 use crate::quadrature::{QUADRATURE, Rule};
 

@@ -201,7 +201,8 @@ impl Estimator for KernelShap {
             return;
         }
         let share = size as f64 / m as f64;
-        let centred = |row: Vec<bool>| row.into_iter().map(|shown| f64::from(u8::from(shown)) - share).collect::<Vec<_>>();
+        let centred =
+            |row: Vec<bool>| row.into_iter().map(|shown| f64::from(u8::from(shown)) - share).collect::<Vec<_>>();
         if let Coalitions::Given(_) = self.coalitions {
             self.sums.add(&centred(row), score - self.empty - share * self.gap, kernel(m, size));
         } else if index.is_multiple_of(2) {

@@ -110,8 +110,7 @@ impl Lime {
         // Sums about the weighted means: the intercept is out of the way.
         let mean: Vec<f64> = sum.iter().map(|v| v / weight).collect();
         let mean_y = y / weight;
-        let spread: Vec<f64> =
-            gram.iter().enumerate().map(|(k, v)| v - weight * mean[k / m] * mean[k % m]).collect();
+        let spread: Vec<f64> = gram.iter().enumerate().map(|(k, v)| v - weight * mean[k / m] * mean[k % m]).collect();
         let together: Vec<f64> = moment.iter().zip(&mean).map(|(v, mean)| v - weight * mean * mean_y).collect();
         let mut ridged = spread.clone();
         ridged.iter_mut().step_by(m + 1).for_each(|v| *v += self.ridge);
@@ -168,7 +167,6 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         return Err(Error::BadOption("kernelWidth: so narrow that no sample has any weight; make it wider".into()));
     }
     let fit = lime.fit();
-    let details =
-        json!({ "segments": lime.segments.count, "intercept": finite(fit.intercept), "r2": finite(fit.r2) });
+    let details = json!({ "segments": lime.segments.count, "intercept": finite(fit.intercept), "r2": finite(fit.r2) });
     Ok(Output { details: Some(details), ..output })
 }

@@ -162,7 +162,8 @@ impl Estimator for Rise<'_> {
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let [_, h, w] = context.spec().input_size;
     let options = context.options();
-    let masks = options.tensor("masks", |shape| matches!(shape, [_, a, b] if [*a, *b] == [h, w]), &format!("[N, {h}, {w}]"))?;
+    let masks =
+        options.tensor("masks", |shape| matches!(shape, [_, a, b] if [*a, *b] == [h, w]), &format!("[N, {h}, {w}]"))?;
     let mut rise = Rise {
         shape: [h, w],
         samples: match masks {
@@ -180,7 +181,6 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         sums: vec![[0.0; 5]; h * w],
     };
     let output = black_box::estimate(context, &black_box::baseline(context)?, &mut rise).await?;
-    let details =
-        json!({ "standardError": finite(rise.standard_error()), "meanScore": finite(rise.origin + rise.score / rise.taken) });
+    let details = json!({ "standardError": finite(rise.standard_error()), "meanScore": finite(rise.origin + rise.score / rise.taken) });
     Ok(Output { details: Some(details), ..output })
 }

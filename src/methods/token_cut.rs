@@ -78,7 +78,8 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         output.warnings.push(Warning {
             code: "zero-map",
             cause: None,
-            message: "every value is 0: all patches are equally alike at this tau, so that none parts from the others".into(),
+            message: "every value is 0: all patches are equally alike at this tau, so that none parts from the others"
+                .into(),
         });
         return Ok(output);
     };

@@ -15,9 +15,7 @@ use crate::explainer::Context;
 use crate::felzenszwalb::Graph;
 use crate::grid::bilinear;
 use crate::methods::integrated_gradients::{Progress, integral};
-use crate::methods::{
-    CHUNK_SIZE, Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space,
-};
+use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
 use crate::quadrature::{QUADRATURE, Rule};
 
 /// The registry entry.
@@ -148,8 +146,7 @@ fn by_colour(input: &[f32], [_, h, w]: [usize; 3]) -> Vec<Vec<u32>> {
         .collect();
     let graph = Graph::new(&planes, [SIDE, SIDE], SIGMA);
     let centre = |i: usize, n: usize| (2 * i + 1) * SIDE / (2 * n);
-    let cells: Vec<usize> =
-        (0..h).flat_map(|y| (0..w).map(move |x| centre(y, h) * SIDE + centre(x, w))).collect();
+    let cells: Vec<usize> = (0..h).flat_map(|y| (0..w).map(move |x| centre(y, h) * SIDE + centre(x, w))).collect();
     let disk: Vec<(i64, i64)> = (-DILATION..=DILATION)
         .flat_map(|y| (-DILATION..=DILATION).map(move |x| (y, x)))
         .filter(|(y, x)| y * y + x * x <= DILATION * DILATION)

@@ -89,7 +89,8 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         }
         "overlap" | "overlap_tiered" | "overlap_act" => {
             let acts = stem_type == "overlap_act";
-            let middle = if stem_type == "overlap_tiered" { net::multiple_of_8((inputs / 2) as f64, 0.9) } else { inputs };
+            let middle =
+                if stem_type == "overlap_tiered" { net::multiple_of_8((inputs / 2) as f64, 0.9) } else { inputs };
             let second = if acts { "stem.2" } else { "stem.1" };
             let mut ops = vec![Op::Conv(conv("stem.0".into(), channels, middle, 3).stride(2))];
             if acts {
@@ -126,18 +127,27 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
             let name = format!("stages.{i}.blocks.{block}");
             let at = |leaf: &str| format!("{name}.{leaf}");
             let middle = 4 * outputs;
-            let mut main = vec![Op::Conv(conv(at("conv_dw"), outputs, outputs, kernel).dilation(dilation).groups(outputs))];
+            let mut main =
+                vec![Op::Conv(conv(at("conv_dw"), outputs, outputs, kernel).dilation(dilation).groups(outputs))];
             let grn = response_norm.then(|| PlaceOp::ResponseNorm(at("mlp.grn"), middle));
             let gamma = scaled.then(|| PlaceOp::Scale(Param::new(&name, "gamma", &[outputs])));
             if conv_mlp {
-                let fc = |leaf: &str, inputs, outputs| Op::Conv(Conv2dSpec::new(at(leaf), inputs, outputs, 1).bias(true));
-                main.extend([Op::Places(vec![layer_norm(&at("norm"), outputs)]), fc("mlp.fc1", outputs, middle), Op::Act(act)]);
+                let fc =
+                    |leaf: &str, inputs, outputs| Op::Conv(Conv2dSpec::new(at(leaf), inputs, outputs, 1).bias(true));
+                main.extend([
+                    Op::Places(vec![layer_norm(&at("norm"), outputs)]),
+                    fc("mlp.fc1", outputs, middle),
+                    Op::Act(act),
+                ]);
                 main.extend(grn.map(|grn| Op::Places(vec![grn])));
                 main.push(fc("mlp.fc2", middle, outputs));
                 main.extend(gamma.map(|gamma| Op::Places(vec![gamma])));
             } else {
-                let fc = |leaf: &str, inputs, outputs| PlaceOp::Linear(LinearSpec { name: at(leaf), inputs, outputs, bias: true });
-                let mut places = vec![layer_norm(&at("norm"), outputs), fc("mlp.fc1", outputs, middle), PlaceOp::Act(act)];
+                let fc = |leaf: &str, inputs, outputs| {
+                    PlaceOp::Linear(LinearSpec { name: at(leaf), inputs, outputs, bias: true })
+                };
+                let mut places =
+                    vec![layer_norm(&at("norm"), outputs), fc("mlp.fc1", outputs, middle), PlaceOp::Act(act)];
                 places.extend(grn);
                 places.push(fc("mlp.fc2", middle, outputs));
                 places.extend(gamma);
@@ -152,7 +162,8 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         }
         inputs = outputs;
     }
-    let fc = |name: &str, inputs, outputs| PlaceOp::Linear(LinearSpec { name: name.into(), inputs, outputs, bias: true });
+    let fc =
+        |name: &str, inputs, outputs| PlaceOp::Linear(LinearSpec { name: name.into(), inputs, outputs, bias: true });
     let head = if norm_first {
         vec![
             Op::Places(vec![layer_norm("norm_pre", inputs)]),

@@ -13,7 +13,10 @@ use crate::package::Config;
 pub const FAMILY: Family = Family {
     id: "efficientnet",
     title: "EfficientNet",
-    names: &["efficientnet_{b0,b1,b2,b3,b4,b5,b6,b7,lite0,lite1,lite2,lite3,lite4}", "tf_efficientnet_{b0,b1,b2,b3,b4,b5,b6,b7,lite0,lite1,lite2,lite3,lite4}"],
+    names: &[
+        "efficientnet_{b0,b1,b2,b3,b4,b5,b6,b7,lite0,lite1,lite2,lite3,lite4}",
+        "tf_efficientnet_{b0,b1,b2,b3,b4,b5,b6,b7,lite0,lite1,lite2,lite3,lite4}",
+    ],
     default_layer: "bn2, the last feature map before pooling",
     checked_against: "timm 1.0.31",
     plan,

@@ -102,8 +102,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     args.finish(architecture)?;
     config.only_pooled_by("avg")?;
 
-    let names =
-        ["Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Pool1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "Pool2"];
+    let names = ["Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Pool1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "Pool2"];
     let mut stages = stem(names, channels, epsilon);
     let mut inputs = 192;
     for (name, block, outputs) in BLOCKS {

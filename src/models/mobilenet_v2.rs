@@ -62,7 +62,8 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         let (repeats, stride, expansion, channels) = STACKS[i];
         let ends = i == 0 || i + 1 == STACKS.len();
         let channels = rounded(channels, width);
-        let mut stack = vec![Run { repeats, kernel: 3, stride, expansion: expansion as f64, channels, act, squeeze: None }];
+        let mut stack =
+            vec![Run { repeats, kernel: 3, stride, expansion: expansion as f64, channels, act, squeeze: None }];
         if !(fixed && ends) {
             deepen(&mut stack, depth);
         }

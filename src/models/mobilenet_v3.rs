@@ -13,7 +13,11 @@ use crate::package::Config;
 pub const FAMILY: Family = Family {
     id: "mobilenet_v3",
     title: "MobileNetV3",
-    names: &["mobilenetv3_small_{050,075,100}", "mobilenetv3_large_{075,100,150d}", "tf_mobilenetv3_{small,large}_{075,100,minimal_100}"],
+    names: &[
+        "mobilenetv3_small_{050,075,100}",
+        "mobilenetv3_large_{075,100,150d}",
+        "tf_mobilenetv3_{small,large}_{075,100,minimal_100}",
+    ],
     default_layer: "the last of blocks, the last feature map before pooling",
     checked_against: "timm 1.0.31",
     plan,

@@ -102,7 +102,9 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
 
     let shape = line.stages();
     if !line.initial.is_multiple_of(8) || shape.len() != 4 || shape.iter().any(|&(_, width)| width > 16384) {
-        return bad_model(format!("config.json: depth, w0, wa and wm of {architecture} must make four stages of at most 16384 channels, w0 a multiple of 8"));
+        return bad_model(format!(
+            "config.json: depth, w0, wa and wm of {architecture} must make four stages of at most 16384 channels, w0 a multiple of 8"
+        ));
     }
 
     // A convolution with its norm, as timm's `ConvNormAct` names them.
@@ -129,7 +131,12 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
                 if squeezed == 0 {
                     return bad_model(format!("config.json: se_ratio {reduction} leaves no channels"));
                 }
-                main.push(net::squeeze_excite(["se.fc1", "se.fc2"].map(at), outputs, squeezed, [Act::Relu, Act::Sigmoid]));
+                main.push(net::squeeze_excite(
+                    ["se.fc1", "se.fc2"].map(at),
+                    outputs,
+                    squeezed,
+                    [Act::Relu, Act::Sigmoid],
+                ));
             }
             main.push(Op::Conv(conv(at("conv3"), outputs, outputs, 1)));
             let mut shortcut = Vec::new();

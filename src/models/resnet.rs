@@ -56,7 +56,8 @@ fn shape(architecture: &str) -> Option<([usize; 4], bool, usize, usize)> {
 fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let architecture = &config.architecture;
     let squeezes = architecture.starts_with("se");
-    let Some((layers, bottleneck, groups, width)) = shape(architecture.strip_prefix("se").unwrap_or(architecture)) else {
+    let Some((layers, bottleneck, groups, width)) = shape(architecture.strip_prefix("se").unwrap_or(architecture))
+    else {
         return bad_model(format!("{architecture} is no ResNet"));
     };
     let (deep, tiered) = (architecture.ends_with('d') && width == 64, architecture.ends_with('t'));
@@ -65,7 +66,16 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let channels = args.list("channels", [64, 128, 256, 512], 1..=4096)?;
     let groups = args.integer("cardinality", groups, 1..=1024)?;
     let width = args.integer("base_width", width, 1..=1024)?;
-    let stem_type = args.string("stem_type")?.unwrap_or_else(|| if tiered { "deep_tiered" } else if deep { "deep" } else { "" }.into());
+    let stem_type = args.string("stem_type")?.unwrap_or_else(|| {
+        if tiered {
+            "deep_tiered"
+        } else if deep {
+            "deep"
+        } else {
+            ""
+        }
+        .into()
+    });
     let stem_width = args.integer("stem_width", if deep || tiered { 32 } else { 64 }, 4..=1024)?;
     let avg_down = args.boolean("avg_down", deep || tiered)?;
     let output_stride = args.integer("output_stride", 32, 8..=32)?;
@@ -74,7 +84,9 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     config.only_pooled_by("avg")?;
 
     let epsilon = 1e-5;
-    let conv = |name: String, norm: String, inputs, outputs, kernel| Conv2dSpec::new(name, inputs, outputs, kernel).norm(norm, epsilon);
+    let conv = |name: String, norm: String, inputs, outputs, kernel| {
+        Conv2dSpec::new(name, inputs, outputs, kernel).norm(norm, epsilon)
+    };
     let mut stem = Vec::new();
     let mut inputs = match stem_type.as_str() {
         "" => {
@@ -83,7 +95,8 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         }
         "deep" | "deep_tiered" => {
             let first = if stem_type == "deep" { stem_width } else { 3 * (stem_width / 4) };
-            let part = |i: usize, inputs, outputs| conv(format!("conv1.{i}"), format!("conv1.{}", i + 1), inputs, outputs, 3);
+            let part =
+                |i: usize, inputs, outputs| conv(format!("conv1.{i}"), format!("conv1.{}", i + 1), inputs, outputs, 3);
             stem.extend(conv_act(part(0, inputs, first).stride(2), Act::Relu));
             stem.extend(conv_act(part(3, first, stem_width), Act::Relu));
             stem.extend(conv_act(conv("conv1.6".into(), "bn1".into(), stem_width, 2 * stem_width, 3), Act::Relu));
@@ -101,7 +114,9 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         for block in 0..blocks {
             let name = format!("layer{}.{block}", i + 1);
             let at = |leaf: &str| format!("{name}.{leaf}");
-            let part = |i: usize, inputs, outputs, kernel| conv(at(&format!("conv{i}")), at(&format!("bn{i}")), inputs, outputs, kernel);
+            let part = |i: usize, inputs, outputs, kernel| {
+                conv(at(&format!("conv{i}")), at(&format!("bn{i}")), inputs, outputs, kernel)
+            };
             let mut main = Vec::new();
             if bottleneck {
                 let middle = planes * width / 64 * groups;
@@ -109,7 +124,10 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
                     return bad_model(format!("config.json: base_width {width} leaves no channels"));
                 }
                 main.extend(conv_act(part(1, inputs, middle, 1), Act::Relu));
-                main.extend(conv_act(part(2, middle, middle, 3).stride(stride).dilation(first_dilation).groups(groups), Act::Relu));
+                main.extend(conv_act(
+                    part(2, middle, middle, 3).stride(stride).dilation(first_dilation).groups(groups),
+                    Act::Relu,
+                ));
                 main.push(Op::Conv(part(3, middle, outputs, 1)));
             } else {
                 main.extend(conv_act(part(1, inputs, planes, 3).stride(stride).dilation(first_dilation), Act::Relu));
@@ -117,7 +135,12 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
             }
             if squeezes {
                 let squeezed = net::multiple_of_8(outputs as f64 / 16.0, 0.0);
-                main.push(net::squeeze_excite(["se.fc1", "se.fc2"].map(at), outputs, squeezed, [Act::Relu, Act::Sigmoid]));
+                main.push(net::squeeze_excite(
+                    ["se.fc1", "se.fc2"].map(at),
+                    outputs,
+                    squeezed,
+                    [Act::Relu, Act::Sigmoid],
+                ));
             }
             let mut shortcut = Vec::new();
             if block == 0 && (stride != 1 || inputs != outputs) {
@@ -133,7 +156,9 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
                     }
                     shortcut.push(Op::Conv(conv(at("downsample.1"), at("downsample.2"), inputs, outputs, 1)));
                 } else {
-                    shortcut.push(Op::Conv(conv(at("downsample.0"), at("downsample.1"), inputs, outputs, 1).stride(stride)));
+                    shortcut.push(Op::Conv(
+                        conv(at("downsample.0"), at("downsample.1"), inputs, outputs, 1).stride(stride),
+                    ));
                 }
             }
             let mut ops = vec![residual(main, shortcut), Op::Act(Act::Relu), Op::Tap(name.clone())];

@@ -11,7 +11,9 @@ use burn::tensor::Tensor;
 
 use crate::cpu::{self, on_cpu};
 use crate::error::{Error, Result};
-use crate::layers::{Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, bad_model, mix, scores, softmax};
+use crate::layers::{
+    Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, bad_model, mix, scores, softmax,
+};
 use crate::models::{Attention, Family, Feature, Fold, Layer, Model, ModelSpec, Plan, Stage, expand};
 use crate::package::{Config, Weights};
 use crate::pass::{Activation, Pass, Tappable};
@@ -90,10 +92,7 @@ const VARIANTS: [(&str, Variant); 27] = [
     ("vit_betwixt_patch16_reg4_gap_384", REG_GAP),
     ("vit_base_patch16_reg4_gap_256", Variant { layer_scale: false, ..REG_GAP }),
     ("vit_so150m_patch16_reg4_gap_{256,384}", GAP),
-    (
-        "vit_so150m2_patch16_reg1_gap_{256,384,448}",
-        Variant { qkv_bias: false, no_embed_class: false, ..REG_GAP },
-    ),
+    ("vit_so150m2_patch16_reg1_gap_{256,384,448}", Variant { qkv_bias: false, no_embed_class: false, ..REG_GAP }),
     ("vit_xsmall_patch16_clip_224", CLIP),
     ("vit_medium_patch{16,32}_clip_224", CLIP),
     ("vit_betwixt_patch32_clip_224", CLIP),
@@ -195,7 +194,8 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     let known = variants.iter().find(|(pattern, _)| expand(pattern).contains(&architecture));
     let size = architecture.split('_').nth(1);
     let size = SIZES.iter().find(|(name, ..)| Some(*name) == size);
-    let (Some(&(_, variant)), Some(&(_, size, ratio)), Some(patch)) = (known, size, number(&architecture, "_patch")) else {
+    let (Some(&(_, variant)), Some(&(_, size, ratio)), Some(patch)) = (known, size, number(&architecture, "_patch"))
+    else {
         return bad_model(format!("{architecture} is no vision transformer"));
     };
     let [width, depth, heads] = variant.size.unwrap_or(size);
@@ -219,7 +219,9 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     let act = match args.string("act_layer")? {
         None => variant.act,
         Some(name) => act_layer(&name).ok_or_else(|| {
-            Error::UnsupportedArchitecture(format!("{architecture} with the activation function {name:?} is not supported"))
+            Error::UnsupportedArchitecture(format!(
+                "{architecture} with the activation function {name:?} is not supported"
+            ))
         })?,
     };
     let average = match config.global_pool.as_deref() {
@@ -227,7 +229,9 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
         Some("token") => false,
         Some("avg") => true,
         Some(other) => {
-            return bad_model(format!("config.json: global_pool {other:?} is not supported for {architecture}; \"token\" and \"avg\" are"));
+            return bad_model(format!(
+                "config.json: global_pool {other:?} is not supported for {architecture}; \"token\" and \"avg\" are"
+            ));
         }
     };
     if !average && !class_token {
@@ -240,11 +244,15 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     args.finish(&architecture)?;
     let distilled = variant.distilled;
     if distilled && (average || fc_norm || no_embed_class || !class_token || registers > 0) {
-        return bad_model("config.json: a distilled model has a class and a distillation token with positions, norm and pooling of its own");
+        return bad_model(
+            "config.json: a distilled model has a class and a distillation token with positions, norm and pooling of its own",
+        );
     }
     let grid = image.map(|side| side / patch);
     if grid.contains(&0) || width % heads != 0 {
-        return bad_model(format!("config.json: {patch}-pixel patches of {image:?} pixels, {width} wide for {heads} heads: this does not divide"));
+        return bad_model(format!(
+            "config.json: {patch}-pixel patches of {image:?} pixels, {width} wide for {heads} heads: this does not divide"
+        ));
     }
     let [h, w] = grid;
     let prefix = usize::from(class_token) + usize::from(distilled) + registers;
@@ -257,9 +265,11 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
         )));
     }
     // OpenAI's and similar variants norm before the blocks and then have no bias here.
-    let patches = Conv2dSpec::new("patch_embed.proj", channels, width, patch).stride(patch).padding(None).bias(!pre_norm);
+    let patches =
+        Conv2dSpec::new("patch_embed.proj", channels, width, patch).stride(patch).padding(None).bias(!pre_norm);
     let layer_norm = |name: &str, width: usize| LayerNormSpec { name: name.into(), width, epsilon: variant.epsilon };
-    let linear = |name: &str, inputs: usize, outputs: usize, bias: bool| LinearSpec { name: name.into(), inputs, outputs, bias };
+    let linear =
+        |name: &str, inputs: usize, outputs: usize, bias: bool| LinearSpec { name: name.into(), inputs, outputs, bias };
     let blocks: Vec<BlockSpec> = (0..depth)
         .map(|i| {
             let name = format!("blocks.{i}");
@@ -268,7 +278,8 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
             BlockSpec {
                 norm1: layer_norm(&at("norm1"), width),
                 qkv: linear(&at("attn.qkv"), width, 3 * width, qkv_bias),
-                qk_norm: qk_norm.then(|| ["q_norm", "k_norm"].map(|n| layer_norm(&at(&format!("attn.{n}")), width / heads))),
+                qk_norm: qk_norm
+                    .then(|| ["q_norm", "k_norm"].map(|n| layer_norm(&at(&format!("attn.{n}")), width / heads))),
                 proj: linear(&at("attn.proj"), width, width, proj_bias),
                 scale1: scale("ls1"),
                 norm2: layer_norm(&at("norm2"), width),
@@ -310,10 +321,14 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
         attention: Some(Attention {
             blocks: depth,
             heads,
-            special: [("class", usize::from(class_token)), ("distillation", usize::from(distilled)), ("register", registers)]
-                .into_iter()
-                .flat_map(|(name, count)| std::iter::repeat_n(name, count))
-                .collect(),
+            special: [
+                ("class", usize::from(class_token)),
+                ("distillation", usize::from(distilled)),
+                ("register", registers),
+            ]
+            .into_iter()
+            .flat_map(|(name, count)| std::iter::repeat_n(name, count))
+            .collect(),
             averaged: average,
             grid,
             patch,
@@ -327,11 +342,15 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
         position_before_prefix: no_embed_class,
         act,
         patches,
-        prefixes: [("cls_token", usize::from(class_token)), ("dist_token", usize::from(distilled)), ("reg_token", registers)]
-            .into_iter()
-            .filter(|&(_, count)| count > 0)
-            .map(|(name, count)| Token { name, shape: [1, count, width] })
-            .collect(),
+        prefixes: [
+            ("cls_token", usize::from(class_token)),
+            ("dist_token", usize::from(distilled)),
+            ("reg_token", registers),
+        ]
+        .into_iter()
+        .filter(|&(_, count)| count > 0)
+        .map(|(name, count)| Token { name, shape: [1, count, width] })
+        .collect(),
         position: Token { name: "pos_embed", shape: [1, positions, width] },
         norm_pre: pre_norm.then(|| layer_norm("norm_pre", width)),
         blocks,
@@ -359,13 +378,15 @@ impl Plan for VitPlan {
             params.extend([b.norm2.params(), b.fc1.params(), b.fc2.params()].concat());
             params.extend([&b.scale1, &b.scale2].into_iter().flatten().cloned());
         }
-        params.extend([&self.norm_pre, &self.norm, &self.fc_norm].into_iter().flatten().flat_map(LayerNormSpec::params));
+        params
+            .extend([&self.norm_pre, &self.norm, &self.fc_norm].into_iter().flatten().flat_map(LayerNormSpec::params));
         params.extend([Some(&self.head), self.head_dist.as_ref()].into_iter().flatten().flat_map(LinearSpec::params));
         params
     }
 
     fn build(&self, weights: &mut Weights) -> Result<Box<dyn Model>> {
-        let norm = |norm: &Option<LayerNormSpec>, weights: &mut Weights| norm.as_ref().map(|n| n.load(weights)).transpose();
+        let norm =
+            |norm: &Option<LayerNormSpec>, weights: &mut Weights| norm.as_ref().map(|n| n.load(weights)).transpose();
         let gamma = |param: &Option<Param>, weights: &mut Weights| {
             param.as_ref().map(|p| weights.take::<1>(&p.name, [p.shape.iter().product()])).transpose()
         };

@@ -12,7 +12,7 @@ pub enum Error {
     /// The bytes are no picture, a damaged one, or of a format that is not decoded here.
     #[error("{0}")]
     UnsupportedImage(String),
-    /// The picture is larger than the limits in [`crate::photo`].
+    /// The picture is larger than the limits in [`crate::photo::decode`].
     #[error("{0}")]
     ImageTooLarge(String),
 

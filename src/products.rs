@@ -24,7 +24,7 @@ use burn_cubecl::ops::permute;
 use burn_cubecl::tensor::CubeTensor;
 
 use crate::fused;
-use crate::layers::Act;
+use crate::nn::layers::Act;
 
 /// Places that a thread computes.
 const PLACES: usize = 4;

@@ -1,0 +1,3 @@
+//! What everything that changes the photo goes through.
+
+pub mod fill;

@@ -1,0 +1,4 @@
+//! Where tensors are computed.
+
+pub mod cpu;
+pub mod positive_gradient;

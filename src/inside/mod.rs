@@ -1,0 +1,3 @@
+//! What is inside a model: one file a thing that can be looked at.
+
+pub mod heads;

@@ -1,0 +1,313 @@
+//! What black-box methods share: the loop over masked inputs, superpixels as features, and small least squares in f64.
+
+pub mod kernel_shap;
+pub mod lime;
+pub mod occlusion;
+pub mod rise;
+
+use burn::tensor::{Tensor, TensorData};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::explain::Context;
+use crate::methods::{Kind, OptionSpec, Output};
+use crate::superpixels::slic;
+
+/// Most features of a least-squares fit.
+pub const MAX_FEATURES: usize = 1000;
+
+/// How many superpixels.
+pub const N_SEGMENTS: OptionSpec = OptionSpec {
+    id: "nSegments",
+    kind: Kind::Integer { default: Some(50), min: 2, max: 400 },
+    unit: Some("superpixels"),
+    help: "superpixels, about",
+};
+
+/// Their shape.
+pub const COMPACTNESS: OptionSpec = OptionSpec {
+    id: "compactness",
+    kind: Kind::Number { default: 10.0, min: 0.01, max: 1000.0 },
+    unit: Some("CIELAB units"),
+    help: "colour difference that weighs as much as a superpixel's width; the larger, the squarer",
+};
+
+/// Segments from elsewhere.
+pub const SEGMENTATION: OptionSpec = OptionSpec {
+    id: "segmentation",
+    kind: Kind::Tensor { shape: "[H, W], ids from 0" },
+    unit: None,
+    help: "each pixel's segment, in place of superpixels",
+};
+
+/// Samples from elsewhere.
+pub const SAMPLES: OptionSpec = OptionSpec {
+    id: "samples",
+    kind: Kind::Tensor { shape: "[N, segments], 0 or 1" },
+    unit: None,
+    help: "the segments that each sample shows, in place of samples drawn here",
+};
+
+/// A map that a sequence of masked inputs makes better and better.
+pub trait Estimator {
+    /// How many samples there are.
+    fn samples(&self) -> usize;
+    /// The share of the photo at each pixel of sample `index`, `[H * W]`; the rest is baseline.
+    fn mask(&self, index: usize) -> Vec<f32>;
+    /// Takes a sample's score; samples come in order.
+    fn add(&mut self, index: usize, mask: &[f32], score: f64);
+    /// The map `[H * W]` by the samples so far.
+    fn map(&self) -> Vec<f32>;
+}
+
+/// Scores an estimator's masked inputs in chunks, shows estimates, and stops where the caller wants to: a map `[1, H, W]`.
+///
+/// # Errors
+/// [`Error::Aborted`] between chunks; those of the model and the device.
+pub async fn estimate(context: &Context<'_>, baseline: &[f32], estimator: &mut impl Estimator) -> Result<Output> {
+    let [_, h, w] = context.spec().input_size;
+    let (input, baseline) = (context.upload(context.input()), context.upload(baseline));
+    let total = estimator.samples();
+    let mut warnings = Vec::new();
+    for chunk in context.chunks(total)? {
+        let masks: Vec<Vec<f32>> = chunk.clone().map(|index| estimator.mask(index)).collect();
+        let mask = Tensor::<4>::from_data(TensorData::new(masks.concat(), [masks.len(), 1, h, w]), context.device());
+        // Exact where a mask is 0 or 1, which the sum of the baseline and a share of the difference is not.
+        let mixed = input.clone() * mask.clone() + baseline.clone() * (mask * -1.0 + 1.0);
+        let scores = context.read(context.scores(mixed)?).await?;
+        let done = chunk.end;
+        for ((index, mask), score) in chunk.zip(&masks).zip(scores) {
+            estimator.add(index, mask, f64::from(score));
+        }
+        context.progress(done, total).await?;
+        if done < total && context.wants_estimate() {
+            context.estimate(&estimator.map(), &[1, h, w]);
+        }
+        if done < total && context.stopped() {
+            warnings.push(context.stopped_after(done, total));
+            break;
+        }
+    }
+    Ok(Output { warnings, ..Output::new(estimator.map(), [1, h, w]) })
+}
+
+/// The one reference picture that the request means.
+///
+/// # Errors
+/// Those of [`Context::references`].
+pub fn baseline(context: &Context<'_>) -> Result<Vec<f32>> {
+    context.references()?.into_iter().next().ok_or_else(|| Error::Internal("there is no baseline".into()))
+}
+
+/// A photo divided into features.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segments {
+    /// Each pixel's segment.
+    ids: Vec<usize>,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Segments {
+    /// The request's `segmentation`, or SLIC superpixels of the input as the model sees it, its normalisation undone.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] for ids that are no whole numbers from 0 to 999.
+    pub fn of(context: &Context<'_>) -> Result<Self> {
+        let [channels, h, w] = context.spec().input_size;
+        let options = context.options();
+        let given = options.tensor("segmentation", |shape| shape == [h, w], &format!("[{h}, {w}]"))?;
+        let ids = match given {
+            Some(given) => {
+                let id = |&v: &f32| {
+                    let fits = v.fract() == 0.0 && (0.0..MAX_FEATURES as f32).contains(&v);
+                    fits.then_some(v as usize).ok_or_else(|| {
+                        Error::BadOption(format!("segmentation: {v} is no whole number from 0 to {}", MAX_FEATURES - 1))
+                    })
+                };
+                given.data.iter().map(id).collect::<Result<Vec<_>>>()?
+            }
+            None => {
+                let preprocess = context.preprocess();
+                // Fewer channels than three are grey.
+                let plane = |c: usize| {
+                    let plane = context.input().chunks(h * w).nth(c.min(channels.saturating_sub(1)));
+                    let (mean, std) = (preprocess.mean[c], preprocess.std[c]);
+                    plane.unwrap_or_default().iter().map(move |v| v * std + mean)
+                };
+                let pixels: Vec<f32> = (0..3).flat_map(plane).collect();
+                slic(&pixels, [h, w], options.count("nSegments")?, options.number("compactness")?)
+            }
+        };
+        let count = ids.iter().max().map_or(0, |last| last + 1);
+        Ok(Self { ids, count })
+    }
+
+    /// The request's `samples`: the segments that each shows.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] for other numbers than 0 and 1.
+    pub fn samples(&self, context: &Context<'_>) -> Result<Option<Vec<Vec<bool>>>> {
+        let fits = |shape: &[usize]| matches!(shape, [_, m] if *m == self.count);
+        let given = context.options().tensor("samples", fits, &format!("[N, {}], a column a segment", self.count))?;
+        let Some(given) = given else { return Ok(None) };
+        if let Some(v) = given.data.iter().find(|v| **v != 0.0 && **v != 1.0) {
+            return Err(Error::BadOption(format!("samples: {v} is neither 0 nor 1")));
+        }
+        Ok(Some(given.data.chunks(self.count).map(|row| row.iter().map(|&v| v == 1.0).collect()).collect()))
+    }
+
+    /// A mask that shows some of the segments.
+    pub fn mask(&self, shown: &[bool]) -> Vec<f32> {
+        self.ids.iter().map(|&id| f32::from(u8::from(shown.get(id) == Some(&true)))).collect()
+    }
+
+    /// Each pixel's value by its segment.
+    pub fn paint(&self, values: &[f64]) -> Vec<f32> {
+        self.ids.iter().map(|&id| values.get(id).copied().unwrap_or_default() as f32).collect()
+    }
+}
+
+/// The sums of a weighted least-squares fit of y by rows of features; memory does not grow with the samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeastSquares {
+    features: usize,
+    /// How many rows have weight.
+    pub rows: usize,
+    /// sum w
+    pub weight: f64,
+    /// sum w z
+    pub sum: Vec<f64>,
+    /// sum w z z^T, row-major.
+    pub gram: Vec<f64>,
+    /// sum w y
+    pub y: f64,
+    /// sum w y^2
+    pub yy: f64,
+    /// sum w z y
+    pub moment: Vec<f64>,
+}
+
+impl LeastSquares {
+    /// Of no samples.
+    pub fn new(features: usize) -> Self {
+        Self {
+            features,
+            rows: 0,
+            weight: 0.0,
+            sum: vec![0.0; features],
+            gram: vec![0.0; features * features],
+            y: 0.0,
+            yy: 0.0,
+            moment: vec![0.0; features],
+        }
+    }
+
+    /// Takes a sample.
+    pub fn add(&mut self, row: &[f64], y: f64, weight: f64) {
+        self.rows += 1;
+        self.weight += weight;
+        self.y += weight * y;
+        self.yy += weight * y * y;
+        for (i, zi) in row.iter().enumerate().filter(|(_, zi)| **zi != 0.0) {
+            let wz = weight * zi;
+            self.sum[i] += wz;
+            self.moment[i] += wz * y;
+            let line = &mut self.gram[i * self.features..(i + 1) * self.features];
+            line.iter_mut().zip(row).for_each(|(sum, zj)| *sum += wz * zj);
+        }
+    }
+}
+
+/// x^T A y of a square row-major A.
+pub fn quadratic(a: &[f64], x: &[f64], y: &[f64]) -> f64 {
+    a.chunks(y.len().max(1)).zip(x).map(|(line, x)| x * dot(line, y)).sum()
+}
+
+/// x^T y
+pub fn dot(x: &[f64], y: &[f64]) -> f64 {
+    x.iter().zip(y).map(|(x, y)| x * y).sum()
+}
+
+/// The lower factor L of a symmetric positive definite A = L L^T, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cholesky {
+    lower: Vec<f64>,
+    n: usize,
+    /// Whether A says something of every direction.
+    pub determined: bool,
+}
+
+impl Cholesky {
+    /// Factorises A `[n, n]` with 1e-10 of its mean diagonal added to its diagonal: a direction of which the samples say nothing gets 0.
+    pub fn new(mut a: Vec<f64>, n: usize) -> Self {
+        let mean = a.iter().step_by(n + 1).sum::<f64>() / n.max(1) as f64;
+        a.iter_mut().step_by(n + 1).for_each(|v| *v += 1e-10 * mean + f64::MIN_POSITIVE);
+        let mut least = f64::INFINITY;
+        for i in 0..n {
+            for j in 0..=i {
+                let v = a[i * n + j] - dot(&a[i * n..i * n + j], &a[j * n..j * n + j]);
+                a[i * n + j] = if i == j { v.sqrt() } else { v / a[j * n + j] };
+                if i == j {
+                    least = least.min(v);
+                }
+            }
+        }
+        // Where A is singular, a pivot is what was added times at most n.
+        Self { lower: a, n, determined: least > 1e-6 * mean }
+    }
+
+    /// A^-1 b
+    pub fn solve(&self, b: &[f64]) -> Vec<f64> {
+        let (l, n) = (&self.lower, self.n);
+        let mut x = b.to_vec();
+        for i in 0..n {
+            x[i] = (x[i] - dot(&l[i * n..i * n + i], &x[..i])) / l[i * n + i];
+        }
+        for i in (0..n).rev() {
+            let rest: f64 = (i + 1..n).map(|k| l[k * n + i] * x[k]).sum();
+            x[i] = (x[i] - rest) / l[i * n + i];
+        }
+        x
+    }
+
+    /// The mean of A^-1's diagonal.
+    pub fn mean_variance(&self) -> f64 {
+        let unit = |i: usize| (0..self.n).map(|k| f64::from(u8::from(k == i))).collect::<Vec<_>>();
+        let diagonal = (0..self.n).map(|i| self.solve(&unit(i)).get(i).copied().unwrap_or_default());
+        diagonal.sum::<f64>() / self.n.max(1) as f64
+    }
+}
+
+/// A number for `details`; `null` where it is not finite.
+pub fn finite(value: f64) -> Value {
+    serde_json::json!(value.is_finite().then_some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_factor_solves_what_was_multiplied() {
+        // A = B B^T + 1 of a B with no pattern.
+        let n = 7;
+        let b: Vec<f64> = (0..n * n).map(|i| (i as f64 * 1.7).sin()).collect();
+        let at = |i: usize, j: usize| dot(&b[i * n..(i + 1) * n], &b[j * n..(j + 1) * n]) + f64::from(u8::from(i == j));
+        let a: Vec<f64> = (0..n * n).map(|k| at(k / n, k % n)).collect();
+        let x: Vec<f64> = (0..n).map(|i| i as f64 - 2.5).collect();
+        let right: Vec<f64> = a.chunks(n).map(|line| dot(line, &x)).collect();
+        let factor = Cholesky::new(a.clone(), n);
+        assert!(factor.determined);
+        assert!(factor.solve(&right).iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-8));
+        // A multiple of the identity has an inverse that can be seen.
+        let diagonal: Vec<f64> = (0..9).map(|i| if i % 4 == 0 { 4.0 } else { 0.0 }).collect();
+        assert!((Cholesky::new(diagonal, 3).mean_variance() - 0.25).abs() < 1e-9);
+        // A direction that nothing is known of.
+        let factor = Cholesky::new(vec![1.0, 1.0, 1.0, 1.0], 2);
+        let flat = factor.solve(&[2.0, 2.0]);
+        assert!(!factor.determined && flat.iter().all(|v| (v - 1.0).abs() < 1e-5), "{flat:?}");
+        assert_eq!(Cholesky::new(vec![0.0; 4], 2).solve(&[0.0; 2]), [0.0; 2]);
+        assert_eq!(quadratic(&[1.0, 2.0, 3.0, 4.0], &[1.0, -1.0], &[2.0, 1.0]), -6.0);
+    }
+}

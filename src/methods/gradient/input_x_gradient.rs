@@ -1,0 +1,43 @@
+//! Input times gradient. Shrikumar et al. 2016, arXiv 1605.01713, section 2.
+//!
+//! x * d score / dx with x as fed to the model, so that the data set's mean colour is what a pixel is measured against. One forward and one
+//! backward pass.
+//!
+//! Output `[C, H, W]`, signed; on a net of ReLUs without biases it adds up to the score. captum's `InputXGradient` is the same.
+
+use crate::error::Result;
+use crate::explain::Context;
+use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+
+/// The registry entry.
+pub static SPEC: MethodSpec = MethodSpec {
+    id: "input_x_gradient",
+    name: "Input times gradient",
+    group: Group::Gradient,
+    summary: "How much does each pixel contribute to the score if the model is taken for linear around this photo?",
+    caveat: "The model is not linear: the contributions need not add up to the score, and pixels of the mean colour get nothing.",
+    citation: "Shrikumar et al. 2016",
+    arxiv: "1605.01713",
+    equation: "x * d score / dx",
+    cost: "1 forward and 1 backward",
+    space: Space::Input,
+    shape: "[C, H, W]",
+    sign: Sign::Signed,
+    channels: Channels::Sum,
+    class_free: false,
+    random: false,
+    needs: &[Need::Gradients],
+    reads: Reads::Input,
+    estimates: false,
+    options: &[],
+};
+
+/// Computes the attribution.
+///
+/// # Errors
+/// Those of the model and the device.
+pub async fn run(context: &Context<'_>) -> Result<Output> {
+    let x = context.upload(context.input());
+    let gradient = context.input_gradient(x.clone())?;
+    Ok(Output::new(context.read(x * gradient).await?, context.spec().input_size))
+}

@@ -1,0 +1,42 @@
+//! Saliency: the gradient's magnitude. Simonyan et al. 2013, arXiv 1312.6034, section 3.1.
+//!
+//! |d score / dx|, of the logit and not of the probability, as in the paper. One forward and one backward pass.
+//!
+//! Output `[C, H, W]`; the paper's map is its maximum over the channels, which is how it is painted. captum's `Saliency` is the same
+//! (`abs=True`, its default).
+
+use crate::error::Result;
+use crate::explain::Context;
+use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+
+/// The registry entry.
+pub static SPEC: MethodSpec = MethodSpec {
+    id: "saliency",
+    name: "Saliency",
+    group: Group::Gradient,
+    summary: "Which pixels would change the score most if they changed a little?",
+    caveat: "It is noisy, and it says what would change the score, not what made it: a pixel that is already decisive may have no gradient left.",
+    citation: "Simonyan et al. 2013",
+    arxiv: "1312.6034",
+    equation: "|d score / dx|",
+    cost: "1 forward and 1 backward",
+    space: Space::Input,
+    shape: "[C, H, W]",
+    sign: Sign::Positive,
+    channels: Channels::MaxAbs,
+    class_free: false,
+    random: false,
+    needs: &[Need::Gradients],
+    reads: Reads::Input,
+    estimates: false,
+    options: &[],
+};
+
+/// Computes the attribution.
+///
+/// # Errors
+/// Those of the model and the device.
+pub async fn run(context: &Context<'_>) -> Result<Output> {
+    let gradient = context.input_gradient(context.upload(context.input()))?;
+    Ok(Output::new(context.read(gradient.abs()).await?, context.spec().input_size))
+}

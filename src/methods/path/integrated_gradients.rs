@@ -1,0 +1,178 @@
+//! Integrated gradients. Sundararajan et al. 2017, arXiv 1703.01365, equation 1.
+//!
+//! (x - x') * integral over a in [0, 1] of d score / dx at x' + a (x - x'), by a quadrature whose weights sum to 1; Gauss-Legendre
+//! with 50 nodes unless told otherwise, as captum. `nSteps` forward and backward passes in chunks, one forward pass for the baseline's score.
+//! Of several baselines, the mean over all (as expected gradients, arXiv 1906.10670, with every baseline at every point of the path).
+//!
+//! With a `tolerance` the steps are doubled until the residual is at most that share of F(x) - F(x'), for each baseline by itself, up to
+//! `maxSteps`; where these are not enough, the warning `incomplete` says so.
+//!
+//! Output `[C, H, W]`, signed, with the completeness residual sum(attribution) - (F(x) - F(x')). `details`: `steps`, the points on the path from
+//! each baseline.
+//! captum's `riemann_trapezoid` weights sum to (n - 1) / n; ours sum to 1.
+
+use burn::tensor::{Tensor, TensorData};
+use serde_json::json;
+
+use crate::ask::fill::Baseline;
+use crate::error::Result;
+use crate::explain::{Context, Warning};
+use crate::methods::{
+    BLUR_SIGMA, CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED,
+    Sign, Space,
+};
+use crate::quadrature::{QUADRATURE, Rule};
+
+/// The registry entry.
+pub static SPEC: MethodSpec = MethodSpec {
+    id: "integrated_gradients",
+    name: "Integrated gradients",
+    group: Group::Path,
+    summary: "How much did each pixel add to the score on the way from a baseline picture to this one?",
+    caveat: "It answers relative to the baseline: what the baseline shares with the photo gets nothing.",
+    citation: "Sundararajan et al. 2017",
+    arxiv: "1703.01365",
+    equation: "(x - x') * integral_0^1 d score / dx (x' + a (x - x')) da",
+    cost: "nSteps forward and backward for each baseline",
+    space: Space::Input,
+    shape: "[C, H, W]",
+    sign: Sign::Signed,
+    channels: Channels::Sum,
+    class_free: false,
+    random: false,
+    needs: &[Need::Gradients],
+    reads: Reads::Input,
+    estimates: false,
+    options: &[
+        OptionSpec {
+            id: "nSteps",
+            kind: Kind::Integer { default: Some(50), min: 1, max: 1000 },
+            unit: Some("points"),
+            help: "points on the path",
+        },
+        OptionSpec {
+            id: "baseline",
+            kind: Kind::Baseline { default: "mean", choices: Baseline::CHOICES, many: true },
+            unit: None,
+            help: "the reference picture; of several, the mean over all",
+        },
+        BLUR_SIGMA,
+        SEED,
+        QUADRATURE,
+        OptionSpec {
+            id: "tolerance",
+            kind: Kind::Number { default: 0.0, min: 0.0, max: 1.0 },
+            unit: Some("of F(x) - F(x')"),
+            help: "doubles nSteps until the residual is at most this; 0 keeps nSteps",
+        },
+        OptionSpec {
+            id: "maxSteps",
+            kind: Kind::Integer { default: Some(1000), min: 1, max: 4000 },
+            unit: Some("points"),
+            help: "where doubling ends, with a tolerance",
+        },
+        CHUNK_SIZE,
+    ],
+};
+
+/// Computes the attribution.
+///
+/// # Errors
+/// [`Error::Aborted`] between chunks; those of the model and the device.
+pub async fn run(context: &Context<'_>) -> Result<Output> {
+    let options = context.options();
+    let rule = Rule::asked(options)?;
+    let tolerance = options.number("tolerance")?;
+    let most = if tolerance > 0.0 { options.count("maxSteps")? } else { usize::MAX };
+    let first = options.count("nSteps")?.min(most);
+    let references = context.references()?;
+    let input = context.upload(context.input());
+    let score = context.score();
+    let mut progress = Progress { done: 0, total: first * references.len() };
+    let mut whole = vec![0.0; context.input().len()];
+    let mut baseline_score = 0.0;
+    let mut steps = Vec::new();
+    let mut missed = None;
+    for reference in &references {
+        let origin = context.upload(reference);
+        let before = context.score_of_input(reference).await?;
+        let mut n = first;
+        let values = loop {
+            let values = integral(context, &origin, &input, &rule.nodes(n), &mut progress).await?;
+            let sum: f64 = values.iter().copied().map(f64::from).sum();
+            let residual = (sum - (score - before)).abs();
+            if tolerance == 0.0 || residual <= tolerance * (score - before).abs() {
+                break values;
+            }
+            if n == most {
+                missed = missed.or(Some((residual, score - before)));
+                break values;
+            }
+            n = (2 * n).min(most);
+            progress.total += n;
+        };
+        let share = 1.0 / references.len() as f64;
+        whole.iter_mut().zip(values).for_each(|(sum, value)| *sum += share * f64::from(value));
+        baseline_score += share * before;
+        steps.push(n);
+    }
+    let values: Vec<f32> = whole.into_iter().map(|v| v as f32).collect();
+    let sum: f64 = values.iter().copied().map(f64::from).sum();
+    let delta = sum - (score - baseline_score);
+    let incomplete = missed.map(|(residual, difference)| Warning {
+        code: "incomplete",
+        cause: None,
+        message: format!(
+            "after {most} steps the attribution still misses the difference of the scores, {difference:.3}, by {residual:.1e}: more than the tolerance of {tolerance}"
+        ),
+    });
+    Ok(Output {
+        completeness: Some(Completeness { baseline_score, score, sum, delta }),
+        details: Some(json!({ "steps": steps })),
+        warnings: incomplete.into_iter().collect(),
+        ..Output::new(values, context.spec().input_size)
+    })
+}
+
+/// How far a method is that takes several integrals.
+pub struct Progress {
+    /// Points that are behind.
+    pub done: usize,
+    /// Points in all.
+    pub total: usize,
+}
+
+/// (x - x') times the weighted sum of the gradients at the nodes, row-major; x and x' `[1, C, H, W]`.
+///
+/// # Errors
+/// [`Error::Aborted`] between chunks; those of the model and the device.
+pub async fn integral(
+    context: &Context<'_>,
+    origin: &Tensor<4>,
+    input: &Tensor<4>,
+    nodes: &[(f64, f64)],
+    progress: &mut Progress,
+) -> Result<Vec<f32>> {
+    let difference = input.clone() - origin.clone();
+    let mut total = origin.zeros_like();
+    let chunks = context.chunks(nodes.len())?;
+    let last = chunks.len().saturating_sub(1);
+    for (index, chunk) in chunks.into_iter().enumerate() {
+        let nodes = nodes.get(chunk).unwrap_or_default();
+        let column = |values: Vec<f32>| {
+            let n = values.len();
+            Tensor::<4>::from_data(TensorData::new(values, [n, 1, 1, 1]), context.device())
+        };
+        let alphas = column(nodes.iter().map(|(a, _)| *a as f32).collect());
+        let weights = column(nodes.iter().map(|(_, w)| *w as f32).collect());
+        let gradient = context.input_gradient(origin.clone() + difference.clone() * alphas)?;
+        total = total + (gradient * weights).sum_dim(0);
+        progress.done += nodes.len();
+        // The last chunk is waited for with the result.
+        if index < last {
+            context.settle(&total).await?;
+        }
+        context.progress(progress.done, progress.total).await?;
+    }
+    context.read(total * difference).await
+}

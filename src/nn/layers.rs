@@ -1,0 +1,581 @@
+//! The layers that models are made of, and the names and shapes of their weights in a package.
+//!
+//! A `*Spec` says what a layer needs before anything is read; `load` takes it from the [`Weights`] and lays it out for the device.
+
+use std::sync::Arc;
+
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::{Tensor, activation, module};
+use sightline_kernels::conv::{Geometry, Prepared};
+
+use crate::device::cpu::{self, Constant, on_cpu};
+use crate::error::{Error, Result};
+#[cfg(feature = "webgpu")]
+use crate::fused;
+use crate::package::Weights;
+#[cfg(feature = "webgpu")]
+use crate::products;
+pub use sightline_kernels::Act;
+
+/// A tensor that a model needs: its name in the package and its shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Param {
+    /// timm's key, for example `blocks.0.attn.qkv.weight`.
+    pub name: String,
+    /// timm's shape: convolutions `[O, I / groups, kh, kw]`, linear layers `[out, in]`.
+    pub shape: Vec<usize>,
+}
+
+impl Param {
+    /// A parameter of the name `prefix` + `.` + `leaf`.
+    pub fn new(prefix: &str, leaf: &str, shape: &[usize]) -> Self {
+        let name = if prefix.is_empty() { leaf.to_owned() } else { format!("{prefix}.{leaf}") };
+        Self { name, shape: shape.to_vec() }
+    }
+}
+
+/// How a convolution pads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    /// `((stride - 1) + dilation (k - 1)) / 2` on every side, as PyTorch's and timm's default.
+    Symmetric,
+    /// TensorFlow's SAME: output ceil(n / stride), the odd pixel at the end.
+    Same,
+    /// So many on every side.
+    Fixed(usize),
+}
+
+/// Padding (begin, end) of an axis of length `n` for a window whose last element lies `reach` after its first.
+fn pads(padding: Option<Padding>, n: usize, stride: usize, reach: usize) -> (usize, usize) {
+    match padding {
+        None => (0, 0),
+        Some(Padding::Fixed(p)) => (p, p),
+        Some(Padding::Symmetric) => {
+            let p = (stride - 1 + reach) / 2;
+            (p, p)
+        }
+        Some(Padding::Same) => {
+            let total = ((n.div_ceil(stride).max(1) - 1) * stride + reach + 1).saturating_sub(n);
+            (total / 2, total - total / 2)
+        }
+    }
+}
+
+/// A convolution, optionally followed by a batch norm that is folded into it at load.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conv2dSpec {
+    /// The convolution's name.
+    pub name: String,
+    /// The batch norm's name and epsilon.
+    pub batch_norm: Option<(String, f64)>,
+    /// Input channels.
+    pub inputs: usize,
+    /// Output channels.
+    pub outputs: usize,
+    /// Kernel height and width.
+    pub kernel: [usize; 2],
+    /// Stride.
+    pub stride: usize,
+    /// Dilation.
+    pub dilation: usize,
+    /// Groups; `inputs` for a depthwise convolution.
+    pub groups: usize,
+    /// Padding rule; `None` for none.
+    pub padding: Option<Padding>,
+    /// Whether the convolution has a bias of its own.
+    pub bias: bool,
+}
+
+impl Conv2dSpec {
+    /// A `kernel` x `kernel` convolution of stride 1 with symmetric padding, without bias and norm.
+    pub fn new(name: impl Into<String>, inputs: usize, outputs: usize, kernel: usize) -> Self {
+        Self {
+            name: name.into(),
+            batch_norm: None,
+            inputs,
+            outputs,
+            kernel: [kernel; 2],
+            stride: 1,
+            dilation: 1,
+            groups: 1,
+            padding: Some(Padding::Symmetric),
+            bias: false,
+        }
+    }
+
+    /// With a batch norm behind it.
+    #[must_use]
+    pub fn norm(mut self, name: impl Into<String>, epsilon: f64) -> Self {
+        self.batch_norm = Some((name.into(), epsilon));
+        self
+    }
+    /// With a stride.
+    #[must_use]
+    pub fn stride(mut self, stride: usize) -> Self {
+        self.stride = stride;
+        self
+    }
+    /// With a dilation.
+    #[must_use]
+    pub fn dilation(mut self, dilation: usize) -> Self {
+        self.dilation = dilation;
+        self
+    }
+    /// In groups.
+    #[must_use]
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.groups = groups;
+        self
+    }
+    /// With another padding rule.
+    #[must_use]
+    pub fn padding(mut self, padding: Option<Padding>) -> Self {
+        self.padding = padding;
+        self
+    }
+    /// With a bias of its own.
+    #[must_use]
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.bias = bias;
+        self
+    }
+    /// With a kernel that is not square.
+    #[must_use]
+    pub fn kernel(mut self, kernel: [usize; 2]) -> Self {
+        self.kernel = kernel;
+        self
+    }
+
+    fn weight_shape(&self) -> [usize; 4] {
+        [self.outputs, self.inputs / self.groups, self.kernel[0], self.kernel[1]]
+    }
+
+    /// The tensors that it needs.
+    pub fn params(&self) -> Vec<Param> {
+        let mut params = vec![Param::new(&self.name, "weight", &self.weight_shape())];
+        if self.bias {
+            params.push(Param::new(&self.name, "bias", &[self.outputs]));
+        }
+        if let Some((name, _)) = &self.batch_norm {
+            params.extend(batch_norm_params(name, self.outputs));
+        }
+        params
+    }
+
+    /// Padding (begin, end) of `axis` (0 for rows) of length `n`.
+    pub fn pads(&self, axis: usize, n: usize) -> (usize, usize) {
+        pads(self.padding, n, self.stride, self.dilation * (self.kernel[axis] - 1))
+    }
+
+    /// Output height and width for an input of `h` x `w`; 0 where the kernel does not fit.
+    pub fn output(&self, size: [usize; 2]) -> [usize; 2] {
+        [0, 1].map(|axis| {
+            let (begin, end) = self.pads(axis, size[axis]);
+            let reach = self.dilation * (self.kernel[axis] - 1) + 1;
+            (size[axis] + begin + end).checked_sub(reach).map_or(0, |rest| rest / self.stride + 1)
+        })
+    }
+
+    /// Multiply-accumulates for an output of `h` x `w`.
+    pub fn macs(&self, h: usize, w: usize) -> f64 {
+        self.weight_shape().iter().product::<usize>() as f64 * (h * w) as f64
+    }
+
+    /// Takes its tensors out of `weights`.
+    ///
+    /// # Errors
+    /// [`Error::BadModel`] for a missing or misshaped tensor.
+    pub fn load(&self, weights: &mut Weights) -> Result<Conv2d> {
+        let mut weight = weights.take::<4>(&format!("{}.weight", self.name), self.weight_shape())?;
+        let mut bias = match self.bias {
+            true => Some(weights.take::<1>(&format!("{}.bias", self.name), [self.outputs])?),
+            false => None,
+        };
+        if let Some((name, epsilon)) = &self.batch_norm {
+            let (scale, mean, beta) = take_batch_norm(name, self.outputs, *epsilon, weights)?;
+            weight = weight * scale.clone().reshape([self.outputs, 1, 1, 1]);
+            let shifted = match bias {
+                Some(bias) => bias - mean,
+                None => -mean,
+            };
+            bias = Some(beta + shifted * scale);
+        }
+        #[cfg(feature = "webgpu")]
+        if !on_cpu(&weight) && products::supports(weight.dims(), self.groups) {
+            weight = products::lay_out(weight, self.groups > 1);
+            bias = bias.or_else(|| Some(Tensor::zeros([self.outputs], &weight.device())));
+        }
+        Ok(Conv2d { prepared: Some(Arc::default()), ..Conv2d::new(self.clone(), weight, bias) })
+    }
+}
+
+/// The tensors of a batch norm.
+pub(crate) fn batch_norm_params(name: &str, channels: usize) -> [Param; 4] {
+    ["weight", "bias", "running_mean", "running_var"].map(|leaf| Param::new(name, leaf, &[channels]))
+}
+
+/// A batch norm's (gamma / sqrt(var + epsilon), mean, beta), each `[channels]`.
+pub(crate) fn take_batch_norm(
+    name: &str,
+    channels: usize,
+    epsilon: f64,
+    weights: &mut Weights,
+) -> Result<(Tensor<1>, Tensor<1>, Tensor<1>)> {
+    let mut take = |leaf: &str| weights.take::<1>(&format!("{name}.{leaf}"), [channels]);
+    let (gamma, beta, mean, var) = (take("weight")?, take("bias")?, take("running_mean")?, take("running_var")?);
+    Ok((gamma / (var + epsilon).sqrt(), mean, beta))
+}
+
+/// A convolution with its batch norm folded in.
+#[derive(Debug, Clone)]
+pub struct Conv2d {
+    /// Geometry.
+    pub spec: Conv2dSpec,
+    /// `[O, I / groups, k, k]`
+    pub weight: Tensor<4>,
+    /// `[O]`
+    pub bias: Option<Tensor<1>>,
+    /// What the CPU's kernels make of the weights and keep.
+    prepared: Option<Arc<Prepared>>,
+}
+
+impl Conv2d {
+    /// Of weights that are used once.
+    pub fn new(spec: Conv2dSpec, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Self {
+        Self { spec, weight, bias, prepared: None }
+    }
+
+    /// `[N, I, H, W] -> [N, O, h, w]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, None)
+    }
+
+    /// [`Conv2d::forward`] and an activation function.
+    pub fn forward_act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
+        together(act, x, |x, act| self.run(x, act))
+    }
+
+    fn run(&self, x: Tensor<4>, act: Option<Act>) -> Tensor<4> {
+        let [_, _, h, w] = x.dims();
+        let spec = &self.spec;
+        if let (true, Some(weights)) = (on_cpu(&x), Constant::of(&self.weight)) {
+            let geometry = Geometry {
+                inputs: spec.inputs,
+                outputs: spec.outputs,
+                groups: spec.groups,
+                kernel: spec.kernel,
+                stride: spec.stride,
+                dilation: spec.dilation,
+                before: [spec.pads(0, h).0, spec.pads(1, w).0],
+                input: [h, w],
+                output: spec.output([h, w]),
+            };
+            let bias = self.bias.as_ref().and_then(Constant::of);
+            return cpu::run(cpu::Convolution { geometry, weights, prepared: self.prepared.clone(), bias, act }, x);
+        }
+        #[cfg(feature = "webgpu")]
+        if let Some(bias) = &self.bias
+            && !on_cpu(&x)
+            && products::supports(self.weight.dims(), spec.groups)
+        {
+            let geometry = products::Geometry {
+                input: [h, w],
+                output: spec.output([h, w]),
+                kernel: spec.kernel,
+                stride: spec.stride,
+                dilation: spec.dilation,
+                padding: [spec.pads(0, h), spec.pads(1, w)],
+                depthwise: spec.groups > 1,
+            };
+            return products::conv2d(x, self.weight.clone(), bias.clone(), geometry, act);
+        }
+        let options = ConvOptions {
+            stride: [spec.stride; 2],
+            padding: [spec.pads(0, h), spec.pads(1, w)],
+            dilation: [spec.dilation; 2],
+            groups: spec.groups,
+        };
+        followed(act, module::conv2d(x, self.weight.clone(), self.bias.clone(), options))
+    }
+}
+
+/// A square pooling window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// Side.
+    pub kernel: usize,
+    /// Stride.
+    pub stride: usize,
+    /// Padding rule; zeros for averages, minus infinity for maxima.
+    pub padding: Padding,
+    /// Whether a last window that reaches beyond the padded input counts.
+    pub ceil: bool,
+    /// Whether averages count padded zeros.
+    pub count_padding: bool,
+}
+
+impl Pool {
+    /// A window that counts padded zeros and drops what is left over.
+    pub const fn new(kernel: usize, stride: usize, padding: usize) -> Self {
+        Self { kernel, stride, padding: Padding::Fixed(padding), ceil: false, count_padding: true }
+    }
+
+    /// Padding (begin, end) of an axis of length `n`.
+    fn pads(&self, n: usize) -> (usize, usize) {
+        pads(Some(self.padding), n, self.stride, self.kernel - 1)
+    }
+
+    /// Output length of an axis of length `n`; 0 where the window does not fit.
+    pub fn output(&self, n: usize) -> usize {
+        let (begin, end) = self.pads(n);
+        let Some(rest) = (n + begin + end).checked_sub(self.kernel) else { return usize::from(self.ceil && n > 0) };
+        if !self.ceil {
+            return rest / self.stride + 1;
+        }
+        let windows = rest.div_ceil(self.stride) + 1;
+        // PyTorch drops a last window that would start in the padding.
+        if (windows - 1) * self.stride >= n + begin { windows - 1 } else { windows }
+    }
+
+    /// Maximum in each window, `[N, C, H, W] -> [N, C, h, w]`; the gradient of a tie goes to the first.
+    pub fn max(&self, x: Tensor<4>) -> Tensor<4> {
+        let [_, channels, h, w] = x.dims();
+        if on_cpu(&x) {
+            return cpu::run(
+                cpu::MaxPool(Geometry {
+                    inputs: channels,
+                    outputs: channels,
+                    groups: channels,
+                    kernel: [self.kernel; 2],
+                    stride: self.stride,
+                    dilation: 1,
+                    before: [self.pads(h).0, self.pads(w).0],
+                    input: [h, w],
+                    output: [self.output(h), self.output(w)],
+                }),
+                x,
+            );
+        }
+        let options = MaxPoolOptions::new([self.kernel; 2])
+            .with_stride([self.stride; 2])
+            .with_padding_pairs([self.pads(h), self.pads(w)])
+            .with_ceil_mode(self.ceil);
+        module::max_pool2d(x, options)
+    }
+
+    /// Mean of each window, `[N, C, H, W] -> [N, C, h, w]`.
+    pub fn avg(&self, x: Tensor<4>) -> Tensor<4> {
+        let [_, _, h, w] = x.dims();
+        let options = AvgPoolOptions::new([self.kernel; 2])
+            .with_stride([self.stride; 2])
+            .with_padding_pairs([self.pads(h), self.pads(w)])
+            .with_count_include_pad(self.count_padding)
+            .with_ceil_mode(self.ceil);
+        module::avg_pool2d(x, options)
+    }
+}
+
+/// A linear layer on the last axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinearSpec {
+    /// Name.
+    pub name: String,
+    /// Input width.
+    pub inputs: usize,
+    /// Output width.
+    pub outputs: usize,
+    /// Whether it has a bias.
+    pub bias: bool,
+}
+
+impl LinearSpec {
+    /// The tensors that it needs.
+    pub fn params(&self) -> Vec<Param> {
+        let mut params = vec![Param::new(&self.name, "weight", &[self.outputs, self.inputs])];
+        if self.bias {
+            params.push(Param::new(&self.name, "bias", &[self.outputs]));
+        }
+        params
+    }
+
+    /// Multiply-accumulates for one row.
+    pub fn macs(&self) -> f64 {
+        self.inputs as f64 * self.outputs as f64
+    }
+
+    /// Takes its tensors out of `weights`.
+    ///
+    /// # Errors
+    /// [`Error::BadModel`] for a missing or misshaped tensor.
+    pub fn load(&self, weights: &mut Weights) -> Result<Linear> {
+        let weight = weights.take::<2>(&format!("{}.weight", self.name), [self.outputs, self.inputs])?;
+        let bias = match self.bias {
+            true => Some(weights.take::<1>(&format!("{}.bias", self.name), [self.outputs])?),
+            false => None,
+        };
+        let packed = Constant::of(&weight).map(|weight| cpu::pack_dense(weight.values(), self.outputs).into());
+        #[cfg(feature = "webgpu")]
+        let bias = bias.or_else(|| (!on_cpu(&weight)).then(|| Tensor::zeros([self.outputs], &weight.device())));
+        Ok(Linear { weight: weight.transpose(), bias, packed })
+    }
+}
+
+/// A linear layer on the last axis.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    /// `[in, out]`
+    pub weight: Tensor<2>,
+    /// `[out]`
+    pub bias: Option<Tensor<1>>,
+    /// The weights once more, laid out for the CPU's kernels.
+    packed: Option<Arc<[f32]>>,
+}
+
+impl Linear {
+    /// Of weights `[in, out]` that are used once.
+    pub fn new(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
+        Self { weight, bias, packed: None }
+    }
+
+    /// `[N, T, in] -> [N, T, out]`
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        self.run(x, None)
+    }
+
+    /// [`Linear::forward`] and an activation function.
+    pub fn forward_act(&self, act: Act, x: Tensor<3>) -> Tensor<3> {
+        together(act, x, |x, act| self.run(x, act))
+    }
+
+    fn run(&self, x: Tensor<3>, act: Option<Act>) -> Tensor<3> {
+        if let (true, Some(weights)) = (on_cpu(&x), Constant::of(&self.weight.clone().transpose())) {
+            let [_, outputs] = self.weight.dims();
+            let bias = self.bias.as_ref().and_then(Constant::of);
+            return cpu::run(cpu::Dense { outputs, weights, packed: self.packed.clone(), bias, act }, x);
+        }
+        #[cfg(feature = "webgpu")]
+        if let Some(bias) = &self.bias
+            && !on_cpu(&x)
+            && products::supports_linear(bias)
+        {
+            return products::linear(x, self.weight.clone().transpose(), bias.clone(), act);
+        }
+        followed(act, module::linear(x, self.weight.clone(), self.bias.clone()))
+    }
+}
+
+/// Layer norm over the last axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerNormSpec {
+    /// Name.
+    pub name: String,
+    /// Width.
+    pub width: usize,
+    /// Epsilon under the root.
+    pub epsilon: f64,
+}
+
+impl LayerNormSpec {
+    /// The tensors that it needs.
+    pub fn params(&self) -> Vec<Param> {
+        ["weight", "bias"].map(|leaf| Param::new(&self.name, leaf, &[self.width])).to_vec()
+    }
+
+    /// Takes its tensors out of `weights`.
+    ///
+    /// # Errors
+    /// [`Error::BadModel`] for a missing or misshaped tensor.
+    pub fn load(&self, weights: &mut Weights) -> Result<LayerNorm> {
+        Ok(LayerNorm {
+            weight: weights.take::<1>(&format!("{}.weight", self.name), [self.width])?,
+            bias: weights.take::<1>(&format!("{}.bias", self.name), [self.width])?,
+            epsilon: self.epsilon,
+        })
+    }
+}
+
+/// Layer norm over the last axis.
+#[derive(Debug, Clone)]
+pub struct LayerNorm {
+    /// `[D]`
+    pub weight: Tensor<1>,
+    /// `[D]`
+    pub bias: Tensor<1>,
+    /// Epsilon under the root.
+    pub epsilon: f64,
+}
+
+impl LayerNorm {
+    /// Same shape.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let constants = (Constant::of(&self.weight), Constant::of(&self.bias));
+        if let (true, (Some(weight), Some(bias))) = (on_cpu(&x), constants) {
+            return cpu::run(cpu::Norm { weight, bias, epsilon: self.epsilon as f32 }, x);
+        }
+        #[cfg(feature = "webgpu")]
+        if !on_cpu(&x) {
+            return fused::layer_norm(x, self.weight.clone(), self.bias.clone(), self.epsilon);
+        }
+        module::layer_norm(x, self.weight.clone(), Some(self.bias.clone()), self.epsilon)
+    }
+}
+
+/// A layer and an activation function, in one operation where what a derivative is computed from is there then.
+fn together<const D: usize>(
+    act: Act,
+    x: Tensor<D>,
+    layer: impl FnOnce(Tensor<D>, Option<Act>) -> Tensor<D>,
+) -> Tensor<D> {
+    let both = act.slope_from_value() || !x.is_tracked();
+    if both { layer(x, Some(act)) } else { forward(act, layer(x, None)) }
+}
+
+fn followed<const D: usize>(act: Option<Act>, x: Tensor<D>) -> Tensor<D> {
+    match act {
+        Some(act) => forward(act, x),
+        None => x,
+    }
+}
+
+/// f of every value.
+pub fn forward<const D: usize>(act: Act, x: Tensor<D>) -> Tensor<D> {
+    if on_cpu(&x) {
+        return cpu::run(act, x);
+    }
+    #[cfg(feature = "webgpu")]
+    return fused::act(x, act);
+    #[cfg(not(feature = "webgpu"))]
+    unreachable!("this build has no device but the CPU")
+}
+
+/// Attention's scores: `scale` times the products of the rows of `q` and `k`, both `[N, heads, T, d]`.
+pub fn scores(q: Tensor<4>, k: Tensor<4>, scale: f64) -> Tensor<4> {
+    #[cfg(feature = "webgpu")]
+    if !on_cpu(&q) {
+        return products::scores(q, k, scale);
+    }
+    (q * scale).matmul(k.swap_dims(2, 3))
+}
+
+/// The rows of `v` `[N, heads, T, d]` weighed by `attention` `[N, heads, T, T]`.
+pub fn mix(attention: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
+    #[cfg(feature = "webgpu")]
+    if !on_cpu(&v) {
+        return products::mix(attention, v);
+    }
+    attention.matmul(v)
+}
+
+/// Softmax over the last axis.
+pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "webgpu")]
+    if !on_cpu(&x) {
+        return fused::softmax(x);
+    }
+    activation::softmax(x, D - 1)
+}
+
+/// Turns a shape problem inside a plan into an error that names the model.
+pub(crate) fn bad_model<T>(message: impl Into<String>) -> Result<T> {
+    Err(Error::BadModel(message.into()))
+}

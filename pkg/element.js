@@ -883,7 +883,7 @@ function targetOf(text, labels) {
 
 /** The first built-in model: what the page shows, too. @param {string | undefined} assetBaseUrl @param {AbortSignal} signal */
 async function firstModel(assetBaseUrl, signal) {
-  const { listModels } = await import('./index.js');
+  const { listModels } = await import('./model/source.js');
   const list = await listModels({ signal, ...(assetBaseUrl === undefined ? {} : { assetBaseUrl }) });
   const first = list.find(({ path }) => path !== undefined);
   if (!first) throw new SightlineError('bad-option', 'model: there is no built-in model; name one');

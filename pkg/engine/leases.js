@@ -22,7 +22,7 @@ export function lease({ model, device, assetBaseUrl }, onProgress) {
   let entry = entries.get(key);
   if (!entry) {
     const [stop, listeners] = [new AbortController(), new Set()];
-    const explainer = import('../index.js').then(({ createExplainer }) =>
+    const explainer = import('./open.js').then(({ createExplainer }) =>
       createExplainer({
         model,
         device: /** @type {'auto'} */ (device),

@@ -1,7 +1,8 @@
 // @ts-check
 
-import { SightlineError } from '../util/errors.js';
-import { locate } from '../util/locate.js';
+import { abortable } from '../util/abort.js';
+import { SightlineError, wrap } from '../util/errors.js';
+import { baseOf, locate } from '../util/locate.js';
 import { Kept } from './cache.js';
 import { download, requestBlob, requestJson, requestSize } from './fetch.js';
 
@@ -144,7 +145,7 @@ function explained(error) {
  * @param {{ signal?: AbortSignal }} options
  * @returns {Promise<import('../index.js').ModelInspection>}
  */
-export async function inspect(model, base, options) {
+async function inspect(model, base, options) {
   const { source, folder, file: at, kept } = await findModel(model, base, options);
   const { id, config, weights, file } = source;
   const record = kept?.record;
@@ -199,10 +200,27 @@ const lists = new Map();
  * @param {URL} base @param {{ signal?: AbortSignal }} [options]
  * @returns {Promise<ModelList>}
  */
-export async function modelList(base, options) {
+async function modelList(base, options) {
   const url = locate('models/models.json', base);
   const list = lists.get(url.href) ?? (await requestJson(url, options));
   if (!Array.isArray(list?.models)) throw new SightlineError('network', `${url} is not a list of models: it has no "models"`);
   lists.set(url.href, list);
   return structuredClone(list);
+}
+
+/** The models of `models/models.json`: the built-in ones, and what else it offers. @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options] */
+export async function listModels({ assetBaseUrl, signal } = {}) {
+  return (await modelList(baseOf(assetBaseUrl), { signal })).models;
+}
+
+/**
+ * What opening a model takes, before anything large is fetched.
+ * @param {import('../index.js').ModelSource} model @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options]
+ */
+export async function inspectModel(model, { assetBaseUrl, signal } = {}) {
+  try {
+    return await abortable(inspect(model, baseOf(assetBaseUrl), { signal }), signal);
+  } catch (error) {
+    throw wrap(error);
+  }
 }

@@ -32,10 +32,12 @@ const said = [
   ]),
   ...models.filter(({ path }) => path).map(({ title }) => title),
   ...samples.map(({ credit }) => credit),
-  ...['pkg/engine/device.js', 'pkg/index.js'].flatMap((name) =>
+  ...['pkg/engine/device.js', 'pkg/engine/open.js', 'pkg/engine/explainer.js'].flatMap((name) =>
     [...read(name).matchAll(/\b(?:reason|missing): '([^']+)'/g)].map(([, text]) => text),
   ),
-  ...[...read('pkg/index.js').matchAll(/reason: `([^`$]+)\(\$\{[^`]+\}\)`/g)].map(([, text]) => `${text}({reason})`),
+  ...['pkg/engine/open.js', 'pkg/engine/explainer.js'].flatMap((name) =>
+    [...read(name).matchAll(/reason: `([^`$]+)\(\$\{[^`]+\}\)`/g)].map(([, text]) => `${text}({reason})`),
+  ),
 ];
 
 test('every language has the same keys and placeholders, and a text for all that the core says', () => {

@@ -133,7 +133,7 @@ export class SightlineExplainer extends Base {
   async exportPng({ what, legend, provenance } = {}) {
     const attribution = this.#attribution;
     if (!attribution || !this.#visible) throw new SightlineError('bad-option', 'there is no map to export: wait for the attribution event');
-    const { exportPng } = await import('./report/export.js');
+    const { exportPng } = await import('./report/png.js');
     return exportPng(attribution, this.#photo?.bitmap ?? null, {
       ...(what === undefined ? {} : { what }),
       ...(legend === undefined ? {} : { legend }),
@@ -284,7 +284,7 @@ export class SightlineExplainer extends Base {
 
   /** Without a model. @param {AbortSignal} signal */
   async #load(signal) {
-    const [{ fromJson }, json] = await Promise.all([import('./report/export.js'), this.#savedJson(signal), this.#fetchPhoto(signal)]);
+    const [{ fromJson }, json] = await Promise.all([import('./report/json.js'), this.#savedJson(signal), this.#fetchPhoto(signal)]);
     const attribution = fromJson(json);
     this.#leave();
     this.#classified = undefined;

@@ -12,8 +12,10 @@ export { inspectModel, listModels } from './model/source.js';
 export { isWhole, placeOf } from './picture/crop.js';
 export { renderColorbar, renderHeatmap, sharedScale, toPlane, valueAt } from './picture/render.js';
 export { describe } from './report/describe.js';
-export { exportPng, fromJson, toJson, toNpy } from './report/export.js';
 export { familiarity } from './report/familiarity.js';
+export { fromJson, toJson } from './report/json.js';
+export { toNpy } from './report/npy.js';
+export { exportPng } from './report/png.js';
 export { SightlineError } from './util/errors.js';
 export { version } from './wasm/registry.js';
 

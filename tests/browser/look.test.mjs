@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { cellContour, smoothContour } from '../../pkg/picture/contours.js';
 import { describe as say } from '../../pkg/report/describe.js';
-import { fromJson, toJson, toNpy } from '../../pkg/report/export.js';
+import { fromJson, toJson } from '../../pkg/report/json.js';
+import { toNpy } from '../../pkg/report/npy.js';
 import { golden, idle, openPage, pngTexts, screenshots, shot, site } from './harness.mjs';
 
 const here = site();

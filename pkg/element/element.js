@@ -1,8 +1,7 @@
 // @ts-check
 // <sightline-explainer>: a photo, and where a classifier looked in it. What is needed to compute is loaded when something is to be computed.
 
-import { lease, modelOf, until } from '../engine/leases.js';
-import { fill, meaning } from '../i18n/strings.js';
+import { lease, modelOf } from '../engine/leases.js';
 import { requestBlob } from '../model/fetch.js';
 import { COLORMAPS } from '../picture/colormaps.js';
 import { placeOf } from '../picture/crop.js';
@@ -10,10 +9,13 @@ import { GRID, PaintArea } from '../picture/paint-area.js';
 import { methodOf, renderColorbar, renderHeatmap } from '../picture/render.js';
 import { describe, targetWords } from '../report/describe.js';
 import { overlap } from '../report/overlap.js';
+import { abortable } from '../util/abort.js';
+import { english, make } from '../util/dom.js';
 import { aborted, SightlineError, wrap } from '../util/errors.js';
+import { fill, meaning, numberFormat, percent } from '../util/text.js';
 import { methods } from '../wasm/registry.js';
 import { elementStrings } from './strings.js';
-import { build, make } from './view.js';
+import { build } from './view.js';
 
 /** @typedef {import('../index.js').Attribution} Attribution */
 /** @typedef {import('../index.js').Target} Target */
@@ -354,7 +356,7 @@ export class SightlineExplainer extends Base {
     // The new one is held before the old one goes: it may be the same.
     this.#lease?.release();
     this.#lease = held;
-    return until(held.explainer, signal);
+    return abortable(held.explainer, signal);
   }
 
   #leave() {
@@ -512,15 +514,14 @@ export class SightlineExplainer extends Base {
     if (!area) return;
     const result = overlap(area.cells, attribution, { rows: GRID, columns: GRID, top: top > 0 && top <= 100 ? top : 20 });
     const strings = this.#strings;
-    const percent = new Intl.NumberFormat(strings.locale, { style: 'percent', maximumFractionDigits: 0 });
     const text =
       result.share === null || result.iou === null
         ? strings.noScore
         : fill(strings.score, {
-            area: percent.format(result.area),
-            share: percent.format(result.share),
-            top: percent.format(result.top / 100),
-            iou: new Intl.NumberFormat(strings.locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(result.iou),
+            area: percent(result.area, strings.locale),
+            share: percent(result.share, strings.locale),
+            top: percent(result.top / 100, strings.locale),
+            iou: numberFormat(strings.locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(result.iou),
           });
     if (this.#view) this.#view.score.textContent = text;
     return result;
@@ -614,8 +615,7 @@ export class SightlineExplainer extends Base {
   /** @param {{ label: string, probability: number }} prediction */
   #named({ label, probability }) {
     const strings = this.#strings;
-    const percent = new Intl.NumberFormat(strings.locale, { style: 'percent', maximumFractionDigits: 0 });
-    return `${fill(strings.texts.class, { a: label })} (${percent.format(probability)})`;
+    return `${fill(strings.texts.class, { a: label })} (${percent(probability, strings.locale)})`;
   }
 
   /** @returns {import('../index.js').RenderOptions} */
@@ -664,7 +664,7 @@ export class SightlineExplainer extends Base {
     this.#paint();
     const attribution = this.#visible ? this.#attribution : undefined;
     const rendered = this.#rendered;
-    const number = new Intl.NumberFormat(strings.locale, { maximumSignificantDigits: 3 });
+    const number = numberFormat(strings.locale, { maximumSignificantDigits: 3 });
     const alt = this.getAttribute('alt') || strings.photo;
     view.legend.hidden = !rendered || !attribution;
     view.caption.textContent = '';
@@ -753,14 +753,13 @@ export class SightlineExplainer extends Base {
     view.classes.hidden = !info || this.#isLocked('target');
     view.classes.setAttribute('aria-label', strings.classes);
     const focused = /** @type {HTMLElement | null} */ (this.shadowRoot?.activeElement)?.dataset.index;
-    const percent = new Intl.NumberFormat(strings.locale, { style: 'percent', maximumFractionDigits: 1 });
     view.classes.replaceChildren(
       ...this.predictions.map(({ index, label, probability }) => {
         const button = make(
           'button',
           { type: 'button', 'data-index': index, 'aria-pressed': index === attribution.target },
           make('span', {}, label),
-          make('span', {}, percent.format(probability)),
+          make('span', {}, percent(probability, strings.locale, 1)),
         );
         button.style.setProperty('--share', `${(probability * 100).toFixed(1)}%`);
         button.addEventListener('click', () => this.setAttribute('target', String(index)));
@@ -834,9 +833,6 @@ export class SightlineExplainer extends Base {
     view.again.addEventListener('click', () => this.#paintAgain());
   }
 }
-
-/** Words of the core, which are English. @param {string} text */
-const english = (text) => make('span', { lang: 'en' }, text);
 
 /** Whether a saved attribution is given itself, not its address. @param {string} text */
 const isJson = (text) => text.trimStart().startsWith('{');

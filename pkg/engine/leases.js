@@ -1,6 +1,6 @@
 // @ts-check
 // One explainer for all elements of a page that show the same model on the same device.
-import { aborted, SightlineError } from '../util/errors.js';
+import { SightlineError } from '../util/errors.js';
 
 /** @typedef {import('../index.js').Explainer} Explainer */
 /** @typedef {Parameters<NonNullable<import('../index.js').ExplainerOptions['onProgress']>>[0]} Progress */
@@ -65,14 +65,4 @@ export function modelOf(text, base) {
     throw new SightlineError('bad-option', `model: "${text.slice(0, 100)}" is not an address`, { cause });
   }
   return text.includes('/') ? { hub: text } : text;
-}
-
-/** Settles as `promise` does, unless the signal aborts first. @template T @param {Promise<T>} promise @param {AbortSignal} signal @returns {Promise<T>} */
-export function until(promise, signal) {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(aborted());
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

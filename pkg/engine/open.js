@@ -3,8 +3,8 @@
 
 import { requestJson } from '../model/fetch.js';
 import { addLabels, fetchWeights, findModel } from '../model/source.js';
-import { abortable } from '../util/abort.js';
-import { check, SightlineError, wrap } from '../util/errors.js';
+import { abortable, throwIfAborted } from '../util/abort.js';
+import { SightlineError, wrap } from '../util/errors.js';
 import { baseOf, locate } from '../util/locate.js';
 import { chooseDevice } from './device.js';
 import { Explainer, FOLLOW, only } from './explainer.js';
@@ -19,7 +19,7 @@ export async function createExplainer(options) {
     const { model, device = 'auto', onDevice, signal, onProgress, assetBaseUrl, ...rest } = options ?? {};
     only(rest, 'createExplainer');
     if (onDevice !== undefined && typeof onDevice !== 'function') throw new SightlineError('bad-option', 'onDevice: it must be a function');
-    check(signal);
+    throwIfAborted(signal);
     const base = baseOf(assetBaseUrl);
     const progress = (/** @type {import('./host.js').Progress} */ { stage, loaded, total }) =>
       signal?.aborted || onProgress?.({ stage: /** @type {any} */ (stage), loaded, total });

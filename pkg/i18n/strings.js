@@ -194,9 +194,3 @@ export function nearest(tag) {
 
 /** The texts of the nearest language that there is: English or German. @param {string} language a BCP 47 tag @returns {import('../index.js').Strings} */
 export const stringsFor = (language) => languages[nearest(language)];
-
-/** @param {string} template @param {Record<string, string | number>} values */
-export const fill = (template, values) => template.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
-
-/** What a warning means, where that is said in another language than its message. @param {{ code: string, cause?: string }} warning @param {import('../index.js').Strings} strings */
-export const meaning = ({ code, cause }, { warnings }) => warnings[cause ?? code] ?? warnings[code];

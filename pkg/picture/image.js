@@ -1,7 +1,8 @@
 // @ts-check
 
 import { requestBlob } from '../model/fetch.js';
-import { check, SightlineError } from '../util/errors.js';
+import { throwIfAborted } from '../util/abort.js';
+import { SightlineError } from '../util/errors.js';
 
 /**
  * What the worker takes.
@@ -18,7 +19,7 @@ const MAX_PIXELS = 100e6;
  * @returns {Promise<Input>}
  */
 export async function toInput(image, signal) {
-  check(signal);
+  throwIfAborted(signal);
   if (typeof image === 'string') return encoded(await requestBlob(new URL(image, globalThis.location?.href), { signal }));
   if (image instanceof Blob) return encoded(image);
   // Copies: a call may wait in its queue while the caller goes on with what is theirs.

@@ -1,9 +1,10 @@
 // @ts-check
 // A sentence about a map, from its numbers alone. Without wasm, DOM or anything random: the same numbers give the same words.
 
-import { describeStrings, fill } from '../i18n/strings.js';
+import { describeStrings } from '../i18n/strings.js';
 import { isWhole } from '../picture/crop.js';
 import { methodOf, toPlane } from '../picture/render.js';
+import { fill, numberFormat } from '../util/text.js';
 
 /** @typedef {import('../index.js').DescribeStrings} Strings */
 
@@ -28,7 +29,7 @@ export function describe(attribution, options = {}) {
   const finite = plane.map((v) => (Number.isFinite(v) ? v : 0));
   const invalid = plane.reduce((n, v) => n + (Number.isFinite(v) ? 0 : 1), 0);
   if (invalid === cells) return strings.nothing;
-  const number = new Intl.NumberFormat(strings.locale, { useGrouping: false });
+  const number = numberFormat(strings.locale, { useGrouping: false });
   const said = invalid ? [fill(strings.invalid, { count: number.format(invalid), cells: number.format(cells) })] : [];
   const positive = finite.map((v) => Math.max(v, 0));
   const negative = finite.map((v) => Math.max(-v, 0));

@@ -1,9 +1,9 @@
 // @ts-check
 // The page of an exported picture: pictures in rows with their titles and scales, and texts below.
 
-import { fill } from '../i18n/strings.js';
 import { table } from '../picture/colormaps.js';
 import { SightlineError } from '../util/errors.js';
+import { fill, numberFormat, shortNumber } from '../util/text.js';
 
 /** @typedef {import('../index.js').DescribeStrings & import('../index.js').ExportStrings} Strings */
 /** @typedef {import('../index.js').Rendered} Rendered */
@@ -15,23 +15,15 @@ const PAPER = '#ffffff';
 export const INK = '#1c1d21';
 export const SOFT = '#55565e';
 
-/** A short number. @param {number} v @param {string} locale */
-function short(v, locale) {
-  const far = v !== 0 && (Math.abs(v) >= 1e4 || Math.abs(v) < 1e-3);
-  /** @type {Intl.NumberFormatOptions} */
-  const digits = far ? { notation: 'scientific', minimumFractionDigits: 1, maximumFractionDigits: 1 } : { maximumSignificantDigits: 3 };
-  return new Intl.NumberFormat(locale, { ...digits, useGrouping: false }).format(v).replace('E', 'e');
-}
-
 /** @param {Rendered} rendered @param {Strings} strings */
 function notes({ percentile, clipped, threshold, contours, empty }, strings) {
-  const number = new Intl.NumberFormat(strings.locale, { maximumSignificantDigits: 2 });
+  const number = numberFormat(strings.locale, { maximumSignificantDigits: 2 });
   const share = (/** @type {number} */ v) => fill(strings.share, { percent: number.format(v * 100) });
   return [
     ...(empty ? [strings.blank] : []),
     ...(percentile < 100 && clipped > 0 ? [fill(strings.percentile, { percentile: String(percentile), share: share(clipped) })] : []),
     ...(threshold ? [fill(strings.threshold, { share: share(threshold.kept) })] : []),
-    ...(contours.length ? [fill(strings.contours, { levels: contours.map((v) => short(v, strings.locale)).join(', ') })] : []),
+    ...(contours.length ? [fill(strings.contours, { levels: contours.map((v) => shortNumber(v, strings.locale)).join(', ') })] : []),
   ].join(' ');
 }
 
@@ -111,9 +103,9 @@ export function layOut(tiles, { legend, columns, shared, texts, strings }) {
     context.lineWidth = 1;
     context.strokeRect(x + 0.5, top + 0.5, room - 1, bar - 1);
     const under = top + bar + Math.round(size * 0.4);
-    write([short(lo, strings.locale)], x, under);
+    write([shortNumber(lo, strings.locale)], x, under);
     context.textAlign = 'right';
-    write([short(hi, strings.locale)], x + room, under);
+    write([shortNumber(hi, strings.locale)], x + room, under);
     context.textAlign = 'center';
     if (lo < 0 && hi > 0) write(['0'], x + (room * -lo) / (hi - lo), under);
     context.textAlign = 'left';

@@ -1,10 +1,11 @@
 // @ts-check
 // A picture to take away: one map or several, with their legends, their origin, and the same again as text in the file.
 
-import { describeStrings, exportStrings, fill } from '../i18n/strings.js';
+import { describeStrings, exportStrings } from '../i18n/strings.js';
 import { isDrawable, sizeOf } from '../picture/image.js';
 import { methodOf, renderHeatmap } from '../picture/render.js';
 import { SightlineError } from '../util/errors.js';
+import { fill } from '../util/text.js';
 import { version } from '../wasm/registry.js';
 import { describe, isClassFree, targetWords } from './describe.js';
 import { columnsFor, INK, layOut, SOFT, WIDTHS } from './layout.js';

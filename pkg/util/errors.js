@@ -15,11 +15,6 @@ export class SightlineError extends Error {
 /** @returns {SightlineError} */
 export const aborted = () => new SightlineError('aborted', 'the request was aborted');
 
-/** Throws where the signal has been aborted. @param {AbortSignal | undefined} signal */
-export function check(signal) {
-  if (signal?.aborted) throw aborted();
-}
-
 /** Anything thrown, as a SightlineError. @param {unknown} error @returns {SightlineError} */
 export function wrap(error) {
   if (error instanceof SightlineError) return error;

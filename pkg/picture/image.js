@@ -1,6 +1,8 @@
 // @ts-check
-import { check, SightlineError } from './errors.js';
-import { requestBlob } from './fetch.js';
+
+import { requestBlob } from '../model/fetch.js';
+import { throwIfAborted } from '../util/abort.js';
+import { SightlineError } from '../util/errors.js';
 
 /**
  * What the worker takes.
@@ -12,12 +14,12 @@ import { requestBlob } from './fetch.js';
 const MAX_PIXELS = 100e6;
 
 /**
- * @param {import('./index.js').ImageSource} image
+ * @param {import('../index.js').ImageSource} image
  * @param {AbortSignal} [signal]
  * @returns {Promise<Input>}
  */
 export async function toInput(image, signal) {
-  check(signal);
+  throwIfAborted(signal);
   if (typeof image === 'string') return encoded(await requestBlob(new URL(image, globalThis.location?.href), { signal }));
   if (image instanceof Blob) return encoded(image);
   // Copies: a call may wait in its queue while the caller goes on with what is theirs.

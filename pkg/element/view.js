@@ -1,6 +1,8 @@
 // @ts-check
 // The inside of <sightline-explainer>: its shadow tree, built without markup so that no Content-Security-Policy or Trusted Types rule is in its way.
 
+import { make } from '../util/dom.js';
+
 const CSS = `
 :host { display: block; --_ground: var(--sightline-background, #fff); --_ink: var(--sightline-color, #1c1d21); --_soft: var(--sightline-muted, #55565e);
   --_line: var(--sightline-border, #c9c7c0); --_accent: var(--sightline-accent, #8f2d56); --_on-accent: var(--sightline-on-accent, #fff);
@@ -69,21 +71,6 @@ function addStyle(root) {
     // Browsers from before constructable style sheets.
     root.append(Object.assign(document.createElement('style'), { textContent: CSS }));
   }
-}
-
-/**
- * @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag @param {Record<string, unknown>} [properties] `part` and what begins with `aria-` become attributes @param {(Node | string)[]} children
- * @returns {HTMLElementTagNameMap[K]}
- */
-export function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name === 'part' || name === 'role' || name === 'name' || name.includes('-')) element.setAttribute(name, String(value));
-    else Reflect.set(element, name, value);
-  }
-  element.append(...children);
-  return element;
 }
 
 /** Builds the tree; returns the parts that change. @param {ShadowRoot} root */

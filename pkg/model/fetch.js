@@ -1,6 +1,7 @@
 // @ts-check
 // All requests are made here, on the main thread: a page's Content-Security-Policy then binds them.
-import { aborted, check, SightlineError } from './errors.js';
+import { throwIfAborted } from '../util/abort.js';
+import { aborted, SightlineError } from '../util/errors.js';
 
 /** @typedef {(loaded: number, total: number | undefined) => void} OnBytes */
 /**
@@ -36,7 +37,7 @@ function fault(message, cause, wait) {
  * @returns {Promise<Response>} a response with a status of 200 to 299
  */
 export async function request(url, { signal, known = false, ...options } = {}) {
-  check(signal);
+  throwIfAborted(signal);
   let response;
   try {
     response = await fetch(url, signal ? { signal, ...options } : options);

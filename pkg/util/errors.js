@@ -1,5 +1,5 @@
 // @ts-check
-/** @typedef {import('./index.js').ErrorCode} ErrorCode */
+/** @typedef {import('../index.js').ErrorCode} ErrorCode */
 
 /** Any failure of Sightline: a stable `code` to match on, a `message` that says what to do. */
 export class SightlineError extends Error {
@@ -14,11 +14,6 @@ export class SightlineError extends Error {
 
 /** @returns {SightlineError} */
 export const aborted = () => new SightlineError('aborted', 'the request was aborted');
-
-/** Throws where the signal has been aborted. @param {AbortSignal | undefined} signal */
-export function check(signal) {
-  if (signal?.aborted) throw aborted();
-}
 
 /** Anything thrown, as a SightlineError. @param {unknown} error @returns {SightlineError} */
 export function wrap(error) {

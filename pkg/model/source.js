@@ -1,8 +1,10 @@
 // @ts-check
+
+import { abortable } from '../util/abort.js';
+import { SightlineError, wrap } from '../util/errors.js';
+import { baseOf, locate } from '../util/locate.js';
 import { Kept } from './cache.js';
-import { SightlineError } from './errors.js';
 import { download, requestBlob, requestJson, requestSize } from './fetch.js';
-import { locate } from './locate.js';
 
 /**
  * A model package as the worker takes it. The weights stay a Blob, which costs no wasm memory and can be sent again when a worker is replaced.
@@ -35,7 +37,7 @@ const allow = (name) => (bytes) => {
 
 /**
  * Finds a model and its config.json; neither its weights nor labels are fetched yet.
- * @param {import('./index.js').ModelSource} model
+ * @param {import('../index.js').ModelSource} model
  * @param {URL} base
  * @param {{ signal?: AbortSignal }} options
  * @returns {Promise<Found>}
@@ -138,12 +140,12 @@ function explained(error) {
 
 /**
  * What opening a model takes.
- * @param {import('./index.js').ModelSource} model
+ * @param {import('../index.js').ModelSource} model
  * @param {URL} base
  * @param {{ signal?: AbortSignal }} options
- * @returns {Promise<import('./index.js').ModelInspection>}
+ * @returns {Promise<import('../index.js').ModelInspection>}
  */
-export async function inspect(model, base, options) {
+async function inspect(model, base, options) {
   const { source, folder, file: at, kept } = await findModel(model, base, options);
   const { id, config, weights, file } = source;
   const record = kept?.record;
@@ -189,7 +191,7 @@ export async function addLabels(source, base, options) {
   if (needed) source.labels = await requestJson(locate('labels/imagenet1k.json', base), options);
 }
 
-/** @typedef {{ hub?: string, models: import('./index.js').ListedModel[] }} ModelList */
+/** @typedef {{ hub?: string, models: import('../index.js').ListedModel[] }} ModelList */
 /** By address: a page that stays open asks once. @type {Map<string, ModelList>} */
 const lists = new Map();
 
@@ -198,10 +200,27 @@ const lists = new Map();
  * @param {URL} base @param {{ signal?: AbortSignal }} [options]
  * @returns {Promise<ModelList>}
  */
-export async function modelList(base, options) {
+async function modelList(base, options) {
   const url = locate('models/models.json', base);
   const list = lists.get(url.href) ?? (await requestJson(url, options));
   if (!Array.isArray(list?.models)) throw new SightlineError('network', `${url} is not a list of models: it has no "models"`);
   lists.set(url.href, list);
   return structuredClone(list);
+}
+
+/** The models of `models/models.json`: the built-in ones, and what else it offers. @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options] */
+export async function listModels({ assetBaseUrl, signal } = {}) {
+  return (await modelList(baseOf(assetBaseUrl), { signal })).models;
+}
+
+/**
+ * What opening a model takes, before anything large is fetched.
+ * @param {import('../index.js').ModelSource} model @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options]
+ */
+export async function inspectModel(model, { assetBaseUrl, signal } = {}) {
+  try {
+    return await abortable(inspect(model, baseOf(assetBaseUrl), { signal }), signal);
+  } catch (error) {
+    throw wrap(error);
+  }
 }

@@ -1,0 +1,296 @@
+// @ts-check
+// A model on a device, and what can be asked of it.
+
+import { decodeByBrowser, toInput } from '../picture/image.js';
+import { abortable } from '../util/abort.js';
+import { SightlineError, wrap } from '../util/errors.js';
+import { methods } from '../wasm/registry.js';
+import { host } from './host.js';
+
+/** Refuses what nobody takes. @param {object} rest @param {string} name */
+export function only(rest, name) {
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw new SightlineError('bad-option', `${unknown}: ${name} has no such option`);
+}
+
+/** The core checks the options; this is what cannot even be sent to it. @param {Record<string, unknown>} request */
+function sendable(request) {
+  for (const [name, value] of Object.entries(request)) {
+    if (typeof value === 'function' || typeof value === 'symbol' || (typeof value === 'number' && !Number.isFinite(value)))
+      throw new SightlineError('bad-option', `${name}: ${String(value).slice(0, 40)} is no value for an option`);
+  }
+}
+
+/** What {@link createExplainer} alone calls. */
+export const FOLLOW = Symbol('follow');
+
+/**
+ * @param {import('../index.js').Info} info @param {import('../index.js').Attribution} result @param {Record<string, any>} request
+ * @returns {import('../index.js').Provenance}
+ */
+function provenance({ model: { id, architecture, sha256, labels }, version }, { method, target }, request) {
+  /** @param {any} value @returns {any} */
+  const inWords = (value) => {
+    if (Array.isArray(value)) return value.map(inWords).join(', ');
+    return typeof value === 'object' && value !== null ? `a tensor of ${value.shape?.join(' × ')}` : value;
+  };
+  const specs = methods.find((m) => m.id === method)?.options ?? [];
+  const used = specs
+    .map(({ id, default: usual }) => [id, inWords(request[id] ?? usual)])
+    .filter(([, value]) => value !== null && value !== undefined);
+  const classes = typeof target === 'number' ? [target] : 'contrast' in target ? target.contrast : target.group;
+  return {
+    model: { id, architecture, sha256 },
+    version,
+    options: Object.fromEntries(used),
+    labels: Object.fromEntries(classes.map((k) => [k, labels[k] ?? String(k)])),
+  };
+}
+
+/** A model on a device. Made by {@link createExplainer}. */
+export class Explainer {
+  /** @type {import('./host.js').Engine} */
+  #engine;
+  /** Moves to WebGPU. @type {((input: any) => Promise<void>) | undefined} */
+  #move;
+
+  /** @param {import('./host.js').Engine} engine @param {import('../index.js').Info} info */
+  constructor(engine, info) {
+    this.#engine = engine;
+    /** @type {import('../index.js').Info} */
+    this.info = Object.freeze(info);
+  }
+
+  /**
+   * Moves to WebGPU where that is the better device: after the first attribution, and once the device is warm.
+   * @param {Promise<import('./device.js').Choice>} best @param {(device: import('../index.js').Info['device']) => void} onDevice
+   * @param {() => import('./host.js').Engine} onGpu
+   */
+  async [FOLLOW](best, onDevice, onGpu) {
+    const cpu = this.#engine;
+    const tell = (/** @type {Partial<import('../index.js').Info['device']>} */ change) => {
+      if (cpu.closed && this.#engine === cpu) return;
+      this.info = Object.freeze({ ...this.info, device: { ...this.info.device, ...change } });
+      onDevice(this.info.device);
+    };
+    const failed = (/** @type {unknown} */ error) => tell({ reason: `WebGPU did not start here (${wrap(error).message})` });
+    const choice = await best.catch(failed);
+    // Whoever made this explainer has it by now.
+    await new Promise((done) => setTimeout(done));
+    if (!choice) return;
+    if (choice.kind === 'cpu') return tell({ reason: choice.reason });
+    this.#move = async (input) => {
+      this.#move = undefined;
+      if (cpu.closed) return;
+      const engine = onGpu();
+      try {
+        const { device } = await host.open(engine);
+        // All the way there and back: the shaders that the next request needs are compiled.
+        for (const message of [{ op: 'classify' }, { op: 'gradients', request: {} }]) {
+          if (cpu.closed) return host.close(engine);
+          await host.run(engine, (send) => send({ ...message, input }));
+        }
+        if (cpu.closed) return host.close(engine);
+        this.#engine = engine;
+        tell({ kind: 'webgpu', description: device.description, reason: choice.reason });
+        // What was asked of it before ends first.
+        cpu.queue.then(() => host.close(cpu));
+      } catch (error) {
+        host.abandon(engine);
+        failed(error);
+      }
+    };
+    tell({ reason: 'WebGPU takes over as soon as it is ready' });
+  }
+
+  /**
+   * @param {import('../index.js').ImageSource} image
+   * @param {{ topK?: number, signal?: AbortSignal }} [options]
+   */
+  async classify(image, { topK, signal, ...rest } = {}) {
+    only(rest, 'classify');
+    return this.#run(image, { op: 'classify', topK }, { signal });
+  }
+
+  /**
+   * @param {import('../index.js').ImageSource} image
+   * @param {import('../index.js').AttributeOptions} options
+   */
+  async attribute(image, { signal, stop, onProgress, onEstimate, ...request } = /** @type {any} */ ({})) {
+    sendable(request);
+    if (stop !== undefined && !(stop instanceof AbortSignal)) throw new SightlineError('bad-option', 'stop: it must be an AbortSignal');
+    if (onEstimate !== undefined && typeof onEstimate !== 'function')
+      throw new SightlineError('bad-option', 'onEstimate: it must be a function');
+    const sent = await this.#withPictures(request, signal);
+    const message = { op: 'attribute', request: sent, estimates: onEstimate !== undefined };
+    const { kind } = this.#engine;
+    const result = await this.#run(image, message, { signal, stop, onProgress, onEstimate });
+    result.device = kind;
+    result.provenance = provenance(this.info, result, sent);
+    return result;
+  }
+
+  /**
+   * What each attention head of a transformer is worth to the target, and where it looks.
+   * @param {import('../index.js').ImageSource} image
+   * @param {import('../index.js').HeadsOptions} [options]
+   */
+  async heads(image, { target, output, signal, onProgress, ...rest } = {}) {
+    only(rest, 'heads');
+    const request = { target, output };
+    sendable(request);
+    const { kind } = this.#engine;
+    const result = await this.#run(image, { op: 'heads', request }, { signal, onProgress });
+    result.device = kind;
+    return result;
+  }
+
+  /**
+   * The map as it grows: an item for each estimate that the loop has time for, then one with the finished attribution. Leaving the loop ends the call.
+   * @param {import('../index.js').ImageSource} image
+   * @param {import('../index.js').AttributeOptions} options
+   * @returns {AsyncGenerator<import('../index.js').Estimate, void, undefined>}
+   */
+  async *estimates(image, options) {
+    const { signal, onEstimate } = options ?? {};
+    const left = new AbortController();
+    const space = methods.find(({ id }) => id === options?.method)?.space ?? 'input';
+    /** @type {any} */
+    let latest;
+    let wake = () => {};
+    const running = this.attribute(image, {
+      ...options,
+      signal: signal ? AbortSignal.any([signal, left.signal]) : left.signal,
+      onEstimate: (estimate) => {
+        onEstimate?.(estimate);
+        latest = estimate;
+        wake();
+      },
+    });
+    const ended = running.catch(() => undefined);
+    try {
+      for (;;) {
+        const woken = new Promise((resolve) => (wake = () => resolve(true)));
+        if (!latest && (await Promise.race([woken, ended.then(() => false)])) === false) break;
+        const estimate = latest;
+        latest = undefined;
+        yield { ...estimate, space, attribution: null };
+      }
+      const attribution = await running;
+      const { values, shape, crop } = attribution;
+      yield { values, shape, crop: crop ?? null, space: attribution.space, attribution };
+    } finally {
+      left.abort();
+    }
+  }
+
+  /**
+   * One request for many photos, one after the other. A photo that cannot be explained leaves its error in the list and the others go on.
+   * @param {Iterable<import('../index.js').ImageSource>} images
+   * @param {import('../index.js').BatchOptions} options
+   * @returns {Promise<import('../index.js').BatchItem[]>}
+   */
+  async attributeAll(images, options) {
+    const { signal, stop, onProgress, ...request } = options ?? {};
+    const all = [...images];
+    /** @type {import('../index.js').BatchItem[]} */
+    const items = [];
+    for (const [index, image] of all.entries()) {
+      if (stop?.aborted) break;
+      /** @type {import('../index.js').BatchItem} */
+      let item;
+      try {
+        item = { index, attribution: await this.attribute(image, /** @type {any} */ ({ ...request, signal })), error: null };
+      } catch (error) {
+        const wrapped = wrap(error);
+        if (signal?.aborted) throw wrapped;
+        item = { index, attribution: null, error: wrapped };
+      }
+      items.push(item);
+      onProgress?.({ stage: 'batch', loaded: items.length, total: all.length, item });
+    }
+    return items;
+  }
+
+  /**
+   * A layer's activations; those of `info.model.defaultLayer` where none is named.
+   * @param {import('../index.js').ImageSource} image @param {string} [layer] @param {{ signal?: AbortSignal }} [options]
+   */
+  async activations(image, layer, { signal, ...rest } = {}) {
+    only(rest, 'activations');
+    if (layer !== undefined && typeof layer !== 'string') throw new SightlineError('bad-option', 'layer: it must be a layer’s name');
+    return this.#run(image, { op: 'activations', layer }, { signal });
+  }
+
+  /**
+   * What the score changes by, per unit of the input or of a layer's activations.
+   * @param {import('../index.js').ImageSource} image @param {import('../index.js').GradientOptions} [options]
+   */
+  async gradients(image, { target, output, layer, signal, ...rest } = {}) {
+    only(rest, 'gradients');
+    const request = { target, output, layer };
+    sendable(request);
+    return this.#run(image, { op: 'gradients', request }, { signal });
+  }
+
+  /**
+   * Baselines given as pictures become tensors.
+   * @param {Record<string, any>} request @param {AbortSignal | undefined} signal
+   */
+  async #withPictures(request, signal) {
+    const { baseline } = request;
+    const tensor = async (/** @type {any} */ one) => {
+      if (typeof one !== 'object' || one === null) return one;
+      const { data, shape } = 'data' in one && 'shape' in one ? one : await this.preprocess(one, { signal });
+      // The core reads options as JSON.
+      return { data: Array.from(data), shape: Array.from(shape) };
+    };
+    if (baseline === undefined) return request;
+    return { ...request, baseline: Array.isArray(baseline) ? await Promise.all(baseline.map(tensor)) : await tensor(baseline) };
+  }
+
+  /** The tensor that the model is fed. @param {import('../index.js').ImageSource} image @param {{ signal?: AbortSignal }} [options] */
+  async preprocess(image, { signal, ...rest } = {}) {
+    only(rest, 'preprocess');
+    return this.#run(image, { op: 'prepare' }, { signal });
+  }
+
+  /** Frees the model; running calls end first. */
+  dispose() {
+    host.close(this.#engine);
+  }
+
+  /**
+   * @param {import('../index.js').ImageSource} image @param {{ op: string, [key: string]: unknown }} message
+   * @param {{ signal?: AbortSignal, stop?: AbortSignal, onProgress?: (p: any) => void, onEstimate?: (e: any) => void }} options
+   * @returns {Promise<any>}
+   */
+  async #run(image, message, options) {
+    try {
+      // Queued now: a photo that takes long to come does not let a later call overtake this one.
+      const coming = abortable(toInput(image, options.signal), options.signal);
+      const result = host.run(
+        this.#engine,
+        async (send) => {
+          const input = await coming;
+          try {
+            return await send({ ...message, input });
+          } catch (error) {
+            if (wrap(error).code !== 'unsupported-image') throw error;
+            const decoded = await decodeByBrowser(input);
+            if (!decoded) throw error;
+            return await send({ ...message, input: decoded });
+          }
+        },
+        options,
+      );
+      // A photo that cannot be had is told at once.
+      const [done, input] = await Promise.all([result, coming]);
+      // Whoever asked paints first.
+      if (message.op === 'attribute' && this.#move) (globalThis.requestIdleCallback ?? setTimeout)(() => this.#move?.(input));
+      return done;
+    } catch (error) {
+      throw wrap(error);
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// @ts-check
+// Templates, warnings and numbers in the words of a language.
+
+/** A template with its `{names}` replaced. @param {string} template @param {Record<string, string | number>} values */
+export const fill = (template, values) => template.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+
+/**
+ * What a warning means, where that is said in another language than its message.
+ * @param {{ code: string, cause?: string }} warning @param {import('../index.js').Strings} strings
+ */
+export const meaning = ({ code, cause }, { warnings }) => warnings[cause ?? code] ?? warnings[code];
+
+/** Making one is slow. @type {Map<string, Intl.NumberFormat>} */
+const formats = new Map();
+
+/** @param {string} locale @param {Intl.NumberFormatOptions} [options] */
+export function numberFormat(locale, options = {}) {
+  const key = locale + JSON.stringify(options);
+  let format = formats.get(key);
+  if (!format) {
+    format = new Intl.NumberFormat(locale, options);
+    formats.set(key, format);
+  }
+  return format;
+}
+
+/** @param {number} share from 0 to 1 @param {string} locale @param {number} [digits] behind the point, at most */
+export const percent = (share, locale, digits = 0) =>
+  numberFormat(locale, { style: 'percent', maximumFractionDigits: digits }).format(share);
+
+/** In three digits. @param {number} value @param {string} locale */
+export function shortNumber(value, locale) {
+  const isFar = value !== 0 && (Math.abs(value) >= 1e4 || Math.abs(value) < 1e-3);
+  if (!isFar) return numberFormat(locale, { maximumSignificantDigits: 3, useGrouping: false }).format(value);
+  const scientific = numberFormat(locale, {
+    notation: 'scientific',
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+    useGrouping: false,
+  });
+  return scientific.format(value).replace('E', 'e');
+}

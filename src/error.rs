@@ -73,3 +73,8 @@ impl Error {
         }
     }
 }
+
+/// A package that is damaged, incomplete, or contradicts itself.
+pub(crate) fn bad_model<T>(message: impl Into<String>) -> Result<T> {
+    Err(Error::BadModel(message.into()))
+}

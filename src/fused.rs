@@ -23,7 +23,7 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::ops::permute;
 use burn_cubecl::tensor::CubeTensor;
 
-use crate::nn::layers::Act;
+use sightline_kernels::Act;
 
 /// An activation function, same shape and layout.
 pub fn act<const D: usize>(x: Tensor<D>, act: Act) -> Tensor<D> {

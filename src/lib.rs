@@ -66,8 +66,17 @@ pub use ask::fill as baseline;
 pub use explain as explainer;
 pub use inside::heads;
 pub use methods::path::felzenszwalb;
-pub use nn::{families as models, guess, layers, net, pass, target};
+pub use nn::{guess, net, pass, target};
 pub use package::pth;
+pub mod layers {
+    pub use crate::nn::layers::*;
+    pub use crate::nn::weights::Param;
+    pub use sightline_kernels::Act;
+}
+pub mod models {
+    pub use crate::nn::families::*;
+    pub use crate::nn::model::*;
+}
 pub use photo::preprocess;
 
 pub use error::{Error, Result};

@@ -22,9 +22,9 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::ops::permute;
 use burn_cubecl::tensor::CubeTensor;
+use sightline_kernels::Act;
 
 use crate::fused;
-use crate::nn::layers::Act;
 
 /// Places that a thread computes.
 const PLACES: usize = 4;

@@ -17,10 +17,10 @@ use crate::inside::heads::{self, Heads};
 use crate::methods::{
     self, Completeness, LayerMap, LocalFuture, MethodSpec, Need, Options, Output, Reads, Reference, Space,
 };
-use crate::nn::families::{Layer, Model, ModelSpec};
+use crate::nn::load::Package;
+use crate::nn::model::{Layer, Model, ModelSpec};
 use crate::nn::pass::{Activation, Pass, Tappable};
 use crate::nn::target::{Quantity, Target, softmax, top};
-use crate::package::Package;
 use crate::photo::decode::Photo;
 use crate::photo::preprocess::{Crop, PreprocessConfig, preprocess};
 

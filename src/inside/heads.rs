@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::explain::{Context, Passes};
 use crate::methods::attention::{maps, of};
-use crate::nn::families::Attention;
+use crate::nn::model::Attention;
 use crate::nn::pass::{Pass, Tappable};
 
 /// One head.

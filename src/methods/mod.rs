@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::ask::fill::Baseline;
 use crate::error::{Error, Result};
 use crate::explain::{Context, Warning};
-use crate::nn::families::{Feature, ModelSpec};
+use crate::nn::model::{Feature, ModelSpec};
 
 /// Where an attribution lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

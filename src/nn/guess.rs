@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::nn::families::{FAMILIES, Family};
-use crate::nn::layers::Param;
+use crate::nn::weights::Param;
 use crate::package::Config;
 
 /// A config for a file that has none.

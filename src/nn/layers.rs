@@ -9,30 +9,13 @@ use burn::tensor::{Tensor, activation, module};
 use sightline_kernels::conv::{Geometry, Prepared};
 
 use crate::device::cpu::{self, Constant, on_cpu};
-use crate::error::{Error, Result};
+use crate::error::Result;
 #[cfg(feature = "webgpu")]
 use crate::fused;
-use crate::package::Weights;
+use crate::nn::weights::{Param, Weights};
 #[cfg(feature = "webgpu")]
 use crate::products;
 pub use sightline_kernels::Act;
-
-/// A tensor that a model needs: its name in the package and its shape.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Param {
-    /// timm's key, for example `blocks.0.attn.qkv.weight`.
-    pub name: String,
-    /// timm's shape: convolutions `[O, I / groups, kh, kw]`, linear layers `[out, in]`.
-    pub shape: Vec<usize>,
-}
-
-impl Param {
-    /// A parameter of the name `prefix` + `.` + `leaf`.
-    pub fn new(prefix: &str, leaf: &str, shape: &[usize]) -> Self {
-        let name = if prefix.is_empty() { leaf.to_owned() } else { format!("{prefix}.{leaf}") };
-        Self { name, shape: shape.to_vec() }
-    }
-}
 
 /// How a convolution pads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -573,9 +556,4 @@ pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
         return fused::softmax(x);
     }
     activation::softmax(x, D - 1)
-}
-
-/// Turns a shape problem inside a plan into an error that names the model.
-pub(crate) fn bad_model<T>(message: impl Into<String>) -> Result<T> {
-    Err(Error::BadModel(message.into()))
 }

@@ -8,15 +8,17 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 use burn::tensor::ops::PadMode;
+use sightline_kernels::Act;
 
-use crate::error::Result;
-use crate::nn::families::{Feature, Fold, Layer, Model, ModelSpec, Plan, Stage};
+use crate::error::{Result, bad_model};
 use crate::nn::layers::{
-    Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, Pool, bad_model, batch_norm_params,
-    take_batch_norm,
+    Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Pool, batch_norm_params, take_batch_norm,
 };
+use crate::nn::model::{Feature, Fold, Layer, Model, ModelSpec, Plan, Stage};
 use crate::nn::pass::{Activation, Pass, Tappable};
-use crate::package::{Config, Weights};
+use crate::nn::weights::Param;
+use crate::nn::weights::Weights;
+use crate::package::Config;
 
 /// An operation on maps `[N, C, H, W]`.
 #[derive(Debug, Clone, PartialEq)]

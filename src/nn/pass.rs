@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Gradients, Tensor, module};
+use sightline_kernels::Act;
 
 use crate::error::{Error, Result};
-use crate::nn::layers::{self, Act, Conv2d, LayerNorm, Linear, Pool};
+use crate::nn::layers::{self, Conv2d, LayerNorm, Linear, Pool};
 
 /// A tensor of any rank that a pass hands over: a stage's state, a tapped activation.
 #[derive(Debug, Clone)]

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::explain::Context;
 use crate::methods::attention::{of, row, row_output};
 use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
-use crate::nn::families::Attention;
+use crate::nn::model::Attention;
 use crate::nn::pass::{Pass, Tappable};
 
 /// The registry entry.

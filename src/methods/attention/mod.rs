@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::explain::{Context, Warning};
 use crate::methods::{Kind, OptionSpec, Output};
-use crate::nn::families::Attention;
+use crate::nn::model::Attention;
 use crate::nn::pass::{Pass, Tappable};
 
 /// Deviations from the median above which a norm is an outlier.

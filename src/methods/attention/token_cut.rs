@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::explain::{Context, Warning};
 use crate::methods::attention::{BLOCK, block, norms, of, output};
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
-use crate::nn::families::Attention;
+use crate::nn::model::Attention;
 use crate::nn::pass::{Pass, Tappable};
 use crate::spectral::second_eigenvector;
 

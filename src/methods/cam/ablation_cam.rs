@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::explain::Context;
 use crate::methods::cam::channels::{self, Channels as Maps, MAX_CHANNELS};
 use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, Sign, Space};
-use crate::nn::families::Layer;
+use crate::nn::model::Layer;
 use crate::nn::pass::{Activation, Pass, Tappable};
 
 /// The registry entry.

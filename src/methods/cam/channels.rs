@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use crate::error::Result;
 use crate::explain::Context;
 use crate::methods::{Kind, OptionSpec, Output};
-use crate::nn::families::Layer;
+use crate::nn::model::Layer;
 
 /// How many channels have a score of their own.
 pub const MAX_CHANNELS: OptionSpec = OptionSpec {

@@ -16,7 +16,7 @@ use crate::explain::Context;
 use crate::grid::{Align, resize};
 use crate::methods::cam::channels::{self, Channels as Maps, MAX_CHANNELS};
 use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, Sign, Space};
-use crate::nn::families::Layer;
+use crate::nn::model::Layer;
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {

@@ -8,12 +8,13 @@
 //! on nets of ReLU6 it returns the plain gradient. For other activation functions the rule is not defined: unsupported.
 
 use burn::tensor::Tensor;
+use sightline_kernels::Act;
 
 use crate::device::positive_gradient::positive_gradient;
 use crate::error::Result;
 use crate::explain::Context;
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
-use crate::nn::layers::{self, Act};
+use crate::nn::layers;
 use crate::nn::pass::{Pass, Rules};
 
 /// The registry entry.

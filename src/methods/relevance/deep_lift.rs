@@ -19,6 +19,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use burn::tensor::{Tensor, TensorData};
+use sightline_kernels::Act;
 
 use crate::error::{Error, Result};
 use crate::explain::Context;
@@ -26,8 +27,8 @@ use crate::methods::{
     BASELINE, BLUR_SIGMA, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign,
     Space,
 };
-use crate::nn::families::Feature;
-use crate::nn::layers::{self, Act, Pool};
+use crate::nn::layers::{self, Pool};
+use crate::nn::model::Feature;
 use crate::nn::pass::{Pass, Plain, Rules, Tappable};
 use crate::quadrature::Rule;
 

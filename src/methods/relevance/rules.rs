@@ -7,8 +7,9 @@
 use std::cell::Cell;
 
 use burn::tensor::Tensor;
+use sightline_kernels::Act;
 
-use crate::nn::layers::{self, Act, Conv2d, Linear, Pool};
+use crate::nn::layers::{self, Conv2d, Linear, Pool};
 use crate::nn::pass::Rules;
 
 /// Added to the magnitude of every denominator but those of dense layers, as zennit 0.5.1.

@@ -2,10 +2,14 @@
 //!
 //! Stages: `stem`, one per block (the downsampling belongs to the first of its stage), `head` (mean over space, norm, linear).
 
-use crate::error::Result;
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, LayerNormSpec, LinearSpec, Padding, Param, bad_model};
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::Family;
+use crate::nn::layers::{Conv2dSpec, LayerNormSpec, LinearSpec, Padding};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, PlaceOp, residual};
+use crate::nn::weights::Param;
 use crate::package::Config;
 
 /// The registry entry.

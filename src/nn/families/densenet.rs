@@ -3,9 +3,12 @@
 //!
 //! Stages: `stem`, one per dense layer (the state is what all layers of its block have made so far), transitions, `norm5`, `classifier`.
 
-use crate::error::Result;
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, Pool, bad_model};
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::Family;
+use crate::nn::layers::{Conv2dSpec, Pool};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act};
 use crate::package::Config;
 

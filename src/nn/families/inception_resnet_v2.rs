@@ -2,10 +2,13 @@
 //!
 //! Stages: one per convolution of the stem, one per block, `conv2d_7b` (the last spatial map), `classif` (mean over space, linear).
 
+use sightline_kernels::Act;
+
 use crate::error::Result;
+use crate::nn::families::Family;
 use crate::nn::families::inception_v3::{Part, chain, conv, stem};
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, Pool};
+use crate::nn::layers::{Conv2dSpec, Pool};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act, residual};
 use crate::package::Config;
 

@@ -5,9 +5,12 @@
 //!
 //! Stages: one per convolution of the stem, one per block, `fc` (mean over space, linear).
 
+use sightline_kernels::Act;
+
 use crate::error::Result;
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, Padding, Pool};
+use crate::nn::families::Family;
+use crate::nn::layers::{Conv2dSpec, Padding, Pool};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, NetPlan, Op, conv_act};
 use crate::package::Config;
 

@@ -1,7 +1,9 @@
 //! Stacks of inverted residual blocks, as timm's EfficientNet builder makes them: what MobileNetV2, MobileNetV3 and EfficientNet share.
 
-use crate::error::Result;
-use crate::nn::layers::{Act, Conv2dSpec, Padding, bad_model};
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::layers::{Conv2dSpec, Padding};
 use crate::nn::net::{Op, multiple_of_8, residual, squeeze_excite};
 use crate::package::Args;
 

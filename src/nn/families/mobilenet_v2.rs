@@ -2,10 +2,12 @@
 //!
 //! Stages: `stem`, one per block, `conv_head` (the last spatial map), `classifier` (mean over space, linear).
 
-use crate::error::Result;
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::Family;
 use crate::nn::families::inverted_residual::{self, Common, Run, deepen, rounded};
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, bad_model};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op};
 use crate::package::{Config, Keys};
 

@@ -2,10 +2,13 @@
 //!
 //! Stages: `stem`, one per block, the last of which are convolutions, `head` (mean over space, a convolution on the mean), `classifier`.
 
-use crate::error::Result;
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::Family;
 use crate::nn::families::inverted_residual::{self, Common, Run, Squeeze, deepen, rounded};
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, bad_model};
+use crate::nn::layers::Conv2dSpec;
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act, linear};
 use crate::package::Config;
 

@@ -4,9 +4,12 @@
 //!
 //! Stages: `stem`, one per block, `fc` (mean over space, linear).
 
-use crate::error::Result;
-use crate::nn::families::{Family, Plan, Step, Strides};
-use crate::nn::layers::{Act, Conv2dSpec, Padding, Pool, bad_model};
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::{Family, Step, Strides};
+use crate::nn::layers::{Conv2dSpec, Padding, Pool};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act, residual};
 use crate::package::Config;
 

@@ -3,9 +3,12 @@
 //! Stages: one per convolution, `pre_logits`, `head`. The two libraries differ on pictures that are not 224 pixels: torchvision averages the last maps to
 //! 7 x 7, timm only where they are smaller and slides its 7 x 7 layer over larger ones.
 
-use crate::error::Result;
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, Pool, bad_model};
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::Family;
+use crate::nn::layers::{Conv2dSpec, Pool};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act, linear};
 use crate::package::{Config, Keys};
 

@@ -8,15 +8,17 @@
 use std::ops::Range;
 
 use burn::tensor::Tensor;
+use sightline_kernels::Act;
 
 use crate::device::cpu::{self, on_cpu};
-use crate::error::{Error, Result};
-use crate::nn::families::{Attention, Family, Feature, Fold, Layer, Model, ModelSpec, Plan, Stage, expand};
-use crate::nn::layers::{
-    Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, bad_model, mix, scores, softmax,
-};
+use crate::error::{Error, Result, bad_model};
+use crate::nn::families::{Family, expand};
+use crate::nn::layers::{Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, mix, scores, softmax};
+use crate::nn::model::{Attention, Feature, Fold, Layer, Model, ModelSpec, Plan, Stage};
 use crate::nn::pass::{Activation, Pass, Tappable};
-use crate::package::{Config, Weights};
+use crate::nn::weights::Param;
+use crate::nn::weights::Weights;
+use crate::package::Config;
 
 /// The registry entry.
 pub const FAMILY: Family = Family {

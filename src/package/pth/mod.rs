@@ -16,8 +16,7 @@ use std::ops::Range;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use crate::error::{Error, Result};
-use crate::nn::layers::bad_model;
+use crate::error::{Error, Result, bad_model};
 
 /// A data.pkl larger than this is refused; a state dict takes about 250 bytes per tensor.
 pub const MAX_PICKLE_BYTES: u64 = 16 << 20;

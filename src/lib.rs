@@ -63,7 +63,10 @@ mod wasm;
 
 // The rooms' old names, until the tests follow.
 pub use ask::fill as baseline;
-pub use explain as explainer;
+pub mod explainer {
+    pub use crate::ask::control::*;
+    pub use crate::explain::*;
+}
 pub use inside::heads;
 pub use methods::path::felzenszwalb;
 pub use nn::{guess, net, pass, target};

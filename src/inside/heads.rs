@@ -14,8 +14,9 @@ use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::ask::control::Passes;
 use crate::error::{Error, Result};
-use crate::explain::{Context, Passes};
+use crate::methods::Context;
 use crate::methods::attention::{maps, of};
 use crate::nn::model::Attention;
 use crate::nn::pass::{Pass, Tappable};

@@ -11,9 +11,11 @@ use sha2::{Digest as _, Sha256};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+use crate::ask::control::LocalFuture;
+use crate::ask::control::{Control, Passes};
 use crate::error::Error;
-use crate::explain::{Attribution, Classification, Control, Explainer, Image, Passes, Tensors};
-use crate::methods::{LocalFuture, METHODS};
+use crate::explain::{Attribution, Classification, Explainer, Image, Tensors};
+use crate::methods::METHODS;
 use crate::nn::families::FAMILIES;
 use crate::nn::guess;
 use crate::package::{self, pth};

@@ -14,7 +14,7 @@ use burn::tensor::{Tensor, TensorData};
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::attention::{maps, of, row, row_output};
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
 

@@ -13,7 +13,7 @@ use burn::tensor::{Tensor, activation};
 use serde_json::json;
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::attention::{of, row, row_output};
 use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
 use crate::nn::model::Attention;

@@ -14,8 +14,9 @@ use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::ask::control::Warning;
 use crate::error::{Error, Result};
-use crate::explain::{Context, Warning};
+use crate::methods::Context;
 use crate::methods::{Kind, OptionSpec, Output};
 use crate::nn::model::Attention;
 use crate::nn::pass::{Pass, Tappable};

@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use serde_json::{Value, json};
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::attention::{BLOCK, block, index, maps, of, row, row_output};
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
 

@@ -10,8 +10,9 @@
 use burn::tensor::Tensor;
 use serde_json::json;
 
+use crate::ask::control::Warning;
 use crate::error::Result;
-use crate::explain::{Context, Warning};
+use crate::methods::Context;
 use crate::methods::attention::{BLOCK, block, norms, of, output};
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
 use crate::nn::model::Attention;

@@ -19,8 +19,9 @@
 use rand::RngExt;
 use serde_json::json;
 
+use crate::ask::control::Warning;
 use crate::error::Result;
-use crate::explain::{Context, Warning};
+use crate::methods::Context;
 use crate::methods::black_box::{
     self, COMPACTNESS, Cholesky, Estimator, LeastSquares, N_SEGMENTS, SAMPLES, SEGMENTATION, Segments, dot, finite,
     quadratic,

@@ -16,7 +16,7 @@ use rand::RngExt;
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::black_box::{
     self, COMPACTNESS, Cholesky, Estimator, LeastSquares, N_SEGMENTS, SAMPLES, SEGMENTATION, Segments, dot, finite,
     quadratic,

@@ -9,7 +9,7 @@ use burn::tensor::{Tensor, TensorData};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{Kind, OptionSpec, Output};
 use crate::superpixels::slic;
 

@@ -15,7 +15,7 @@ use std::cmp::Reverse;
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::black_box::{self, Estimator};
 use crate::methods::{
     BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, SEED, Sign, Space,

@@ -15,8 +15,8 @@ use rand::RngExt;
 use serde_json::json;
 
 use crate::error::Result;
-use crate::explain::Context;
 use crate::grid::bilinear;
+use crate::methods::Context;
 use crate::methods::black_box::{self, Estimator, finite};
 use crate::methods::{
     BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, SEED, Sign, Space,

@@ -10,7 +10,7 @@
 use burn::tensor::{Tensor, TensorData};
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::cam::channels::{self, Channels as Maps, MAX_CHANNELS};
 use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, Sign, Space};
 use crate::nn::model::Layer;

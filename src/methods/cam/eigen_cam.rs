@@ -7,7 +7,7 @@
 //! pytorch-grad-cam does; the paper does not.
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{Channels, Group, MethodSpec, Output, Reads, Sign, Space};
 use crate::principal::{CENTRE, project};
 

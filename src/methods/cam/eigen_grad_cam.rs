@@ -7,7 +7,7 @@
 //! first, as pytorch-grad-cam does.
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
 use crate::principal::{CENTRE, project};
 

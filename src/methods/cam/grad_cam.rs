@@ -7,7 +7,7 @@
 //! pytorch-grad-cam scales to [0, 1] after its ReLU; tf-explain uses guided gradients.
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
 
 /// The registry entry.

@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
 
 /// The registry entry.

@@ -9,7 +9,7 @@
 use burn::tensor::Tensor;
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
 
 /// The registry entry.

@@ -12,7 +12,7 @@ use sightline_kernels::Act;
 
 use crate::device::positive_gradient::positive_gradient;
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
 use crate::nn::layers;
 use crate::nn::pass::{Pass, Rules};

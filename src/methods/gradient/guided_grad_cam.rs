@@ -7,8 +7,8 @@
 //! captum's `GuidedGradCam` takes the nearest cell by default.
 
 use crate::error::Result;
-use crate::explain::Context;
 use crate::grid::{bilinear, nearest};
+use crate::methods::Context;
 use crate::methods::cam::grad_cam;
 use crate::methods::gradient::guided_backprop::{self, Rectified};
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};

@@ -6,7 +6,7 @@
 //! Output `[C, H, W]`, signed; on a net of ReLUs without biases it adds up to the score. captum's `InputXGradient` is the same.
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
 
 /// The registry entry.

@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{CHUNK_SIZE, Kind, OptionSpec, Output, SEED};
 use crate::random::stream;
 

@@ -6,7 +6,7 @@
 //! (`abs=True`, its default).
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
 
 /// The registry entry.

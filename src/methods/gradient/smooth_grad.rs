@@ -7,7 +7,7 @@
 //! `smooth_grad_sq`. captum's `NoiseTunnel` takes sigma itself (`stdevs`) instead of the share, and its base is any method.
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::gradient::noisy::{self, Moments};
 use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
 

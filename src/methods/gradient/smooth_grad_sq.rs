@@ -5,7 +5,7 @@
 //! Output `[C, H, W]`, never negative. PAIR's `GetSmoothedMask` computes this by default; captum calls it `smoothgrad_sq`.
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::gradient::noisy::{self, Moments};
 use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
 

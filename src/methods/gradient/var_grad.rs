@@ -7,7 +7,7 @@
 //! squares, which loses digits where the variance is small; here deviations are summed.
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::gradient::noisy::{self, Moments};
 use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
 

@@ -15,7 +15,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::ask::fill::gaussian;
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{
     CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space,
 };

@@ -13,7 +13,7 @@
 //! Output `[C, H, W]`, signed, with the completeness residual sum(attribution) - (F(x) - F(x')).
 
 use crate::error::{Error, Result};
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{
     BASELINE, BLUR_SIGMA, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign,
     Space,

@@ -14,9 +14,10 @@
 use burn::tensor::{Tensor, TensorData};
 use serde_json::json;
 
+use crate::ask::control::Warning;
 use crate::ask::fill::Baseline;
 use crate::error::Result;
-use crate::explain::{Context, Warning};
+use crate::methods::Context;
 use crate::methods::{
     BLUR_SIGMA, CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED,
     Sign, Space,

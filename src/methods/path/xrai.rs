@@ -11,8 +11,8 @@
 
 use crate::ask::fill::{Baseline, blur};
 use crate::error::Result;
-use crate::explain::Context;
 use crate::grid::bilinear;
+use crate::methods::Context;
 use crate::methods::path::felzenszwalb::Graph;
 use crate::methods::path::integrated_gradients::{Progress, integral};
 use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};

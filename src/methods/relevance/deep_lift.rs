@@ -22,7 +22,7 @@ use burn::tensor::{Tensor, TensorData};
 use sightline_kernels::Act;
 
 use crate::error::{Error, Result};
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{
     BASELINE, BLUR_SIGMA, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign,
     Space,

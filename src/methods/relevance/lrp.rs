@@ -21,7 +21,7 @@
 use burn::tensor::Tensor;
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::relevance::rules::Composite;
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
 use crate::nn::pass::Pass;

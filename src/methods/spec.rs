@@ -1,0 +1,262 @@
+//! What a method says of itself: pickers, option controls, types, tables and contract tests are made from it.
+
+use serde::Serialize;
+
+use crate::ask::fill::Baseline;
+use crate::error::{Error, Result};
+use crate::methods::METHODS;
+use crate::methods::output::Space;
+use crate::nn::model::{Feature, ModelSpec};
+
+/// Whether an attribution has a sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// Positive speaks for the target, negative against it.
+    Signed,
+    /// Magnitudes.
+    Positive,
+}
+
+/// How channels reduce for painting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channels {
+    /// There are none.
+    None,
+    /// By their sum.
+    Sum,
+    /// By their largest magnitude.
+    MaxAbs,
+}
+
+/// What a method needs of a pass and of the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// A backward pass.
+    Gradients,
+    /// Attention between tokens, and its maps.
+    Attention,
+    /// A photo divided into superpixels.
+    Superpixels,
+    /// ReLU or ReLU6 as the only activation function outside gates.
+    Rectifiers,
+    /// Convolutions, linear layers, pooling, sums and concatenations alone: no attention, layer norm or gates.
+    PlainConvolutions,
+}
+
+impl Need {
+    /// What the model lacks of it, in words.
+    fn lacking(self, model: &ModelSpec) -> Option<&'static str> {
+        use Feature::*;
+        let any = |features: &[Feature]| features.iter().any(|f| model.features.contains(f));
+        match self {
+            Self::Gradients | Self::Superpixels => None,
+            Self::Attention => model.attention.is_none().then_some("it reads attention, which only transformers have"),
+            Self::Rectifiers => (!any(&[Rectifier]) || any(&[SmoothActivation]))
+                .then_some("its rule is defined for ReLU and ReLU6 alone, and this model has other activation functions"),
+            Self::PlainConvolutions => any(&[Attention, LayerNorm, Gate]).then_some(
+                "its rules are defined for convolutions, linear layers and pooling, and this model has attention, layer norms or gates",
+            ),
+        }
+    }
+}
+
+/// What a method is made of, for grouping in pickers and tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// A weighted sum of a layer's channels.
+    Cam,
+    /// Gradients at the input, and their means.
+    Gradient,
+    /// Gradients along a path from a baseline.
+    Path,
+    /// The score handed back layer by layer.
+    Relevance,
+    /// Scores of changed photos.
+    BlackBox,
+    /// Attention between tokens.
+    Transformer,
+    /// Objects without labels.
+    Discovery,
+}
+
+/// How many layers a method reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reads {
+    /// The input alone; the request names no layer.
+    Input,
+    /// One layer, `layer: "id"`.
+    Layer,
+    /// One layer, or several at once, `layer: ["id", ..]` or `"all"`.
+    Layers,
+}
+
+/// An option's type, range and default.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Kind {
+    /// A whole number; a default of `None` means that the device, the model or the input decides.
+    Integer {
+        /// Default.
+        default: Option<u32>,
+        /// Smallest.
+        min: u32,
+        /// Largest.
+        max: u32,
+    },
+    /// A number.
+    Number {
+        /// Default.
+        default: f64,
+        /// Smallest.
+        min: f64,
+        /// Largest.
+        max: f64,
+    },
+    /// One of some words.
+    Choice {
+        /// Default.
+        default: &'static str,
+        /// All of them.
+        choices: &'static [&'static str],
+    },
+    /// Yes or no.
+    Boolean {
+        /// Default.
+        default: bool,
+    },
+    /// A reference picture: one of [`Baseline::CHOICES`] or a tensor `{ data, shape }` as fed to the model.
+    Baseline {
+        /// Default.
+        default: &'static str,
+        /// The named ones: [`Baseline::CHOICES`].
+        choices: &'static [&'static str],
+        /// Whether a list of them may be given.
+        many: bool,
+    },
+    /// Numbers `{ data, shape }` in place of what the method would draw itself; absent by default.
+    Tensor {
+        /// The axes, in words.
+        shape: &'static str,
+    },
+}
+
+/// The option of every method that draws random numbers.
+pub const SEED: OptionSpec = OptionSpec {
+    id: "seed",
+    kind: Kind::Integer { default: Some(0), min: 0, max: u32::MAX },
+    unit: None,
+    help: "the same seed gives the same map",
+};
+
+/// The option of every method that works in chunks.
+pub const CHUNK_SIZE: OptionSpec = OptionSpec {
+    id: "chunkSize",
+    kind: Kind::Integer { default: None, min: 1, max: 64 },
+    unit: Some("inputs"),
+    help: "inputs per pass; changes speed and memory, never the map",
+};
+
+/// The reference picture of methods that compare with one; goes with [`BLUR_SIGMA`] and [`SEED`].
+pub const BASELINE: OptionSpec = OptionSpec {
+    id: "baseline",
+    kind: Kind::Baseline { default: "mean", choices: Baseline::CHOICES, many: false },
+    unit: None,
+    help: "the reference picture",
+};
+
+/// The width of the blur baseline.
+pub const BLUR_SIGMA: OptionSpec = OptionSpec {
+    id: "blurSigma",
+    kind: Kind::Number { default: 10.0, min: 0.1, max: 100.0 },
+    unit: Some("input pixels"),
+    help: "standard deviation of the blur baseline",
+};
+
+/// An option of a method.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OptionSpec {
+    /// camelCase, as in the JS API.
+    pub id: &'static str,
+    /// Type, range, default.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// Unit, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<&'static str>,
+    /// One line.
+    pub help: &'static str,
+}
+
+/// A method's description; pickers, types, tables and contract tests are made from it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MethodSpec {
+    /// snake_case name of the paper.
+    pub id: &'static str,
+    /// As people write it.
+    pub name: &'static str,
+    /// What it is made of.
+    pub group: Group,
+    /// What it asks, in one sentence.
+    pub summary: &'static str,
+    /// What it cannot tell, in one sentence.
+    pub caveat: &'static str,
+    /// Authors and year.
+    pub citation: &'static str,
+    /// arXiv id, or the DOI of a paper that is not there.
+    pub arxiv: &'static str,
+    /// The equation, in plain text.
+    pub equation: &'static str,
+    /// Passes that it takes, in words.
+    pub cost: &'static str,
+    /// Where the result lives.
+    pub space: Space,
+    /// The result's shape.
+    pub shape: &'static str,
+    /// Whether the result has a sign.
+    pub sign: Sign,
+    /// How channels reduce for painting.
+    pub channels: Channels,
+    /// Whether the map is the same whatever class is asked about.
+    pub class_free: bool,
+    /// Whether it draws random numbers.
+    pub random: bool,
+    /// What it needs of a pass and of the model.
+    pub needs: &'static [Need],
+    /// Whether the request may name layers.
+    pub reads: Reads,
+    /// Whether there is a live estimate, and stopping keeps it.
+    pub estimates: bool,
+    /// Its options beside `target`, `output` and, where it reads one, `layer`.
+    pub options: &'static [OptionSpec],
+}
+
+impl MethodSpec {
+    /// Whether the method works on a model.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] with the reason and the methods that do work.
+    pub fn supports(&self, model: &ModelSpec) -> Result<()> {
+        let Some(reason) = self.needs.iter().find_map(|need| need.lacking(model)) else { return Ok(()) };
+        let mut working: Vec<&MethodSpec> = METHODS.iter().map(|m| m.spec).filter(|m| m.works_on(model)).collect();
+        working.sort_by_key(|m| m.group != self.group);
+        let working: Vec<&str> = working.into_iter().map(|m| m.id).collect();
+        Err(Error::Unsupported(format!(
+            "{} does not work on {}: {reason}; these do: {}",
+            self.id,
+            model.architecture,
+            working.join(", ")
+        )))
+    }
+
+    /// Whether the method works on a model.
+    pub fn works_on(&self, model: &ModelSpec) -> bool {
+        self.needs.iter().all(|need| need.lacking(model).is_none())
+    }
+}

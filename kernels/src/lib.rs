@@ -8,7 +8,6 @@ pub mod conv;
 pub mod gemm;
 pub mod norm;
 pub mod pool;
-mod winograd;
 
 pub use act::Act;
 

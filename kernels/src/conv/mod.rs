@@ -11,7 +11,8 @@ use wide::f32x4;
 
 use crate::act::{Act, clamp, zip};
 use crate::gemm::{Bias, Factor, NR, Product, Source, Strided, pack_a};
-use crate::winograd;
+
+mod winograd;
 
 /// What a convolution is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,9 +16,9 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Device, Tensor, TensorData};
-use sightline_kernels::conv::{self, Geometry};
 use sightline_kernels::gemm::{Bias, Factor, Product, Strided, add_sparse, pack_b};
-use sightline_kernels::{attention, norm, pool};
+use sightline_kernels::geometry::Geometry;
+use sightline_kernels::{attention, conv, norm, pool};
 
 pub use sightline_kernels::Act;
 

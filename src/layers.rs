@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, activation, module};
-use sightline_kernels::conv::{Geometry, Prepared};
+use sightline_kernels::conv::Prepared;
+use sightline_kernels::geometry::Geometry;
 
 use crate::cpu::{self, Constant, on_cpu};
 use crate::error::{Error, Result};

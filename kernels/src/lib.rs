@@ -6,6 +6,7 @@ pub mod act;
 pub mod attention;
 pub mod conv;
 pub mod gemm;
+pub mod geometry;
 pub mod norm;
 pub mod pool;
 

@@ -2,7 +2,7 @@
 
 use wide::f32x4;
 
-use crate::conv::{Geometry, Padded};
+use crate::geometry::{Geometry, Padded};
 
 /// The maximum of each window, `[C, H, W] -> [C, h, w]`; NaN where there is one. Every window has a place inside the input.
 pub fn max(g: &Geometry, x: &[f32], y: &mut [f32]) {

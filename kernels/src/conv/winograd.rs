@@ -5,8 +5,8 @@
 use wide::f32x4;
 
 use crate::act::Act;
-use crate::conv::{Geometry, Padded};
 use crate::gemm::{Bias, Factor, Product, Strided, pack_a};
+use crate::geometry::{Geometry, Padded};
 
 /// Values of a block's transformed inputs, and of its outputs: a part of a second-level cache.
 const BLOCK: usize = 1 << 17;

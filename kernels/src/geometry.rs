@@ -1,7 +1,7 @@
-//! Windows on the places of an image: which a convolution or a pooling looks at, and how rows are laid out
-//! for reading them.
+//! Windows on the places of an image: which a convolution or a pooling looks at, and how rows are
+//! laid out for reading them.
 
-/// What a convolution is like.
+/// The sizes and steps of a convolution or a pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
     /// Input channels.
@@ -44,8 +44,8 @@ impl Geometry {
     }
 }
 
-/// Channels with their padding, and the columns of every row sorted by what they leave modulo the stride: what a tap of the kernel reads for neighbouring
-/// outputs of a row then lies side by side.
+/// Channels with their padding, and the columns of every row sorted by what they leave modulo the
+/// stride: what a tap of the kernel reads for neighbouring outputs of a row then lies side by side.
 pub(crate) struct Padded {
     /// Columns of each remainder.
     pub(crate) columns: usize,
@@ -56,7 +56,7 @@ pub(crate) struct Padded {
 }
 
 impl Padded {
-    pub(crate) fn of(g: &Geometry) -> Self {
+    pub(crate) fn new(g: &Geometry) -> Self {
         let [rows, columns] =
             [0, 1].map(|axis| (g.output[axis] - 1) * g.stride + g.dilation * (g.kernel[axis] - 1) + 1);
         let columns = columns.div_ceil(g.stride);
@@ -95,7 +95,7 @@ impl Padded {
         }
     }
 
-    /// Where a tap is, as seen from the window's place.
+    /// Where each tap is, from the window's first value on.
     pub(crate) fn taps(&self, g: &Geometry) -> Vec<usize> {
         let at = |i: usize, j: usize| {
             let column = j * g.dilation;
@@ -105,7 +105,8 @@ impl Padded {
     }
 }
 
-/// Copies a row, as far as there is room. From both ends at a time: a plain loop would become a call, which takes longer than the short rows of deep layers.
+/// Copies a row, as far as there is room. From both ends at a time: a plain loop would become a
+/// call, which takes longer than the short rows of deep layers.
 fn copy(from: &[f32], to: &mut [f32]) {
     let count = from.len().min(to.len());
     let (from, to) = (&from[..count], &mut to[..count]);

@@ -1,4 +1,5 @@
-//! Depthwise convolutions, whose channels each have one kernel: sums of the input's rows, shifted and weighed.
+//! Depthwise convolutions, whose channels each have one kernel: sums of the input's rows, shifted
+//! and weighed.
 
 use wide::f32x4;
 
@@ -14,7 +15,8 @@ struct Filter<'a> {
     act: Option<Act>,
 }
 
-/// One channel's windows under a filter; lines of `data` are `row` apart, those of `y` are `width` wide.
+/// One channel's windows under a filter; lines of `data` are `row` apart, those of `y` are `width`
+/// wide.
 fn plane(data: &[f32], filter: &Filter<'_>, row: usize, y: &mut [f32], width: usize) {
     let Filter { taps, kernel, bias, act } = *filter;
     // The usual sizes by loops of known length.
@@ -88,7 +90,7 @@ fn window<const T: usize>(rows: &[&[f32]; T], weights: &[f32x4; T], bias: f32x4,
 
 /// [`super::forward`] of one input `[C, H, W]`.
 pub fn forward(g: &Geometry, x: &[f32], weights: &[f32], bias: Option<&[f32]>, act: Option<Act>, y: &mut [f32]) {
-    let padded = Padded::of(g);
+    let padded = Padded::new(g);
     let taps = padded.taps(g);
     let mut copy = vec![0.0; padded.plane];
     let channels = x.chunks_exact(g.input[0] * g.input[1]).zip(weights.chunks_exact(g.taps()));
@@ -99,13 +101,13 @@ pub fn forward(g: &Geometry, x: &[f32], weights: &[f32], bias: Option<&[f32]>, a
     }
 }
 
-/// [`super::backward`] of one gradient `[C, h, w]`: a convolution with stride 1 of the gradient, its values apart by
-/// the stride and zeros between, with the kernels turned around.
+/// [`super::backward`] of one gradient `[C, h, w]`: a convolution with stride 1 of the gradient,
+/// its values apart by the stride and zeros between, with the kernels turned around.
 pub fn backward(g: &Geometry, gradient: &[f32], weights: &[f32], dx: &mut [f32]) {
     let [height, width] = g.input;
     let reach = g.kernel.map(|k| g.dilation * (k - 1));
     let turned = Geometry { stride: 1, output: g.input, ..*g };
-    let padded = Padded::of(&turned);
+    let padded = Padded::new(&turned);
     let (row, taps) = (padded.row, padded.taps(&turned));
     let mut copy = vec![0.0; padded.plane];
     let mut kernel = vec![0.0; taps.len()];

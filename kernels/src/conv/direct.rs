@@ -1,4 +1,5 @@
-//! A convolution as one product of matrices for each group: its weights times the windows of its input.
+//! A convolution as one product of matrices for each group: its weights times the windows of its
+//! input.
 
 use std::ops::Range;
 
@@ -15,7 +16,8 @@ struct Windows<'a> {
     places: usize,
     plane: usize,
     taps: Vec<usize>,
-    /// Distance of the windows of an output row from those of the one above it, and how many there are in a row.
+    /// Distance of the windows of an output row from those of the one above it, and how many there
+    /// are in a row.
     row: usize,
     width: usize,
 }
@@ -51,7 +53,7 @@ impl Source for Windows<'_> {
 
 /// [`super::forward`] of inputs `[N, I, H, W]`.
 pub fn forward(g: &Geometry, x: &[f32], weights: Weights<'_>, bias: Option<&[f32]>, act: Option<Act>, y: &mut [f32]) {
-    let padded = Padded::of(g);
+    let padded = Padded::new(g);
     let size = g.input[0] * g.input[1];
     let mut copy = Vec::new();
     let as_it_is = g.stride == 1 && g.before == [0, 0] && padded.row == g.input[1] && padded.plane == size;

@@ -1,7 +1,12 @@
 //! Two-dimensional convolutions and their derivatives by the input, `[N, C, H, W]`.
 //!
-//! A convolution is a product of its weights, `[O, I / groups * kh * kw]`, with the windows of its input, which are never written out as a whole: panels of
-//! eight windows are laid out as the product asks for them. Depthwise ones are computed directly.
+//! [`forward`] and [`backward`] choose one of three ways:
+//!
+//! * `depthwise`: sums of shifted rows, where each channel has one kernel;
+//! * `winograd`: 3 x 3 kernels of stride 1, where that pays;
+//! * `direct`: everything else, a product of the weights, `[O, I / groups * kh * kw]`, with the
+//!   windows of the input. These are never written out as a whole: panels of eight windows are laid
+//!   out as the product asks for them.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -14,7 +19,7 @@ mod depthwise;
 mod direct;
 mod winograd;
 
-/// What is made of a convolution's weights when it is first needed, and kept.
+/// What is computed from a convolution's weights on first use, and kept.
 #[derive(Debug, Default)]
 pub struct Prepared {
     /// The panels of every group, one after the other.
@@ -52,7 +57,8 @@ impl<'a> Weights<'a> {
         self.prepared.map(|prepared| prepared.panels.get_or_init(all).as_slice())
     }
 
-    /// The panels of all groups for the derivative, unless they are too many to be kept beside the weights.
+    /// The panels of all groups for the derivative, unless they are too many to be kept beside the
+    /// weights.
     fn turned(&self, g: &Geometry) -> Option<&'a [f32]> {
         let (rows, steps) = (g.outputs / g.groups, g.steps());
         let group = |data| pack_a(&Strided { data, line: 1, step: steps }, steps, rows);
@@ -61,10 +67,11 @@ impl<'a> Weights<'a> {
         Some(prepared.turned.get_or_init(all).as_slice())
     }
 
-    /// The transformed kernels, turned around and with the channels' parts exchanged where `turned`.
+    /// The transformed kernels, turned around and with the channels' parts exchanged where
+    /// `turned`.
     fn tiles(&self, g: &Geometry, turned: bool) -> Cow<'a, [f32]> {
         let (inputs, outputs) = (g.inputs, g.outputs);
-        let made = || match turned {
+        let transformed = || match turned {
             false => winograd::weights(outputs, inputs, |o, i| self.kernel(inputs, o, i)),
             true => winograd::weights(inputs, outputs, |i, o| {
                 let mut kernel = self.kernel(inputs, o, i);
@@ -73,24 +80,25 @@ impl<'a> Weights<'a> {
             }),
         };
         match self.prepared {
-            Some(prepared) if turned => prepared.turned_tiles.get_or_init(made).into(),
-            Some(prepared) => prepared.tiles.get_or_init(made).into(),
-            None => made().into(),
+            Some(prepared) if turned => prepared.turned_tiles.get_or_init(transformed).into(),
+            Some(prepared) => prepared.tiles.get_or_init(transformed).into(),
+            None => transformed().into(),
         }
     }
 }
 
-/// Inputs of up to so many places go through a product together: each alone would not be worth reading the weights for.
+/// Inputs of up to so many places go through a product together: each alone would not be worth
+/// reading the weights for.
 const FEW: usize = 64;
 
 /// act(convolution + bias) of `x`, `[N, I, H, W]`, into `y`, `[N, O, h, w]`.
 pub fn forward(g: &Geometry, x: &[f32], weights: Weights<'_>, bias: Option<&[f32]>, act: Option<Act>, y: &mut [f32]) {
-    let [size, made] = [g.inputs * g.input[0] * g.input[1], g.outputs * g.places()];
-    let several = x.len() > size;
+    let [input_size, output_size] = [g.inputs * g.input[0] * g.input[1], g.outputs * g.places()];
+    let several = x.len() > input_size;
     if several && !g.depthwise() && !winograd::pays(g) && g.places() <= FEW {
         return direct::forward(g, x, weights, bias, act, y);
     }
-    for (x, y) in x.chunks_exact(size).zip(y.chunks_exact_mut(made)) {
+    for (x, y) in x.chunks_exact(input_size).zip(y.chunks_exact_mut(output_size)) {
         if g.depthwise() {
             depthwise::forward(g, x, weights.plain, bias, act, y);
         } else if winograd::pays(g) {
@@ -101,7 +109,8 @@ pub fn forward(g: &Geometry, x: &[f32], weights: Weights<'_>, bias: Option<&[f32
     }
 }
 
-/// The derivative by `x`, `[N, I, H, W]`, of the convolution's product with `gradient`, `[N, O, h, w]`; `dx` is 0.
+/// The derivative by `x`, `[N, I, H, W]`, of the convolution's product with `gradient`,
+/// `[N, O, h, w]`; `dx` is 0.
 pub fn backward(g: &Geometry, gradient: &[f32], weights: Weights<'_>, dx: &mut [f32]) {
     let [reach_rows, reach_columns] = [0, 1].map(|axis| g.dilation * (g.kernel[axis] - 1));
     let inside = g.before[0] <= reach_rows && g.before[1] <= reach_columns;
@@ -205,15 +214,15 @@ mod tests {
         assert!(all.len() > 200);
         for g in all {
             let steps = g.steps();
-            let (size, made) = (g.inputs * g.input[0] * g.input[1], g.outputs * g.places());
-            let x = noise(2 * size, 1);
+            let (input_size, output_size) = (g.inputs * g.input[0] * g.input[1], g.outputs * g.places());
+            let x = noise(2 * input_size, 1);
             let weights = noise(g.outputs * steps, 2);
             let bias = noise(g.outputs, 3);
-            let count = 2 * made;
-            let mut expected: Vec<f64> = (0..count).map(|at| f64::from(bias[at % made / g.places()])).collect();
+            let count = 2 * output_size;
+            let mut expected: Vec<f64> = (0..count).map(|at| f64::from(bias[at % output_size / g.places()])).collect();
             terms(&g, |y, input, weight| {
                 for n in 0..2 {
-                    expected[n * made + y] += f64::from(x[n * size + input]) * f64::from(weights[weight]);
+                    expected[n * output_size + y] += f64::from(x[n * input_size + input]) * f64::from(weights[weight]);
                 }
             });
             for prepared in [None, Some(&Prepared::default())] {
@@ -224,26 +233,30 @@ mod tests {
                     _ => (Act::HardSwish, |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0),
                 };
                 forward(&g, &x, weights, Some(&bias), Some(act), &mut y);
-                for (has, wants) in y.iter().zip(&expected) {
-                    assert!((f64::from(*has) - exact(*wants)).abs() < 1e-4, "{g:?}: {has}, not {wants} before {act:?}");
+                for (actual, want) in y.iter().zip(&expected) {
+                    assert!(
+                        (f64::from(*actual) - exact(*want)).abs() < 1e-4,
+                        "{g:?}: {actual}, not {want} before {act:?}"
+                    );
                 }
             }
             let gradient = noise(count, 4);
             let mut expected = vec![0.0; x.len()];
             terms(&g, |y, input, weight| {
                 for n in 0..2 {
-                    expected[n * size + input] += f64::from(gradient[n * made + y]) * f64::from(weights[weight]);
+                    expected[n * input_size + input] +=
+                        f64::from(gradient[n * output_size + y]) * f64::from(weights[weight]);
                 }
             });
             let prepared = Prepared::default();
             let weights = Weights { plain: &weights, prepared: Some(&prepared) };
             let mut dx = vec![0.0; x.len()];
             backward(&g, &gradient, weights, &mut dx);
-            let mut first = vec![0.0; size];
-            backward(&g, &gradient[..made], Weights { prepared: None, ..weights }, &mut first);
+            let mut first = vec![0.0; input_size];
+            backward(&g, &gradient[..output_size], Weights { prepared: None, ..weights }, &mut first);
             assert!(first.iter().zip(&dx).all(|(one, both)| (one - both).abs() < 5e-5), "{g:?}: alone");
-            for (has, wants) in dx.iter().zip(&expected) {
-                assert!((f64::from(*has) - wants).abs() < 5e-5, "{g:?}: gradient {has}, not {wants}");
+            for (actual, want) in dx.iter().zip(&expected) {
+                assert!((f64::from(*actual) - want).abs() < 5e-5, "{g:?}: gradient {actual}, not {want}");
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Matrix products C = A B with a bias and an activation function on the way out.
 //!
-//! A product is computed in tiles of [`MR`] rows and [`NR`] columns that stay in registers; 128-bit SIMD has 16 registers, of which a browser's
-//! compiler leaves 15: 8 sums, 2 of B, one of A and one product. What a tile reads is laid out beside each other first ("panels"), weights once
-//! at load.
+//! A product is computed in tiles of [`MR`] rows and [`NR`] columns that stay in registers; 128-bit
+//! SIMD has 16 registers, of which a browser's compiler leaves 15: 8 sums, 2 of B, one of A and one
+//! product. What a tile reads is laid out beside each other first ("panels"), weights once at load.
 
 use std::array::from_fn;
 use std::ops::Range;
@@ -20,16 +20,18 @@ use pack::{pack_columns, pack_rows};
 pub const MR: usize = 4;
 /// Columns of a tile.
 pub const NR: usize = 8;
-/// Steps of the sums that are taken at a time: short enough that rounding errors stay small and that a panel of B takes a quarter of a first-level cache.
+/// Steps of the sums that are taken at a time: short enough that rounding errors stay small and
+/// that a panel of B takes a quarter of a first-level cache.
 const STEPS: usize = 256;
 /// Values of a block of panels: a part of a second-level cache.
 const BLOCK: usize = 1 << 15;
 
-/// Where a factor's panels come from. Panels of A are [`MR`] lines wide, the last one as wide as what is left; those of B [`NR`], the last one with
-/// zeros.
+/// Where a factor's panels come from. Panels of A are [`MR`] lines wide, the last one as wide as
+/// what is left; those of B [`NR`], the last one with zeros.
 #[derive(Clone, Copy)]
 pub enum Factor<'a> {
-    /// All panels one after the other, `[lines / width][steps][width]`, as [`pack_a`] and [`pack_b`] make them.
+    /// All panels one after the other, `[lines / width][steps][width]`, as [`pack_a`] and
+    /// [`pack_b`] make them.
     Packed(&'a [f32]),
     /// Packed as they are needed.
     From(&'a dyn Source),
@@ -110,7 +112,8 @@ impl Product<'_> {
             let k = from..(from + per_part).min(steps);
             let (first, last) = (from == 0, k.end == steps);
             let wide = (BLOCK / per_part).max(NR).next_multiple_of(NR);
-            // Panels of B that come packed cost nothing to read again; others are packed once, for all rows.
+            // Panels of B that come packed cost nothing to read again; others are packed once, for
+            // all rows.
             let high = match self.b {
                 Factor::Packed(_) => (2 * BLOCK / per_part).max(MR).next_multiple_of(MR),
                 Factor::From(_) => rows,
@@ -160,7 +163,8 @@ impl Product<'_> {
         }
     }
 
-    /// The last columns, from `j` on, where they are at most half a panel: as many rows at a time as there are registers.
+    /// The last columns, from `j` on, where they are at most half a panel: as many rows at a time
+    /// as there are registers.
     #[inline(never)]
     fn few(&self, rows: Range<usize>, j: usize, k: &Range<usize>, part: &Part<'_>, c: &mut [f32]) {
         let a = |i: usize| panel(self.a, part.a, self.steps, k, i, MR);
@@ -228,9 +232,9 @@ impl Product<'_> {
 #[inline(always)]
 fn finish(to: &mut [f32; NR], mut sums: [f32x4; 2], add: bool, act: Option<Act>) {
     if add {
-        let had = halves(to);
-        sums[0] += had[0];
-        sums[1] += had[1];
+        let before = halves(to);
+        sums[0] += before[0];
+        sums[1] += before[1];
     }
     let bounds = Act::bounds(act);
     if let Some([low, high]) = bounds {
@@ -267,7 +271,8 @@ fn sums<const M: usize>(a: &[f32], b: &[f32]) -> [[f32x4; 2]; M] {
     sums
 }
 
-/// The hot loop for few columns: of R panels of A with the first C columns of a panel of B, as rows of which the first C values count.
+/// The hot loop for few columns: of R panels of A with the first C columns of a panel of B, as rows
+/// of which the first C values count.
 #[inline(always)]
 fn narrow<const R: usize, const C: usize>(a: [&[f32]; R], b: &[f32]) -> [[[f32x4; 2]; MR]; R] {
     let mut sums = [[f32x4::ZERO; C]; R];
@@ -291,8 +296,9 @@ fn narrow<const R: usize, const C: usize>(a: [&[f32]; R], b: &[f32]) -> [[[f32x4
     })
 }
 
-/// C, `[M, N]`, plus A B for few rows of A, `[M, K]`, many of whose values are 0, as a score's gradient by the logits has them: the others' rows of B,
-/// `[K, N]`, are read once and nothing is packed.
+/// C, `[M, N]`, plus A B for few rows of A, `[M, K]`, many of whose values are 0, as a score's
+/// gradient by the logits has them: the others' rows of B, `[K, N]`, are read once and nothing is
+/// packed.
 pub fn add_sparse(a: &[f32], b: &[f32], columns: usize, c: &mut [f32]) {
     let steps = b.len() / columns.max(1);
     for (k, b) in b.chunks_exact(columns).enumerate() {

@@ -9,7 +9,8 @@ const LINE: usize = 16;
 
 /// A factor: lines (rows of A, columns of B) of as many steps as the product sums over.
 pub trait Source {
-    /// Writes the steps `k` of `lines` to `panel`, `[k][width]`, which is at least as wide; what is beyond the lines stays.
+    /// Writes the steps `k` of `lines` to `panel`, `[k][width]`, which is at least as wide; what is
+    /// beyond the lines stays.
     fn pack(&self, k: Range<usize>, lines: Range<usize>, width: usize, panel: &mut [f32]);
 
     /// Writes whole panels one after the other.
@@ -92,7 +93,8 @@ pub fn pack_a(source: &dyn Source, rows: usize, steps: usize) -> Vec<f32> {
     panels
 }
 
-/// B's panels, for [`Factor::Packed`](super::Factor::Packed), `[columns.next_multiple_of(NR) * steps]`.
+/// B's panels, for [`Factor::Packed`](super::Factor::Packed),
+/// `[columns.next_multiple_of(NR) * steps]`.
 pub fn pack_b(source: &dyn Source, columns: usize, steps: usize) -> Vec<f32> {
     let mut panels = Vec::new();
     pack_columns(source, 0..steps, 0..columns, &mut panels);

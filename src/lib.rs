@@ -44,11 +44,10 @@ pub mod baseline;
 pub mod black_box;
 pub mod channels;
 pub mod cpu;
+pub mod device;
 pub mod error;
 pub mod explainer;
 pub mod felzenszwalb;
-#[cfg(feature = "webgpu")]
-pub mod fused;
 pub mod gradient_rule;
 pub mod grid;
 pub mod guess;
@@ -63,8 +62,6 @@ pub mod pass;
 pub mod photo;
 pub mod preprocess;
 pub mod principal;
-#[cfg(feature = "webgpu")]
-pub mod products;
 pub mod pth;
 pub mod quadrature;
 pub mod random;
@@ -75,6 +72,8 @@ pub mod target;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
+#[cfg(feature = "webgpu")]
+pub use device::webgpu::{conv as products, elementwise as fused};
 pub use error::{Error, Result};
 pub use explainer::Explainer;
 

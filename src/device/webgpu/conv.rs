@@ -23,7 +23,7 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::ops::permute;
 use burn_cubecl::tensor::CubeTensor;
 
-use crate::fused;
+use super::elementwise as fused;
 use crate::layers::Act;
 
 /// Places that a thread computes.

@@ -72,10 +72,22 @@ pub mod target;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
-#[cfg(feature = "webgpu")]
-pub use device::webgpu::{conv as products, elementwise as fused};
 pub use error::{Error, Result};
 pub use explainer::Explainer;
+
+/// The old path of [`device::webgpu`]'s element-wise operations.
+#[cfg(feature = "webgpu")]
+pub mod fused {
+    pub use crate::device::webgpu::elementwise::*;
+    pub use crate::device::webgpu::norm::*;
+}
+
+/// The old path of [`device::webgpu`]'s products.
+#[cfg(feature = "webgpu")]
+pub mod products {
+    pub use crate::device::webgpu::conv::{ConvShape as Geometry, conv2d, lay_out, supports};
+    pub use crate::device::webgpu::matmul::*;
+}
 
 /// The crate's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

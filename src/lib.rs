@@ -49,10 +49,10 @@ pub mod error;
 pub mod explainer;
 pub mod felzenszwalb;
 pub mod gradient_rule;
-pub mod grid;
 pub mod guess;
 pub mod heads;
 pub mod layers;
+pub mod math;
 pub mod methods;
 pub mod models;
 pub mod net;
@@ -63,17 +63,15 @@ pub mod photo;
 pub mod preprocess;
 pub mod principal;
 pub mod pth;
-pub mod quadrature;
-pub mod random;
 pub mod relevance;
 pub mod spectral;
-pub mod superpixels;
 pub mod target;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
 pub use error::{Error, Result};
 pub use explainer::Explainer;
+pub use math::{grid, quadrature, random, superpixels};
 
 /// The old path of [`device::webgpu`]'s element-wise operations.
 #[cfg(feature = "webgpu")]

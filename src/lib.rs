@@ -63,6 +63,7 @@ pub mod photo;
 pub mod preprocess;
 pub mod principal;
 pub mod pth;
+pub mod quadrature;
 pub mod relevance;
 pub mod spectral;
 pub mod target;
@@ -71,7 +72,7 @@ mod wasm;
 
 pub use error::{Error, Result};
 pub use explainer::Explainer;
-pub use math::{grid, quadrature, random, superpixels};
+pub use math::{grid, random, superpixels};
 
 /// The old path of [`device::webgpu`]'s element-wise operations.
 #[cfg(feature = "webgpu")]

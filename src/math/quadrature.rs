@@ -2,17 +2,6 @@
 
 use std::f64::consts::PI;
 
-use crate::error::{Error, Result};
-use crate::methods::{Kind, OptionSpec, Options};
-
-/// The option that picks one.
-pub const QUADRATURE: OptionSpec = OptionSpec {
-    id: "quadrature",
-    kind: Kind::Choice { default: "gauss_legendre", choices: Rule::CHOICES },
-    unit: None,
-    help: "the integration rule",
-};
-
 /// A rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
@@ -46,15 +35,6 @@ impl Rule {
             "both_ends" => Some(Self::BothEnds),
             _ => None,
         }
-    }
-
-    /// The rule that the option [`QUADRATURE`] names.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] where the method has no such option.
-    pub fn asked(options: &Options) -> Result<Self> {
-        Self::from_id(options.choice(QUADRATURE.id)?)
-            .ok_or_else(|| Error::Internal("the quadrature's choice has no meaning".into()))
     }
 
     /// `n` pairs (node, weight), nodes ascending. A trapezoid and both ends of one node are the midpoint.

@@ -5,6 +5,7 @@ use rand::RngExt;
 
 use crate::error::Result;
 use crate::explainer::Context;
+use crate::math::dot;
 use crate::methods::{Kind, OptionSpec, Output};
 use crate::random::stream;
 
@@ -139,19 +140,6 @@ fn sum_of<'a>(parts: impl Iterator<Item = (f64, &'a Vec<f64>)>, length: usize) -
         sum.iter_mut().zip(vector).for_each(|(s, v)| *s += weight * v);
     }
     sum
-}
-
-/// In eight parts, which run side by side.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (a, a_rest) = a.as_chunks::<8>();
-    let (b, b_rest) = b.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for (a, b) in a.iter().zip(b) {
-        for i in 0..8 {
-            sums[i] += a[i] * b[i];
-        }
-    }
-    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
 }
 
 #[cfg(test)]

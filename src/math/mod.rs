@@ -11,9 +11,17 @@ pub fn quadratic(a: &[f64], x: &[f64], y: &[f64]) -> f64 {
     a.chunks(y.len().max(1)).zip(x).map(|(line, x)| x * dot(line, y)).sum()
 }
 
-/// x^T y
+/// x^T y, in eight sums that run side by side.
 pub fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
+    let (x, x_rest) = x.as_chunks::<8>();
+    let (y, y_rest) = y.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (x, y) in x.iter().zip(y) {
+        for i in 0..8 {
+            sums[i] += x[i] * y[i];
+        }
+    }
+    sums.iter().sum::<f64>() + x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum::<f64>()
 }
 
 #[cfg(test)]

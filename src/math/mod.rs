@@ -2,6 +2,7 @@
 
 pub mod cholesky;
 pub mod grid;
+pub mod lanczos;
 pub mod quadrature;
 pub mod random;
 pub mod superpixels;

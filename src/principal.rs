@@ -23,7 +23,8 @@ pub const CENTRE: OptionSpec = OptionSpec {
     help: "take each channel's mean away before the decomposition",
 };
 
-/// The CAM of each of the request's layers from a tensor `[1, C, h, w]` of each: see [`projection`].
+/// The CAM of each of the request's layers from a tensor `[1, C, h, w]` of each: see
+/// [`projection`].
 ///
 /// # Errors
 /// [`Error::Aborted`](crate::Error::Aborted) between layers; those of the device.
@@ -38,8 +39,10 @@ pub async fn project(context: &Context<'_>, tensors: Vec<Tensor<4>>, centre: boo
     Ok(context.combined(maps))
 }
 
-/// Of a matrix of `channels` rows, one value per place: every place's vector of channels, from which each channel's mean over the places is taken away first where
-/// `centre`, projected on the first right singular vector of the matrix of places. Signed so that it correlates positively with the mean over channels.
+/// Of a matrix of `channels` rows, one value per place: every place's vector of channels, from
+/// which each channel's mean over the places is taken away first where `centre`, projected on the
+/// first right singular vector of the matrix of places. Signed so that it correlates positively
+/// with the mean over channels.
 pub fn projection(values: &[f32], channels: usize, centre: bool) -> Vec<f32> {
     let places = values.len() / channels.max(1);
     let mut rows: Vec<Vec<f64>> =
@@ -64,7 +67,8 @@ pub fn projection(values: &[f32], channels: usize, centre: bool) -> Vec<f32> {
         // The first left singular vector times the first singular value is the same projection.
         u.into_iter().map(|u| u * value.max(0.0).sqrt()).collect()
     };
-    // The sign by the mean over channels; where that is only what rounding leaves of sums that cancel, the largest magnitude is positive.
+    // The sign by the mean over channels; where that is only what rounding leaves of sums that
+    // cancel, the largest magnitude is positive.
     let middle = map.iter().sum::<f64>() / places as f64;
     let agreement: f64 = map.iter().zip(&mean).map(|(v, m)| (v - middle) * m).sum();
     let at_most: f64 = map.iter().zip(&sizes).map(|(v, s)| (v - middle).abs() * s).sum();
@@ -79,8 +83,8 @@ pub fn projection(values: &[f32], channels: usize, centre: bool) -> Vec<f32> {
     map.into_iter().map(|v| v as f32).collect()
 }
 
-/// The largest eigenvalue of a symmetric matrix without negative ones, and a unit eigenvector; zeros
-/// for a matrix of zeros.
+/// The largest eigenvalue of a symmetric matrix without negative ones, and a unit eigenvector;
+/// zeros for a matrix of zeros.
 fn leading(matrix: &[Vec<f64>]) -> (f64, Vec<f64>) {
     let n = matrix.len();
     let trace: f64 = matrix.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum();
@@ -116,7 +120,8 @@ mod tests {
     use super::*;
     use crate::math::random::stream;
 
-    /// One-sided Jacobi: rotates pairs of columns until all are orthogonal; the longest is the first left singular vector times the first singular value.
+    /// One-sided Jacobi: rotates pairs of columns until all are orthogonal; the longest is the
+    /// first left singular vector times the first singular value.
     fn by_rotations(rows: &[Vec<f64>]) -> Vec<f64> {
         let mut columns = rows.to_vec(); // of the transposed matrix
         for _ in 0..100 {

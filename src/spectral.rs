@@ -1,4 +1,5 @@
-//! The normalised cut of a graph (Shi and Malik 2000, doi 10.1109/34.868688): its second generalised eigenvector.
+//! The normalised cut of a graph (Shi and Malik 2000, doi 10.1109/34.868688): its second
+//! generalised eigenvector.
 //!
 //! (D - W) x = l D x is S y = (1 - l) y with S = D^-1/2 W D^-1/2 and y = D^1/2 x. The largest
 //! eigenvalue of S is 1, its vector that of the roots of the degrees; what is wanted is the largest
@@ -42,7 +43,8 @@ mod tests {
     use super::*;
     use crate::math::random::stream;
 
-    /// Every eigenpair of a symmetric matrix by cyclic Jacobi rotations, the slow and sure way; vectors in columns.
+    /// Every eigenpair of a symmetric matrix by cyclic Jacobi rotations, the slow and sure way;
+    /// vectors in columns.
     fn jacobi(mut a: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
         let n = a.len();
         let mut v: Vec<Vec<f64>> = (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect();

@@ -12,7 +12,8 @@ pub struct Cholesky {
 }
 
 impl Cholesky {
-    /// Factorises A `[n, n]` with 1e-10 of its mean diagonal added to its diagonal: a direction of which the samples say nothing gets 0.
+    /// Factorises A `[n, n]` with 1e-10 of its mean diagonal added to its diagonal: a direction of
+    /// which the samples say nothing gets 0.
     pub fn new(mut a: Vec<f64>, n: usize) -> Self {
         let mean = a.iter().step_by(n + 1).sum::<f64>() / n.max(1) as f64;
         a.iter_mut().step_by(n + 1).for_each(|v| *v += 1e-10 * mean + f64::MIN_POSITIVE);

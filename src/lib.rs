@@ -43,21 +43,12 @@ pub mod ask;
 pub mod device;
 pub mod error;
 pub mod explain;
-#[cfg(feature = "webgpu")]
-pub mod fused;
-pub mod grid;
 pub mod inside;
+pub mod math;
 pub mod methods;
 pub mod nn;
 pub mod package;
 pub mod photo;
-pub mod principal;
-#[cfg(feature = "webgpu")]
-pub mod products;
-pub mod quadrature;
-pub mod random;
-pub mod spectral;
-pub mod superpixels;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
@@ -68,13 +59,18 @@ pub mod explainer {
     pub use crate::explain::*;
 }
 pub use inside::heads;
+pub use math::{grid, random, superpixels};
 pub use methods::path::felzenszwalb;
 pub use nn::{guess, net, pass, target};
 pub use package::pth;
 pub mod layers {
     pub use crate::nn::layers::*;
     pub use crate::nn::weights::Param;
+    use burn::tensor::Tensor;
     pub use sightline_kernels::Act;
+    pub fn forward<const D: usize>(act: Act, x: Tensor<D>) -> Tensor<D> {
+        crate::device::act(x, act)
+    }
 }
 pub mod models {
     pub use crate::nn::families::*;

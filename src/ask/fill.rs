@@ -2,8 +2,8 @@
 
 use rand::RngExt;
 
+use crate::math::random::stream;
 use crate::photo::preprocess::PreprocessConfig;
-use crate::random::stream;
 
 /// A reference input.
 #[derive(Debug, Clone, Copy, PartialEq)]

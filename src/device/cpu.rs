@@ -2,7 +2,7 @@
 //!
 //! Why: in the browser burn-flex's matrix product runs at half of what 128-bit SIMD without fused multiply-add allows (its tiles of 12 x 4 need more registers
 //! than there are), its convolutions lay their input out anew and write windows of it, and its exponential and error functions compute one value
-//! at a time. `docs/speed.md` has the figures. WebGPU has kernels of its own in `fused.rs` and `products.rs`; [`on_cpu`] tells which are used.
+//! at a time. `docs/speed.md` has the figures. WebGPU has kernels of its own in `webgpu/`; the facade in `mod.rs` chooses.
 //! What has none here (softmax by itself, attention whose matrix is asked for) is burn's.
 //!
 //! An operation ([`Kernel`]) has one input and constants, which are not differentiated.
@@ -15,17 +15,11 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{Device, Tensor, TensorData};
-use sightline_kernels::conv::{self, Geometry};
+use burn::tensor::{Tensor, TensorData};
+use sightline_kernels::Act;
 use sightline_kernels::gemm::{Bias, Factor, Product, Strided, add_sparse, pack_b};
-use sightline_kernels::{attention, norm, pool};
-
-pub use sightline_kernels::Act;
-
-/// Whether `x` is on the device that computes with these kernels.
-pub fn on_cpu<const D: usize>(x: &Tensor<D>) -> bool {
-    x.device().without_autodiff() == Device::flex()
-}
+use sightline_kernels::geometry::Geometry;
+use sightline_kernels::{attention, conv, norm, pool};
 
 /// What an operation's derivative is computed from, beside the constants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::ask::control::{Run, Warning};
 use crate::ask::fill::Baseline;
+use crate::device::is_cpu;
 use crate::error::{Error, Result};
 use crate::methods::options::{Options, Reference};
 use crate::methods::predicted::Predicted;
@@ -90,7 +91,7 @@ impl Context<'_> {
     /// Inputs per pass that begins before `stage`: `asked`, or what keeps a chunk short on this device.
     fn chunk_size_from(&self, stage: usize, asked: Option<usize>) -> usize {
         // A chunk is the unit of progress and of cancelling: about 100 ms on the CPU; a GPU wants larger ones.
-        let budget = if *self.device == Device::flex() { 5e8 } else { 4e9 };
+        let budget = if is_cpu(self.device) { 5e8 } else { 4e9 };
         let macs: f64 = self.spec().stages.iter().skip(stage).map(|s| s.macs).sum();
         asked.unwrap_or(((budget / macs.max(1.0)) as usize).clamp(1, 16))
     }

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use burn::tensor::{Gradients, Tensor, module};
 use sightline_kernels::Act;
 
+use crate::device;
 use crate::error::{Error, Result};
-use crate::nn::layers::{self, Conv2d, LayerNorm, Linear, Pool};
+use crate::nn::layers::{Conv2d, LayerNorm, Linear, Pool};
 
 /// A tensor of any rank that a pass hands over: a stage's state, a tapped activation.
 #[derive(Debug, Clone)]
@@ -144,7 +145,7 @@ pub trait Rules {
     }
     /// Activation function, elementwise.
     fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        layers::forward(act, x)
+        device::act(x, act)
     }
     /// Convolution and activation function, which need not be two steps where both are plain.
     fn conv2d_act(&self, layer: &Conv2d, act: Act, x: Tensor<4>) -> Tensor<4> {

@@ -7,6 +7,7 @@
 
 pub mod attention_rollout;
 pub mod chefer;
+pub mod normalised_cut;
 pub mod raw_attention;
 pub mod token_cut;
 

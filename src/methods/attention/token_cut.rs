@@ -13,11 +13,11 @@ use serde_json::json;
 use crate::ask::control::Warning;
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::attention::normalised_cut::second_eigenvector;
 use crate::methods::attention::{BLOCK, block, norms, of, output};
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
 use crate::nn::model::Attention;
 use crate::nn::pass::{Pass, Tappable};
-use crate::spectral::second_eigenvector;
 
 /// The weight of an edge between patches that are unlike.
 const UNLIKE: f64 = 1e-5;

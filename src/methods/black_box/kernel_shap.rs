@@ -21,6 +21,7 @@ use serde_json::json;
 
 use crate::ask::control::Warning;
 use crate::error::Result;
+use crate::math::random::stream;
 use crate::methods::Context;
 use crate::methods::black_box::{
     self, COMPACTNESS, Cholesky, Estimator, LeastSquares, N_SEGMENTS, SAMPLES, SEGMENTATION, Segments, dot, finite,
@@ -30,7 +31,6 @@ use crate::methods::{
     BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads,
     SEED, Sign, Space,
 };
-use crate::random::stream;
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {

@@ -16,6 +16,7 @@ use rand::RngExt;
 use serde_json::json;
 
 use crate::error::{Error, Result};
+use crate::math::random::stream;
 use crate::methods::Context;
 use crate::methods::black_box::{
     self, COMPACTNESS, Cholesky, Estimator, LeastSquares, N_SEGMENTS, SAMPLES, SEGMENTATION, Segments, dot, finite,
@@ -25,7 +26,6 @@ use crate::methods::{
     BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign,
     Space,
 };
-use crate::random::stream;
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {

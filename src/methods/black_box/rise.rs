@@ -15,13 +15,13 @@ use rand::RngExt;
 use serde_json::json;
 
 use crate::error::Result;
-use crate::grid::bilinear;
+use crate::math::grid::bilinear;
+use crate::math::random::stream;
 use crate::methods::Context;
 use crate::methods::black_box::{self, Estimator, finite};
 use crate::methods::{
     BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, SEED, Sign, Space,
 };
-use crate::random::stream;
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {

@@ -8,8 +8,8 @@
 
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::cam::principal::{CENTRE, project};
 use crate::methods::{Channels, Group, MethodSpec, Output, Reads, Sign, Space};
-use crate::principal::{CENTRE, project};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {

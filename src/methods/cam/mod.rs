@@ -9,13 +9,14 @@ pub mod grad_cam_plus_plus;
 pub mod hires_cam;
 pub mod layer_cam;
 pub mod norm_grad;
+pub mod principal;
 pub mod score_cam;
 pub mod xgrad_cam;
 
 use burn::tensor::Tensor;
 
 use crate::error::Result;
-use crate::grid::bilinear;
+use crate::math::grid::bilinear;
 use crate::methods::context::Context;
 use crate::methods::output::{LayerMap, Output};
 

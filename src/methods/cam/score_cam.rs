@@ -12,7 +12,7 @@
 use burn::tensor::{Tensor, TensorData};
 
 use crate::error::Result;
-use crate::grid::{Align, resize};
+use crate::math::grid::{Align, resize};
 use crate::methods::Context;
 use crate::methods::cam::channels::{self, Channels as Maps, MAX_CHANNELS};
 use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, Sign, Space};

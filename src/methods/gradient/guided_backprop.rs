@@ -10,11 +10,10 @@
 use burn::tensor::Tensor;
 use sightline_kernels::Act;
 
-use crate::device::positive_gradient::positive_gradient;
+use crate::device::{self, positive_gradient};
 use crate::error::Result;
 use crate::methods::Context;
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
-use crate::nn::layers;
 use crate::nn::pass::{Pass, Rules};
 
 /// The registry entry.
@@ -56,11 +55,11 @@ pub enum Rectified {
 
 impl Rules for Rectified {
     fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        let y = layers::forward(act, x.clone().detach());
+        let y = device::act(x.clone().detach(), act);
         let flat = match act {
             Act::Relu => y.clone().lower_equal_elem(0.0),
             Act::Relu6 => y.clone().lower_equal_elem(0.0).bool_or(y.clone().greater_equal_elem(6.0)),
-            _ => return layers::forward(act, x),
+            _ => return device::act(x, act),
         };
         let source = match self {
             Self::Guided => x.mask_fill(flat, 0.0),

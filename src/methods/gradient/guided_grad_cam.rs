@@ -7,7 +7,7 @@
 //! captum's `GuidedGradCam` takes the nearest cell by default.
 
 use crate::error::Result;
-use crate::grid::{bilinear, nearest};
+use crate::math::grid::{bilinear, nearest};
 use crate::methods::Context;
 use crate::methods::cam::grad_cam;
 use crate::methods::gradient::guided_backprop::{self, Rectified};

@@ -5,9 +5,9 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 
 use crate::error::Result;
+use crate::math::random::stream;
 use crate::methods::Context;
 use crate::methods::{CHUNK_SIZE, Kind, OptionSpec, Output, SEED};
-use crate::random::stream;
 
 /// The options of every method that is made of them.
 pub const OPTIONS: &[OptionSpec] = &[

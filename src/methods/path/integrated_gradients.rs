@@ -18,11 +18,11 @@ use crate::ask::control::Warning;
 use crate::ask::fill::Baseline;
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::path::{QUADRATURE, asked_rule};
 use crate::methods::{
     BLUR_SIGMA, CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED,
     Sign, Space,
 };
-use crate::quadrature::{QUADRATURE, Rule};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
@@ -82,7 +82,7 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// [`Error::Aborted`] between chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let options = context.options();
-    let rule = Rule::asked(options)?;
+    let rule = asked_rule(options)?;
     let tolerance = options.number("tolerance")?;
     let most = if tolerance > 0.0 { options.count("maxSteps")? } else { usize::MAX };
     let first = options.count("nSteps")?.min(most);

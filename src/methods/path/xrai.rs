@@ -11,12 +11,12 @@
 
 use crate::ask::fill::{Baseline, blur};
 use crate::error::Result;
-use crate::grid::bilinear;
+use crate::math::grid::bilinear;
 use crate::methods::Context;
 use crate::methods::path::felzenszwalb::Graph;
 use crate::methods::path::integrated_gradients::{Progress, integral};
+use crate::methods::path::{QUADRATURE, asked_rule};
 use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
-use crate::quadrature::{QUADRATURE, Rule};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
@@ -119,7 +119,7 @@ async fn attribution(context: &Context<'_>) -> Result<Vec<f64>> {
         Some(given) => given.data.chunks(c * h * w).map(<[f32]>::to_vec).collect(),
         None => [Baseline::Black, Baseline::White].map(|b| b.of(context.input(), shape, context.preprocess())).to_vec(),
     };
-    let rule = Rule::asked(options)?;
+    let rule = asked_rule(options)?;
     let nodes = rule.nodes(options.count("nSteps")?);
     let input = context.upload(context.input());
     let mut progress = Progress { done: 0, total: nodes.len() * baselines.len() };

@@ -21,16 +21,17 @@ use std::collections::VecDeque;
 use burn::tensor::{Tensor, TensorData};
 use sightline_kernels::Act;
 
+use crate::device;
 use crate::error::{Error, Result};
+use crate::math::quadrature::Rule;
 use crate::methods::Context;
 use crate::methods::{
     BASELINE, BLUR_SIGMA, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign,
     Space,
 };
-use crate::nn::layers::{self, Pool};
+use crate::nn::layers::Pool;
 use crate::nn::model::Feature;
 use crate::nn::pass::{Pass, Plain, Rules, Tappable};
-use crate::quadrature::Rule;
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
@@ -108,13 +109,13 @@ fn slope(y: Tensor<4>) -> Tensor<4> {
 
 impl Rules for Rescale {
     fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        let derivative = slope(layers::forward(act, x.clone()));
+        let derivative = slope(device::act(x.clone(), act));
         let (here, there, live) = self.next(x);
-        let value = layers::forward(act, here.clone());
+        let value = device::act(here.clone(), act);
         let difference = here - there.clone();
         let threshold = if Feature::of(act) == Feature::Rectifier { 1e-10 } else { 1e-3 };
         let near = difference.clone().abs().lower_elem(threshold);
-        let multiplier = (value.clone() - layers::forward(act, there)) / difference.mask_fill(near.clone(), 1.0);
+        let multiplier = (value.clone() - device::act(there, act)) / difference.mask_fill(near.clone(), 1.0);
         value + (live * multiplier).mask_where(near, derivative)
     }
 

@@ -9,7 +9,8 @@ use std::cell::Cell;
 use burn::tensor::Tensor;
 use sightline_kernels::Act;
 
-use crate::nn::layers::{self, Conv2d, Linear, Pool};
+use crate::device;
+use crate::nn::layers::{Conv2d, Linear, Pool};
 use crate::nn::pass::Rules;
 
 /// Added to the magnitude of every denominator but those of dense layers, as zennit 0.5.1.
@@ -98,7 +99,7 @@ impl Rules for Composite {
 
     /// All of it passes.
     fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        layers::forward(act, x.clone().detach()) + live(&x)
+        device::act(x.clone().detach(), act) + live(&x)
     }
 
     fn avg_pool(&self, pool: &Pool, x: Tensor<4>) -> Tensor<4> {

@@ -14,7 +14,7 @@
 //! a centre prior nor a face detector. Goferman et al. compare colours in L*a*b*; here relevance is the one colour.
 
 use crate::error::Result;
-use crate::grid::bilinear;
+use crate::math::grid::bilinear;
 use crate::methods::Context;
 use crate::methods::relevance::lrp::{self, COMPOSITE, EPSILON};
 use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};

@@ -10,10 +10,10 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 use sightline_kernels::Act;
 
-use crate::device::cpu::{self, on_cpu};
+use crate::device;
 use crate::error::{Error, Result, bad_model};
 use crate::nn::families::{Family, expand};
-use crate::nn::layers::{Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, mix, scores, softmax};
+use crate::nn::layers::{Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec};
 use crate::nn::model::{Attention, Feature, Fold, Layer, Model, ModelSpec, Plan, Stage};
 use crate::nn::pass::{Activation, Pass, Tappable};
 use crate::nn::weights::Param;
@@ -461,8 +461,11 @@ impl Block {
         let d = width / self.heads;
         let qkv = pass.linear(&self.qkv, x);
         let asked = pass.wants(&Attention::keys(self.index)) || pass.wants(&Attention::maps(self.index));
-        if on_cpu(&qkv) && self.qk_norm.is_none() && !asked {
-            return Ok(pass.linear(&self.proj, cpu::run(cpu::Attention { heads: self.heads }, qkv)));
+        if self.qk_norm.is_none()
+            && !asked
+            && let Some(attended) = device::attention(&qkv, self.heads)
+        {
+            return Ok(pass.linear(&self.proj, attended));
         }
         let qkv = qkv.reshape([n, tokens, 3 * self.heads, d]).swap_dims(1, 2);
         let part = |i: usize| qkv.clone().narrow(1, i * self.heads, self.heads);
@@ -472,9 +475,9 @@ impl Block {
             k = k_norm.forward(k);
         }
         let k = pass.tap(&Attention::keys(self.index), k)?;
-        let scores = scores(q, k, (d as f64).powf(-0.5));
-        let attention = pass.tap(&Attention::maps(self.index), softmax(scores))?;
-        let mixed = mix(attention, v).swap_dims(1, 2).reshape([n, tokens, width]);
+        let scores = device::attention_scores(q, k, (d as f64).powf(-0.5));
+        let attention = pass.tap(&Attention::maps(self.index), device::softmax(scores))?;
+        let mixed = device::attention_mix(attention, v).swap_dims(1, 2).reshape([n, tokens, width]);
         Ok(pass.linear(&self.proj, mixed))
     }
 

@@ -9,8 +9,8 @@ pub enum Align {
     Corners,
 }
 
-/// A plane `[h, w]` on a grid of another size: linear between cell centres, constant beyond the outermost ones, as PyTorch's
-/// `interpolate(mode="bilinear", align_corners=False)`.
+/// A plane `[h, w]` on a grid of another size: linear between cell centres, constant beyond the
+/// outermost ones, as PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
 pub fn bilinear(values: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
     resize(values, from, to, Align::Centres)
 }
@@ -44,7 +44,8 @@ pub fn resize(values: &[f32], [h, w]: [usize; 2], [rows, columns]: [usize; 2], a
     out
 }
 
-/// A plane `[h, w]` on a grid of another size: the cell under each new cell's corner, as PyTorch's `interpolate(mode="nearest")`.
+/// A plane `[h, w]` on a grid of another size: the cell under each new cell's corner, as PyTorch's
+/// `interpolate(mode="nearest")`.
 pub fn nearest(values: &[f32], [h, w]: [usize; 2], [rows, columns]: [usize; 2]) -> Vec<f32> {
     let cell = |y: usize, x: usize| values.get(y * h / rows * w + x * w / columns).copied().unwrap_or_default();
     (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))).map(|(y, x)| cell(y, x)).collect()
@@ -56,7 +57,8 @@ mod tests {
 
     #[test]
     fn grids_grow_as_pytorch_grows_them() {
-        // torch.nn.functional.interpolate(torch.tensor([[[[1., 2.], [3., 5.]]]]), (3, 4), mode=..., align_corners=False)
+        // torch.nn.functional.interpolate(torch.tensor([[[[1., 2.], [3., 5.]]]]), (3, 4), mode=...,
+        // align_corners=False)
         let grown = bilinear(&[1.0, 2.0, 3.0, 5.0], [2, 2], [3, 4]);
         let expected = [1.0, 1.25, 1.75, 2.0, 2.0, 2.375, 3.125, 3.5, 3.0, 3.5, 4.5, 5.0];
         assert!(grown.iter().zip(expected).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-6), "{grown:?}");

@@ -1,17 +1,7 @@
-//! Nodes and weights on [0, 1] for path integrals. Weights sum to 1, so that any rule is exact on a linear model.
+//! Nodes and weights on [0, 1] for path integrals. Weights sum to 1, so that any rule is exact on a
+//! linear model.
 
 use std::f64::consts::PI;
-
-use crate::error::{Error, Result};
-use crate::methods::{Kind, OptionSpec, Options};
-
-/// The option that picks one.
-pub const QUADRATURE: OptionSpec = OptionSpec {
-    id: "quadrature",
-    kind: Kind::Choice { default: "gauss_legendre", choices: Rule::CHOICES },
-    unit: None,
-    help: "the integration rule",
-};
 
 /// A rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +10,8 @@ pub enum Rule {
     GaussLegendre,
     /// Midpoints of n equal steps.
     Midpoint,
-    /// n equally spaced nodes with both ends, the ends at half weight (captum's `riemann_trapezoid` sums to (n - 1) / n instead).
+    /// n equally spaced nodes with both ends, the ends at half weight (captum's `riemann_trapezoid`
+    /// sums to (n - 1) / n instead).
     Trapezoid,
     /// Left ends of n equal steps.
     Left,
@@ -48,16 +39,8 @@ impl Rule {
         }
     }
 
-    /// The rule that the option [`QUADRATURE`] names.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] where the method has no such option.
-    pub fn asked(options: &Options) -> Result<Self> {
-        Self::from_id(options.choice(QUADRATURE.id)?)
-            .ok_or_else(|| Error::Internal("the quadrature's choice has no meaning".into()))
-    }
-
-    /// `n` pairs (node, weight), nodes ascending. A trapezoid and both ends of one node are the midpoint.
+    /// `n` pairs (node, weight), nodes ascending. A trapezoid and both ends of one node are the
+    /// midpoint.
     pub fn nodes(self, n: usize) -> Vec<(f64, f64)> {
         match self {
             Self::GaussLegendre => gauss_legendre(n),
@@ -78,7 +61,8 @@ impl Rule {
     }
 }
 
-/// Roots of the Legendre polynomial by Newton's method from Chebyshev-like guesses; both mapped to [0, 1].
+/// Roots of the Legendre polynomial by Newton's method from Chebyshev-like guesses; both mapped to
+/// [0, 1].
 fn gauss_legendre(n: usize) -> Vec<(f64, f64)> {
     let mut nodes: Vec<(f64, f64)> = (1..=n)
         .map(|i| {

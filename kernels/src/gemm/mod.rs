@@ -1,8 +1,8 @@
 //! Matrix products C = A B with a bias and an activation function on the way out.
 //!
-//! A product is computed in tiles of [`MR`] rows and [`NR`] columns that stay in registers; 128-bit SIMD has 16 registers, of which a browser's
-//! compiler leaves 15: 8 sums, 2 of B, one of A and one product. What a tile reads is laid out beside each other first ("panels"), weights once
-//! at load.
+//! A product is computed in tiles of [`MR`] rows and [`NR`] columns that stay in registers; 128-bit
+//! SIMD has 16 registers, of which a browser's compiler leaves 15: 8 sums, 2 of B, one of A and one
+//! product. What a tile reads is laid out beside each other first ("panels"), weights once at load.
 
 use std::array::from_fn;
 use std::ops::Range;
@@ -11,137 +11,30 @@ use wide::f32x4;
 
 use crate::act::{Act, clamp, zip};
 
+mod pack;
+
+pub use pack::{Source, Strided, pack_a, pack_b};
+use pack::{pack_columns, pack_rows};
+
 /// Rows of a tile.
 pub const MR: usize = 4;
 /// Columns of a tile.
 pub const NR: usize = 8;
-/// Steps of the sums that are taken at a time: short enough that rounding errors stay small and that a panel of B takes a quarter of a first-level cache.
+/// Steps of the sums that are taken at a time: short enough that rounding errors stay small and
+/// that a panel of B takes a quarter of a first-level cache.
 const STEPS: usize = 256;
 /// Values of a block of panels: a part of a second-level cache.
 const BLOCK: usize = 1 << 15;
-/// Values of a cache line.
-const LINE: usize = 16;
 
-/// A factor: lines (rows of A, columns of B) of as many steps as the product sums over.
-pub trait Source {
-    /// Writes the steps `k` of `lines` to `panel`, `[k][width]`, which is at least as wide; what is beyond the lines stays.
-    fn pack(&self, k: Range<usize>, lines: Range<usize>, width: usize, panel: &mut [f32]);
-
-    /// Writes whole panels one after the other.
-    fn pack_all(&self, k: Range<usize>, lines: Range<usize>, width: usize, panels: &mut [f32]) {
-        pack_each(self, k, lines, width, panels);
-    }
-}
-
-#[inline(always)]
-fn pack_each(source: &(impl Source + ?Sized), k: Range<usize>, lines: Range<usize>, width: usize, panels: &mut [f32]) {
-    for (panel, first) in panels.chunks_exact_mut((width * k.len()).max(1)).zip(lines.step_by(width)) {
-        source.pack(k.clone(), first..first + width, width, panel);
-    }
-}
-
-/// A factor whose value (line, step) is `data[line * self.line + step * self.step]`.
-#[derive(Debug, Clone, Copy)]
-pub struct Strided<'a> {
-    /// The values.
-    pub data: &'a [f32],
-    /// Distance of lines.
-    pub line: usize,
-    /// Distance of steps.
-    pub step: usize,
-}
-
-impl Source for Strided<'_> {
-    fn pack(&self, k: Range<usize>, lines: Range<usize>, width: usize, panel: &mut [f32]) {
-        let count = lines.len();
-        if self.line == 1 {
-            for (step, to) in k.zip(panel.chunks_exact_mut(width)) {
-                let from = &self.data[step * self.step + lines.start..][..count];
-                match (to.first_chunk_mut::<NR>(), from.first_chunk::<NR>()) {
-                    (Some(to), Some(from)) if count == NR => *to = *from,
-                    _ => to[..count].copy_from_slice(from),
-                }
-            }
-        } else if self.step == 1 && count == width && count.is_multiple_of(4) {
-            for four in (0..count).step_by(4) {
-                let from = |i: usize| &self.data[(lines.start + four + i) * self.line + k.start..][..k.len()];
-                let (a, b, c, d) = (from(0), from(1), from(2), from(3));
-                for ((((to, a), b), c), d) in panel.chunks_exact_mut(width).zip(a).zip(b).zip(c).zip(d) {
-                    to[four..four + 4].copy_from_slice(&[*a, *b, *c, *d]);
-                }
-            }
-        } else {
-            for (i, line) in lines.enumerate() {
-                let from = self.data[line * self.line + k.start * self.step..].iter().step_by(self.step.max(1));
-                for (to, from) in panel[i..].iter_mut().step_by(width).zip(from).take(k.len()) {
-                    *to = *from;
-                }
-            }
-        }
-    }
-
-    fn pack_all(&self, k: Range<usize>, lines: Range<usize>, width: usize, panels: &mut [f32]) {
-        let size = width * k.len();
-        if width != MR || self.line != 1 || self.step < LINE || size == 0 {
-            return pack_each(self, k, lines, width, panels);
-        }
-        // As many panels side by side as a cache line reaches.
-        for (panels, first) in panels.chunks_mut(LINE / MR * size).zip(lines.clone().step_by(LINE)) {
-            let count = (lines.end - first).min(LINE);
-            for (i, step) in k.clone().enumerate() {
-                let from = &self.data[step * self.step + first..][..count];
-                for (to, from) in panels[i * MR..].chunks_mut(size).zip(from.as_chunks::<MR>().0) {
-                    if let Some(to) = to.first_chunk_mut() {
-                        *to = *from;
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Where a factor's panels come from. Panels of A are [`MR`] lines wide, the last one as wide as what is left; those of B [`NR`], the last one with
-/// zeros.
+/// Where a factor's panels come from. Panels of A are [`MR`] lines wide, the last one as wide as
+/// what is left; those of B [`NR`], the last one with zeros.
 #[derive(Clone, Copy)]
 pub enum Factor<'a> {
-    /// All panels one after the other, `[lines / width][steps][width]`, as [`pack_a`] and [`pack_b`] make them.
+    /// All panels one after the other, `[lines / width][steps][width]`, as [`pack_a`] and
+    /// [`pack_b`] make them.
     Packed(&'a [f32]),
     /// Packed as they are needed.
     From(&'a dyn Source),
-}
-
-/// A's panels, for [`Factor::Packed`], `[rows * steps]`.
-pub fn pack_a(source: &dyn Source, rows: usize, steps: usize) -> Vec<f32> {
-    let mut panels = vec![0.0; rows * steps];
-    pack_rows(source, 0..steps, 0..rows, &mut panels);
-    panels
-}
-
-/// B's panels, for [`Factor::Packed`], `[columns.next_multiple_of(NR) * steps]`.
-pub fn pack_b(source: &dyn Source, columns: usize, steps: usize) -> Vec<f32> {
-    let mut panels = Vec::new();
-    pack_columns(source, 0..steps, 0..columns, &mut panels);
-    panels
-}
-
-fn pack_rows(source: &dyn Source, k: Range<usize>, rows: Range<usize>, to: &mut [f32]) {
-    let whole = rows.start + rows.len() / MR * MR;
-    let (panels, rest) = to.split_at_mut((whole - rows.start) * k.len());
-    source.pack_all(k.clone(), rows.start..whole, MR, panels);
-    if whole < rows.end && !k.is_empty() {
-        source.pack(k, whole..rows.end, rows.end - whole, rest);
-    }
-}
-
-fn pack_columns(source: &dyn Source, k: Range<usize>, columns: Range<usize>, to: &mut Vec<f32>) {
-    to.resize(columns.len().next_multiple_of(NR) * k.len(), 0.0);
-    let whole = columns.start + columns.len() / NR * NR;
-    let (panels, rest) = to.split_at_mut((whole - columns.start) * k.len());
-    source.pack_all(k.clone(), columns.start..whole, NR, panels);
-    if whole < columns.end && !k.is_empty() {
-        rest.fill(0.0);
-        source.pack(k, whole..columns.end, NR, rest);
-    }
 }
 
 /// What is added to a product.
@@ -219,7 +112,8 @@ impl Product<'_> {
             let k = from..(from + per_part).min(steps);
             let (first, last) = (from == 0, k.end == steps);
             let wide = (BLOCK / per_part).max(NR).next_multiple_of(NR);
-            // Panels of B that come packed cost nothing to read again; others are packed once, for all rows.
+            // Panels of B that come packed cost nothing to read again; others are packed once, for
+            // all rows.
             let high = match self.b {
                 Factor::Packed(_) => (2 * BLOCK / per_part).max(MR).next_multiple_of(MR),
                 Factor::From(_) => rows,
@@ -269,7 +163,8 @@ impl Product<'_> {
         }
     }
 
-    /// The last columns, from `j` on, where they are at most half a panel: as many rows at a time as there are registers.
+    /// The last columns, from `j` on, where they are at most half a panel: as many rows at a time
+    /// as there are registers.
     #[inline(never)]
     fn few(&self, rows: Range<usize>, j: usize, k: &Range<usize>, part: &Part<'_>, c: &mut [f32]) {
         let a = |i: usize| panel(self.a, part.a, self.steps, k, i, MR);
@@ -337,9 +232,9 @@ impl Product<'_> {
 #[inline(always)]
 fn finish(to: &mut [f32; NR], mut sums: [f32x4; 2], add: bool, act: Option<Act>) {
     if add {
-        let had = halves(to);
-        sums[0] += had[0];
-        sums[1] += had[1];
+        let before = halves(to);
+        sums[0] += before[0];
+        sums[1] += before[1];
     }
     let bounds = Act::bounds(act);
     if let Some([low, high]) = bounds {
@@ -376,7 +271,8 @@ fn sums<const M: usize>(a: &[f32], b: &[f32]) -> [[f32x4; 2]; M] {
     sums
 }
 
-/// The hot loop for few columns: of R panels of A with the first C columns of a panel of B, as rows of which the first C values count.
+/// The hot loop for few columns: of R panels of A with the first C columns of a panel of B, as rows
+/// of which the first C values count.
 #[inline(always)]
 fn narrow<const R: usize, const C: usize>(a: [&[f32]; R], b: &[f32]) -> [[[f32x4; 2]; MR]; R] {
     let mut sums = [[f32x4::ZERO; C]; R];
@@ -400,8 +296,9 @@ fn narrow<const R: usize, const C: usize>(a: [&[f32]; R], b: &[f32]) -> [[[f32x4
     })
 }
 
-/// C, `[M, N]`, plus A B for few rows of A, `[M, K]`, many of whose values are 0, as a score's gradient by the logits has them: the others' rows of B,
-/// `[K, N]`, are read once and nothing is packed.
+/// C, `[M, N]`, plus A B for few rows of A, `[M, K]`, many of whose values are 0, as a score's
+/// gradient by the logits has them: the others' rows of B, `[K, N]`, are read once and nothing is
+/// packed.
 pub fn add_sparse(a: &[f32], b: &[f32], columns: usize, c: &mut [f32]) {
     let steps = b.len() / columns.max(1);
     for (k, b) in b.chunks_exact(columns).enumerate() {

@@ -1,21 +1,20 @@
-//! The normalised cut of a graph (Shi and Malik 2000, doi 10.1109/34.868688): its second generalised eigenvector.
+//! The normalised cut of a graph (Shi and Malik 2000, doi 10.1109/34.868688): its second
+//! generalised eigenvector.
 //!
-//! (D - W) x = l D x is S y = (1 - l) y with S = D^-1/2 W D^-1/2 and y = D^1/2 x. The largest eigenvalue of S is 1, its vector that of the roots
-//! of the degrees; what is wanted is the largest in the space orthogonal to it. Lanczos iterations with full reorthogonalisation find it, in at most n - 1
-//! steps; of an eigenvalue that is there several times, some vector.
+//! (D - W) x = l D x is S y = (1 - l) y with S = D^-1/2 W D^-1/2 and y = D^1/2 x. The largest
+//! eigenvalue of S is 1, its vector that of the roots of the degrees; what is wanted is the largest
+//! in the space orthogonal to it; of an eigenvalue that is there several times, some vector.
 
-use rand::RngExt;
+use crate::math::dot;
+use crate::math::lanczos::{Limits, largest_eigenpair, normalise};
 
-use crate::random::stream;
-
-/// Where the residual ends the iterations, relative to S, whose norm is 1.
+/// Where the residual ends the iterations; the norm of S is 1.
 const TOLERANCE: f64 = 1e-12;
-/// Steps between looks at the residual.
-const LOOK: usize = 8;
 
-/// The eigenvector x (x' D x = 1, either sign) of the second smallest eigenvalue l of (D - W) x = l D x, and l; `weights` is the symmetric matrix W, `[n, n]`
-/// row-major, of positive numbers, D the diagonal of its rows' sums. `None` where all weights off the diagonal are the same, or n < 2: then no
-/// vector is better than others.
+/// The eigenvector x (x' D x = 1, either sign) of the second smallest eigenvalue l of
+/// (D - W) x = l D x, and l; `weights` is the symmetric matrix W, `[n, n]` row-major, of positive
+/// numbers, D the diagonal of its rows' sums. `None` where all weights off the diagonal are the
+/// same, or n < 2: then no vector is better than others.
 pub fn second_eigenvector(weights: &[f64], n: usize) -> Option<(f64, Vec<f64>)> {
     let rows = || weights.chunks_exact(n.max(1)).take(n);
     let mut off = rows().enumerate().flat_map(|(i, row)| row.iter().enumerate().filter(move |(j, _)| *j != i));
@@ -29,102 +28,23 @@ pub fn second_eigenvector(weights: &[f64], n: usize) -> Option<(f64, Vec<f64>)> 
         let x: Vec<f64> = y.iter().zip(&roots).map(|(y, r)| y / r).collect();
         rows().zip(&roots).map(|(row, r)| dot(row, &x) / r).collect()
     };
-    // Every vector that later ones are orthogonal to: the known first eigenvector, then the Lanczos vectors.
-    let mut basis = vec![roots.clone()];
-    normalise(&mut basis[0]);
-    let mut random = stream(0, 0);
-    let mut next: Vec<f64> = (0..n).map(|_| random.random_range(-1.0..1.0)).collect();
-    orthogonalise(&mut next, &basis);
-    normalise(&mut next);
-    let (mut diagonal, mut beside): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
-    loop {
-        let mut z = times(&next);
-        diagonal.push(dot(&next, &z));
-        basis.push(next);
-        orthogonalise(&mut z, &basis);
-        let beta = dot(&z, &z).sqrt();
-        let steps = diagonal.len();
-        if beta < TOLERANCE || steps + 1 >= n || steps.is_multiple_of(LOOK) {
-            let (value, vector) = largest_pair(&diagonal, &beside);
-            let residual = beta * vector.last().copied().unwrap_or_default().abs();
-            if residual < TOLERANCE || steps + 1 >= n {
-                let mut x = vec![0.0; n];
-                for (q, c) in basis.iter().skip(1).zip(&vector) {
-                    x.iter_mut().zip(q).for_each(|(x, q)| *x += c * q);
-                }
-                x.iter_mut().zip(&roots).for_each(|(x, r)| *x /= r);
-                return Some((1.0 - value, x));
-            }
-        }
-        z.iter_mut().for_each(|z| *z /= beta);
-        beside.push(beta);
-        next = z;
-    }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn normalise(v: &mut [f64]) {
-    let length = dot(v, v).sqrt();
-    v.iter_mut().for_each(|v| *v /= length);
-}
-
-/// Takes the parts along `basis` (orthonormal) out of `v`; twice, because rounding leaves some of them the first time.
-fn orthogonalise(v: &mut [f64], basis: &[Vec<f64>]) {
-    for q in basis.iter().chain(basis) {
-        let part = dot(v, q);
-        v.iter_mut().zip(q).for_each(|(v, q)| *v -= part * q);
-    }
-}
-
-/// The largest eigenvalue of a symmetric tridiagonal matrix without zeros beside its diagonal, and its unit vector.
-fn largest_pair(diagonal: &[f64], beside: &[f64]) -> (f64, Vec<f64>) {
-    // The pivots of s - T are positive where s is above every eigenvalue.
-    let pivots = |s: f64| -> Option<Vec<f64>> {
-        let mut pivots: Vec<f64> = Vec::with_capacity(diagonal.len());
-        for (i, a) in diagonal.iter().enumerate() {
-            let before = i.checked_sub(1).and_then(|j| Some((beside.get(j)?, pivots.get(j)?)));
-            let pivot = s - a - before.map_or(0.0, |(b, p)| b * b / p);
-            if pivot <= 0.0 {
-                return None;
-            }
-            pivots.push(pivot);
-        }
-        Some(pivots)
-    };
-    let radius = 2.0 * beside.iter().fold(0f64, |m, b| m.max(*b));
-    let mut low = diagonal.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut high = low + radius + 1e-3;
-    for _ in 0..60 {
-        let middle = 0.5 * (low + high);
-        match pivots(middle) {
-            Some(_) => high = middle,
-            None => low = middle,
-        }
-    }
-    // Inverse iteration just above it.
-    let pivots = pivots(high).unwrap_or_default();
-    let mut vector = vec![1.0; diagonal.len()];
-    for _ in 0..4 {
-        for (i, b) in beside.iter().enumerate() {
-            vector[i + 1] += b / pivots[i] * vector[i];
-        }
-        for i in (0..vector.len()).rev() {
-            let after = beside.get(i).zip(vector.get(i + 1)).map_or(0.0, |(b, v)| b * v);
-            vector[i] = (vector[i] + after) / pivots[i];
-        }
-        normalise(&mut vector);
-    }
-    (high, vector)
+    let mut first = roots.clone();
+    normalise(&mut first);
+    let limits = Limits { tolerance: TOLERANCE, steps: n };
+    let (value, mut x) = largest_eigenpair(times, n, &[first], limits)?;
+    x.iter_mut().zip(&roots).for_each(|(x, r)| *x /= r);
+    Some((1.0 - value, x))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use rand::RngExt;
 
-    /// Every eigenpair of a symmetric matrix by cyclic Jacobi rotations, the slow and sure way; vectors in columns.
+    use super::*;
+    use crate::math::random::stream;
+
+    /// Every eigenpair of a symmetric matrix by cyclic Jacobi rotations, the slow and sure way;
+    /// vectors in columns.
     fn jacobi(mut a: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
         let n = a.len();
         let mut v: Vec<Vec<f64>> = (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect();

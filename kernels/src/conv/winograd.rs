@@ -1,20 +1,24 @@
-//! 3 x 3 convolutions of stride 1 by Winograd's F(2 x 2, 3 x 3) (Lavin and Gray 2015, arXiv 1509.09308, section 4.1): 16 products of matrices for tiles of
-//! 2 x 2 outputs instead of 36 multiplications for each of them. Its constants are 1, -1 and 1/2, so that its rounding errors are about those of the
-//! definition; the larger tiles, which multiply still less, are some ten times worse.
+//! 3 x 3 convolutions of stride 1 by Winograd's F(2 x 2, 3 x 3) (Lavin and Gray 2015, arXiv
+//! 1509.09308, section 4.1): 16 products of matrices for tiles of 2 x 2 outputs instead of 36
+//! multiplications for each of them. Its constants are 1, -1 and 1/2, so that its rounding errors
+//! are about those of the definition; the larger tiles, which multiply still less, are some ten
+//! times worse.
 
 use wide::f32x4;
 
 use crate::act::Act;
-use crate::conv::{Geometry, Padded};
 use crate::gemm::{Bias, Factor, Product, Strided, pack_a};
+use crate::geometry::{Geometry, Padded};
 
 /// Values of a block's transformed inputs, and of its outputs: a part of a second-level cache.
 const BLOCK: usize = 1 << 17;
 
-/// More weights than that are read from memory rather than from a cache, and the transform makes 16 of 9.
+/// More weights than that are read from memory rather than from a cache, and the transform makes 16
+/// of 9.
 const MAX_WEIGHTS: usize = 1 << 17;
 
-/// Whether it pays: enough tiles to fill panels, enough channels to be worth the transforms, not so many that reading the weights takes longer.
+/// Whether it pays: enough tiles to fill panels, enough channels to be worth the transforms, not so
+/// many that reading the weights takes longer.
 pub fn pays(g: &Geometry) -> bool {
     let tiles: usize = g.output.iter().map(|n| n.div_ceil(2)).product();
     (g.kernel, g.stride, g.dilation, g.groups) == ([3, 3], 1, 1, 1)
@@ -24,7 +28,8 @@ pub fn pays(g: &Geometry) -> bool {
         && tiles >= 8
 }
 
-/// The transformed weights' panels, one matrix `[O, I]` after the other, of weights (o, i) at `kernel(o, i)`.
+/// The transformed weights' panels, one matrix `[O, I]` after the other, of weights (o, i) at
+/// `kernel(o, i)`.
 pub fn weights(outputs: usize, inputs: usize, kernel: impl Fn(usize, usize) -> [f32; 9]) -> Vec<f32> {
     let size = outputs * inputs;
     let mut all = vec![0.0; 16 * size];
@@ -55,7 +60,8 @@ fn load(from: &[f32], at: usize) -> f32x4 {
 pub fn forward(g: &Geometry, x: &[f32], weights: &[f32], bias: Option<&[f32]>, act: Option<Act>, y: &mut [f32]) {
     let [high, wide] = g.output.map(|n| n.div_ceil(2));
     let columns = wide + 1;
-    // Rows of which even and odd columns lie apart, so that neighbouring tiles read neighbouring values; and a little more, for reads beyond the last tile.
+    // Rows of which even and odd columns lie apart, so that neighbouring tiles read neighbouring
+    // values; and a little more, for reads beyond the last tile.
     let padded = Padded { columns, row: 2 * columns, plane: (2 * high + 2) * 2 * columns };
     let split = Geometry { stride: 2, ..*g };
     let mut channel = vec![0.0; padded.plane + 4];
@@ -86,11 +92,11 @@ pub fn forward(g: &Geometry, x: &[f32], weights: &[f32], bias: Option<&[f32]>, a
                     let at = line * wide + column;
                     for j in [0, 1, 2, 3] {
                         let d = part.map(|row| row[j]);
-                        let made = [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]];
-                        for (i, made) in made.into_iter().enumerate() {
+                        let transformed = [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]];
+                        for (i, transformed) in transformed.into_iter().enumerate() {
                             let to = (4 * i + j) * in_size + c * room + at;
                             // What reaches beyond the row is overwritten by the next one.
-                            ins[to..to + 4].copy_from_slice(&made.to_array());
+                            ins[to..to + 4].copy_from_slice(&transformed.to_array());
                         }
                     }
                 }
@@ -139,13 +145,13 @@ pub fn forward(g: &Geometry, x: &[f32], weights: &[f32], bias: Option<&[f32]>, a
 /// Writes four pairs of neighbours as far as the row reaches.
 #[inline(always)]
 fn write(row: &mut [f32], at: usize, [a, b]: [[f32; 4]; 2], act: Option<Act>) {
-    let mut made = [a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]];
+    let mut values = [a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]];
     if let Some(act) = act {
-        act.apply(&mut made);
+        act.apply(&mut values);
     }
     let to = row.get_mut(at..).unwrap_or_default();
     match to.first_chunk_mut() {
-        Some(to) => *to = made,
-        None => to.iter_mut().zip(made).for_each(|(to, made)| *to = made),
+        Some(to) => *to = values,
+        None => to.iter_mut().zip(values).for_each(|(to, value)| *to = value),
     }
 }

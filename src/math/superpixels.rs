@@ -1,18 +1,21 @@
 //! SLIC superpixels. Achanta et al. 2012, doi 10.1109/TPAMI.2012.120.
 //!
-//! k-means of (L, a, b, y, x) from a regular grid of seeds, each moved to the lowest gradient of its 3 x 3 neighbourhood; a pixel is compared
-//! with the centres within one grid step S of it, by D^2 = dc^2 + (ds m / S)^2 with the compactness m; ten rounds. Then connectivity: every
-//! connected piece is a superpixel of its own, but one below S^2 / 4 pixels joins the neighbour with which it shares the longest border.
-//! Nothing is drawn at random.
+//! k-means of (L, a, b, y, x) from a regular grid of seeds, each moved to the lowest gradient of
+//! its 3 x 3 neighbourhood; a pixel is compared with the centres within one grid step S of it, by
+//! D^2 = dc^2 + (ds m / S)^2 with the compactness m; ten rounds. Then connectivity: every connected
+//! piece is a superpixel of its own, but one below S^2 / 4 pixels joins the neighbour with which it
+//! shares the longest border. Nothing is drawn at random.
 //!
-//! scikit-image leaves the seeds on the grid, joins pieces below half a superpixel and cuts those above three.
+//! scikit-image leaves the seeds on the grid, joins pieces below half a superpixel and cuts those
+//! above three.
 
 use std::collections::BTreeMap;
 
 const ROUNDS: usize = 10;
 
-/// Divides a picture `[3, h, w]` with sRGB values in [0, 1] into about `count` superpixels: an id per pixel, `0..n` in raster order of their first pixels.
-/// `compactness`: CIELAB units that weigh as much as one grid step; the larger, the squarer.
+/// Divides an image `[3, h, w]` with sRGB values in [0, 1] into about `count` superpixels: an id
+/// per pixel, `0..n` in raster order of their first pixels. `compactness`: CIELAB units that weigh
+/// as much as one grid step; the larger, the squarer.
 pub fn slic(pixels: &[f32], [h, w]: [usize; 2], count: usize, compactness: f64) -> Vec<usize> {
     let n = h * w;
     if n == 0 {

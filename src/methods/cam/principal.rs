@@ -1,15 +1,19 @@
-//! The first singular vector of a layer's activations, for Eigen-CAM and Eigen-Grad-CAM. In f64 and off the device: the same on all of them.
+//! The first singular vector of a layer's activations, for Eigen-CAM and Eigen-Grad-CAM. In f64 and
+//! off the device: the same on all of them.
 
 use burn::tensor::Tensor;
-use rand::RngExt;
 
 use crate::error::Result;
+use crate::math::dot;
+use crate::math::lanczos::{Limits, largest_eigenpair};
 use crate::methods::Context;
 use crate::methods::{Kind, OptionSpec, Output};
-use crate::random::stream;
 
-/// Dimensions of the Krylov space in which the eigenvector is sought. Its error falls as exp(-4 n sqrt(gap)) with the eigenvalues' relative gap: 1e-11 at 1 / 250.
-const KRYLOV: usize = 100;
+/// Steps in which the eigenvector is sought. Its error falls as exp(-4 n sqrt(gap)) with the
+/// eigenvalues' relative gap: 1e-11 at 1 / 250.
+const STEPS: usize = 100;
+/// Where the residual ends them, by the matrix's trace.
+const TOLERANCE: f64 = 1e-14;
 
 /// The option whether each channel's mean is taken away first.
 pub const CENTRE: OptionSpec = OptionSpec {
@@ -19,7 +23,8 @@ pub const CENTRE: OptionSpec = OptionSpec {
     help: "take each channel's mean away before the decomposition",
 };
 
-/// The CAM of each of the request's layers from a tensor `[1, C, h, w]` of each: see [`projection`].
+/// The CAM of each of the request's layers from a tensor `[1, C, h, w]` of each: see
+/// [`projection`].
 ///
 /// # Errors
 /// [`Error::Aborted`](crate::Error::Aborted) between layers; those of the device.
@@ -34,8 +39,10 @@ pub async fn project(context: &Context<'_>, tensors: Vec<Tensor<4>>, centre: boo
     Ok(context.combined(maps))
 }
 
-/// Of a matrix of `channels` rows, one value per place: every place's vector of channels, from which each channel's mean over the places is taken away first where
-/// `centre`, projected on the first right singular vector of the matrix of places. Signed so that it correlates positively with the mean over channels.
+/// Of a matrix of `channels` rows, one value per place: every place's vector of channels, from
+/// which each channel's mean over the places is taken away first where `centre`, projected on the
+/// first right singular vector of the matrix of places. Signed so that it correlates positively
+/// with the mean over channels.
 pub fn projection(values: &[f32], channels: usize, centre: bool) -> Vec<f32> {
     let places = values.len() / channels.max(1);
     let mut rows: Vec<Vec<f64>> =
@@ -60,7 +67,8 @@ pub fn projection(values: &[f32], channels: usize, centre: bool) -> Vec<f32> {
         // The first left singular vector times the first singular value is the same projection.
         u.into_iter().map(|u| u * value.max(0.0).sqrt()).collect()
     };
-    // The sign by the mean over channels; where that is only what rounding leaves of sums that cancel, the largest magnitude is positive.
+    // The sign by the mean over channels; where that is only what rounding leaves of sums that
+    // cancel, the largest magnitude is positive.
     let middle = map.iter().sum::<f64>() / places as f64;
     let agreement: f64 = map.iter().zip(&mean).map(|(v, m)| (v - middle) * m).sum();
     let at_most: f64 = map.iter().zip(&sizes).map(|(v, s)| (v - middle).abs() * s).sum();
@@ -75,51 +83,15 @@ pub fn projection(values: &[f32], channels: usize, centre: bool) -> Vec<f32> {
     map.into_iter().map(|v| v as f32).collect()
 }
 
-/// The eigenvector, of length 1, of a symmetric matrix without negative eigenvalues that belongs to the largest, and that; zeros for a matrix of zeros.
-/// By the Lanczos method with full orthogonalisation.
+/// The largest eigenvalue of a symmetric matrix without negative ones, and a unit eigenvector;
+/// zeros for a matrix of zeros.
 fn leading(matrix: &[Vec<f64>]) -> (f64, Vec<f64>) {
     let n = matrix.len();
     let trace: f64 = matrix.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum();
-    if trace == 0.0 {
-        return (0.0, vec![0.0; n]);
-    }
-    let times = |x: &[f64]| matrix.iter().map(|row| dot(row, x)).collect::<Vec<f64>>();
-    let mut random = stream(0, 0);
-    let mut next: Vec<f64> = (0..n).map(|_| trace * (random.random::<f64>() - 0.5)).collect();
-    let mut basis: Vec<Vec<f64>> = Vec::new();
-    let mut images: Vec<Vec<f64>> = Vec::new();
-    while basis.len() < n.min(KRYLOV) {
-        // Twice: once leaves what rounding has left.
-        for b in basis.iter().chain(&basis) {
-            let along = dot(b, &next);
-            next.iter_mut().zip(b).for_each(|(v, b)| *v -= along * b);
-        }
-        let length = dot(&next, &next).sqrt();
-        if length <= 1e-14 * trace {
-            break; // what is there maps to itself
-        }
-        next.iter_mut().for_each(|v| *v /= length);
-        let image = times(&next);
-        basis.push(std::mem::replace(&mut next, image.clone()));
-        images.push(image);
-    }
-    // The matrix within that space, squared until only its largest eigenvalue is left.
-    let small: Vec<Vec<f64>> = basis.iter().map(|b| images.iter().map(|image| dot(b, image)).collect()).collect();
-    let mut power = small;
-    for _ in 0..60 {
-        let trace: f64 = power.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum();
-        power.iter_mut().flatten().for_each(|v| *v /= trace);
-        power = gram(&power); // symmetric: its square
-        let rest: f64 = power.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum();
-        if rest > 1.0 - 1e-15 {
-            break;
-        }
-    }
-    let longest = power.iter().max_by(|a, b| dot(a, a).total_cmp(&dot(b, b)));
-    let mut vector = sum_of(longest.into_iter().flatten().copied().zip(&basis), n);
-    let length = dot(&vector, &vector).sqrt();
-    vector.iter_mut().for_each(|v| *v /= length);
-    (dot(&vector, &times(&vector)), vector)
+    let times = |x: &[f64]| matrix.iter().map(|row| dot(row, x)).collect();
+    let limits = Limits { tolerance: TOLERANCE * trace, steps: STEPS };
+    let pair = if trace == 0.0 { None } else { largest_eigenpair(times, n, &[], limits) };
+    pair.unwrap_or_else(|| (0.0, vec![0.0; n]))
 }
 
 /// The products of all pairs of vectors.
@@ -141,24 +113,15 @@ fn sum_of<'a>(parts: impl Iterator<Item = (f64, &'a Vec<f64>)>, length: usize) -
     sum
 }
 
-/// In eight parts, which run side by side.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (a, a_rest) = a.as_chunks::<8>();
-    let (b, b_rest) = b.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for (a, b) in a.iter().zip(b) {
-        for i in 0..8 {
-            sums[i] += a[i] * b[i];
-        }
-    }
-    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use rand::RngExt;
 
-    /// One-sided Jacobi: rotates pairs of columns until all are orthogonal; the longest is the first left singular vector times the first singular value.
+    use super::*;
+    use crate::math::random::stream;
+
+    /// One-sided Jacobi: rotates pairs of columns until all are orthogonal; the longest is the
+    /// first left singular vector times the first singular value.
     fn by_rotations(rows: &[Vec<f64>]) -> Vec<f64> {
         let mut columns = rows.to_vec(); // of the transposed matrix
         for _ in 0..100 {
@@ -208,27 +171,6 @@ mod tests {
                 assert!(map.iter().zip(&mean).map(|(v, m)| (v - middle) * m).sum::<f64>() >= -1e-9);
             }
         }
-    }
-
-    #[test]
-    fn eigenvectors_that_lie_close_are_told_apart() {
-        // Diagonal but for the order: eigenvalues 1, 0.99, and a slope of smaller ones, more than the Krylov space has dimensions.
-        let n = 300;
-        let value = |i: usize| match i {
-            7 => 1.0,
-            8 => 0.99,
-            _ => 0.9 * i as f64 / n as f64,
-        };
-        let matrix: Vec<Vec<f64>> =
-            (0..n).map(|i| (0..n).map(|j| if i == j { value(i) } else { 0.0 }).collect()).collect();
-        let (largest, vector) = leading(&matrix);
-        assert!((largest - 1.0).abs() < 1e-12 && vector[7].abs() > 1.0 - 1e-12, "{largest} {}", vector[7]);
-        // Equal ones: any vector of their space, of the right length.
-        let twice = |i: usize| if i == 8 { 1.0 } else { value(i) };
-        let matrix: Vec<Vec<f64>> =
-            (0..n).map(|i| (0..n).map(|j| if i == j { twice(i) } else { 0.0 }).collect()).collect();
-        let (largest, vector) = leading(&matrix);
-        assert!((largest - 1.0).abs() < 1e-12 && (vector[7].hypot(vector[8]) - 1.0).abs() < 1e-12);
     }
 
     #[test]

@@ -76,7 +76,10 @@ pub mod models {
     pub use crate::nn::families::*;
     pub use crate::nn::model::*;
 }
-pub use photo::preprocess;
+pub mod preprocess {
+    pub use crate::photo::preprocess::*;
+    pub use crate::photo::resize::*;
+}
 
 pub use error::{Error, Result};
 pub use explain::Explainer;

@@ -8,3 +8,9 @@ pub const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 /// Models with more parameters than this are refused: as f32 they would not fit the 4 GiB of a wasm memory beside their activations.
 pub const MAX_PARAMETERS: usize = 500_000_000;
+/// A data.pkl larger than this is refused; a state dict takes about 250 bytes per tensor.
+pub const MAX_PICKLE_BYTES: u64 = 16 << 20;
+/// A zip directory larger than this is refused; it takes about 100 bytes per tensor.
+pub const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
+/// Files with more tensors than this are refused.
+pub const MAX_TENSORS: usize = 100_000;

@@ -1,5 +1,7 @@
 //! From a photo's encoded bytes to what a model takes.
 
 pub mod decode;
-pub use decode::*;
 pub mod preprocess;
+pub mod resize;
+
+pub use decode::Photo;

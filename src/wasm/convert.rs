@@ -1,6 +1,6 @@
 //! Values across the boundary.
 
-use js_sys::{Array, Error as JsError, Float32Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Error as JsError, Float32Array, Reflect, Uint8Array};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use wasm_bindgen::prelude::*;

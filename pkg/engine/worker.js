@@ -83,9 +83,6 @@ async function read({ weights, file }, from, to) {
   }
 }
 
-/** The first bytes of a zip file, which torch.save writes. */
-const ZIP = [0x50, 0x4b, 3, 4];
-
 /**
  * How the weights are to be read: a header, where the file is no safetensors file itself, the ranges that follow, and a config with what was assumed,
  * where there is none.
@@ -94,10 +91,10 @@ const ZIP = [0x50, 0x4b, 3, 4];
  */
 async function layout(glue, source) {
   const size = source.weights?.size ?? 0;
-  const start = await read(source, 0, 8);
-  // What pickles begin with: files of torch.save that are no zip, whose reader says what to do.
-  const pickle = start[0] === 0x80 && start[1] === 2;
-  if (pickle || ZIP.every((byte, i) => start[i] === byte) || (size < 8 && /\.(pt|pth|bin)$/.test(source.file))) {
+  const start = await read(source, 0, 16);
+  const format = glue.Loader.sniff(start);
+  // What is too short to be told is what it is named: the reader says what is wrong with it.
+  if (format === 'pytorch' || (size < 8 && /\.(pt|pth|bin)$/.test(source.file))) {
     const reader = new glue.StateDictReader(size);
     let found;
     try {
@@ -117,8 +114,8 @@ async function layout(glue, source) {
   /** @type {[number, number][]} */
   const ranges = [[0, size]];
   if (source.config !== undefined) return { config: source.config, ranges };
-  const length = start.length < 8 ? 0n : new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
-  if (length < 2n || length > 16n << 20n || length + 8n > size)
+  const length = format === 'safetensors' ? new DataView(start.buffer, start.byteOffset).getBigUint64(0, true) : 0n;
+  if (length === 0n || length + 8n > size)
     throw refusal('bad-model', `this is no file of weights: give a .safetensors file, or a .pth file of a state dict`);
   return { ...glue.guessConfig(await read(source, 8, 8 + Number(length))), ranges };
 }

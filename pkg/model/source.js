@@ -3,6 +3,7 @@
 import { abortable } from '../util/abort.js';
 import { SightlineError, wrap } from '../util/errors.js';
 import { baseOf, locate } from '../util/locate.js';
+import { limits } from '../wasm/registry.js';
 import { Kept } from './cache.js';
 import { download, requestBlob, requestJson, requestSize } from './fetch.js';
 
@@ -16,8 +17,6 @@ import { download, requestBlob, requestJson, requestSize } from './fetch.js';
  * @typedef {{ source: Source, folder?: URL, file?: (name: string) => URL, kept?: Kept, expected?: string }} Found
  */
 
-/** As 500 million parameters (the core's limit) need them as f32, and a header. */
-export const MAX_WEIGHTS = 2_016_000_000;
 const WEIGHTS = 'model.safetensors';
 /** A hub's rules differ in detail; this keeps an address from being anything but a name's. */
 const NAME = /^\w(?:[\w.-]*\w)?\/\w(?:[\w.-]*\w)?$/;
@@ -27,11 +26,11 @@ const bad = (message) => new SightlineError('bad-option', `model: ${message}`);
 
 /** Refuses weights that could not be opened, before they are read. @param {string} name @returns {(bytes: number) => void} */
 const allow = (name) => (bytes) => {
-  if (bytes <= MAX_WEIGHTS) return;
+  if (bytes <= limits.weightsBytes) return;
   const gb = (/** @type {number} */ n) => (n / 1e9).toFixed(1);
   throw new SightlineError(
     'bad-model',
-    `${name} has ${gb(bytes)} GB; weights of up to ${gb(MAX_WEIGHTS)} GB (500 million parameters) can be opened: use a smaller model`,
+    `${name} has ${gb(bytes)} GB; weights of up to ${gb(limits.weightsBytes)} GB (${limits.parameters / 1e6} million parameters) can be opened: use a smaller model`,
   );
 };
 

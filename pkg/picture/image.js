@@ -3,6 +3,7 @@
 import { requestBlob } from '../model/fetch.js';
 import { throwIfAborted } from '../util/abort.js';
 import { SightlineError } from '../util/errors.js';
+import { limits } from '../wasm/registry.js';
 
 /**
  * What the worker takes.
@@ -10,8 +11,6 @@ import { SightlineError } from '../util/errors.js';
  *   | { kind: 'rgba', width: number, height: number, data: Uint8ClampedArray }
  *   | { kind: 'tensor', data: Float32Array, shape: number[] }} Input
  */
-
-const MAX_PIXELS = 100e6;
 
 /**
  * @param {import('../index.js').ImageSource} image
@@ -98,10 +97,10 @@ export function sizeOf(image) {
 function pixels(image) {
   const { width, height } = sizeOf(image);
   if (!(width > 0 && height > 0)) throw new SightlineError('unsupported-image', 'the picture has no pixels: wait until it is loaded');
-  if (width * height > MAX_PIXELS) {
+  if (width * height > limits.pixels) {
     throw new SightlineError(
       'image-too-large',
-      `the picture is ${width} x ${height} pixels; at most 100 megapixels are read: scale it down first`,
+      `the picture is ${width} x ${height} pixels; at most ${limits.pixels / 1e6} megapixels are read: scale it down first`,
     );
   }
   const canvas = new OffscreenCanvas(width, height);

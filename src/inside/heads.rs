@@ -18,7 +18,7 @@ use crate::ask::control::Passes;
 use crate::error::{Error, Result};
 use crate::methods::Context;
 use crate::methods::attention::{maps, of};
-use crate::nn::model::Attention;
+use crate::nn::model::AttentionSpec;
 use crate::nn::pass::{Pass, Tappable};
 
 /// One head.
@@ -96,13 +96,13 @@ fn without(context: &Context<'_>, block: usize, heads: Vec<usize>) -> Result<Ten
         heads.iter().flat_map(|off| (0..all).map(move |h| if h == *off { 0.0 } else { 1.0 })).collect();
     let mask = Tensor::<4>::from_data(TensorData::new(mask, [n, all, 1, 1]), context.device());
     let mut pass =
-        Pass::new().replace(&Attention::maps(block), |a| Ok((Tensor::<4>::unwrap(a)? * mask.clone()).wrap()));
+        Pass::new().replace(&AttentionSpec::maps(block), |a| Ok((Tensor::<4>::unwrap(a)? * mask.clone()).wrap()));
     let state = Tensor::<3>::unwrap(context.state(block + 1)?)?.repeat_dim(0, n);
     Ok(context.target().score(context.resume(block + 1, state.wrap(), &mut pass)?))
 }
 
 /// Distance, entropy and special share of each head, `[3 heads]`, from a block's attention `[heads, T, T]`.
-fn statistics(attention: &Attention, maps: Tensor<3>, between: Tensor<3>) -> Tensor<1> {
+fn statistics(attention: &AttentionSpec, maps: Tensor<3>, between: Tensor<3>) -> Tensor<1> {
     let (prefix, tokens) = (attention.special.len(), attention.tokens());
     let patches = maps.clone().narrow(1, prefix, tokens - prefix).narrow(2, prefix, tokens - prefix);
     let mean = |rows: Tensor<3>| rows.mean_dim(1).flatten::<1>(0, 2);
@@ -117,7 +117,7 @@ fn statistics(attention: &Attention, maps: Tensor<3>, between: Tensor<3>) -> Ten
 }
 
 /// Distances between the patches' centres, `[1, P, P]`, in patches.
-fn distances(context: &Context<'_>, attention: &Attention) -> Tensor<3> {
+fn distances(context: &Context<'_>, attention: &AttentionSpec) -> Tensor<3> {
     let [h, w] = attention.grid;
     let places: Vec<(f32, f32)> = (0..h).flat_map(|y| (0..w).map(move |x| (y as f32, x as f32))).collect();
     let all: Vec<f32> =

@@ -12,11 +12,11 @@ pub enum Align {
 /// A plane `[h, w]` on a grid of another size: linear between cell centres, constant beyond the
 /// outermost ones, as PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
 pub fn bilinear(values: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
-    resize(values, from, to, Align::Centres)
+    bilinear_aligned(values, from, to, Align::Centres)
 }
 
 /// [`bilinear`], with grids that lie on each other as `align` says.
-pub fn resize(values: &[f32], [h, w]: [usize; 2], [rows, columns]: [usize; 2], align: Align) -> Vec<f32> {
+pub fn bilinear_aligned(values: &[f32], [h, w]: [usize; 2], [rows, columns]: [usize; 2], align: Align) -> Vec<f32> {
     let axis = |from: usize, to: usize| -> Vec<(usize, usize, f32)> {
         let last = from.saturating_sub(1);
         (0..to)
@@ -64,10 +64,10 @@ mod tests {
         assert!(grown.iter().zip(expected).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-6), "{grown:?}");
         assert_eq!(bilinear(&[7.0], [1, 1], [2, 3]), [7.0; 6]);
         // The same with align_corners=True.
-        let grown = resize(&[1.0, 2.0, 3.0, 5.0], [2, 2], [3, 4], Align::Corners);
+        let grown = bilinear_aligned(&[1.0, 2.0, 3.0, 5.0], [2, 2], [3, 4], Align::Corners);
         let thirds = [3.0, 4.0, 5.0, 6.0, 6.0, 7.5, 9.0, 10.5, 9.0, 11.0, 13.0, 15.0];
         assert!(grown.iter().zip(thirds).all(|(a, b): (&f32, f32)| (a - b / 3.0).abs() < 1e-6), "{grown:?}");
-        assert_eq!(resize(&[7.0, 9.0], [2, 1], [1, 3], Align::Corners), [7.0; 3]);
+        assert_eq!(bilinear_aligned(&[7.0, 9.0], [2, 1], [1, 3], Align::Corners), [7.0; 3]);
         assert_eq!(nearest(&[1.0, 2.0, 3.0, 5.0], [2, 2], [3, 2]), [1.0, 2.0, 1.0, 2.0, 3.0, 5.0]);
     }
 }

@@ -17,7 +17,7 @@ pub use context::Context;
 pub use options::{GivenTensor, Options, Reference};
 pub use output::{Completeness, LayerMap, Output, Space};
 pub use spec::{
-    BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Group, Kind, MethodSpec, Need, OptionSpec, Reads, SEED, Sign,
+    BASELINE, BLUR_SIGMA, CHUNK_SIZE, ChannelReduction, Group, Kind, MethodSpec, Need, OptionSpec, Reads, SEED, Sign,
 };
 
 use crate::ask::control::LocalFuture;

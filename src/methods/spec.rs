@@ -21,7 +21,7 @@ pub enum Sign {
 /// How channels reduce for painting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Channels {
+pub enum ChannelReduction {
     /// There are none.
     None,
     /// By their sum.
@@ -222,7 +222,7 @@ pub struct MethodSpec {
     /// Whether the result has a sign.
     pub sign: Sign,
     /// How channels reduce for painting.
-    pub channels: Channels,
+    pub channels: ChannelReduction,
     /// Whether the map is the same whatever class is asked about.
     pub class_free: bool,
     /// Whether it draws random numbers.
@@ -238,6 +238,31 @@ pub struct MethodSpec {
 }
 
 impl MethodSpec {
+    /// What a group's base begins with: a signed map that asks about the class, from gradients. The texts are each method's own.
+    pub const fn base(group: Group, space: Space, shape: &'static str) -> Self {
+        Self {
+            id: "",
+            name: "",
+            group,
+            summary: "",
+            caveat: "",
+            citation: "",
+            arxiv: "",
+            equation: "",
+            cost: "",
+            space,
+            shape,
+            sign: Sign::Signed,
+            channels: ChannelReduction::None,
+            class_free: false,
+            random: false,
+            needs: &[Need::Gradients],
+            reads: Reads::Input,
+            estimates: false,
+            options: &[],
+        }
+    }
+
     /// Whether the method works on a model.
     ///
     /// # Errors

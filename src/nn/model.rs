@@ -121,7 +121,7 @@ impl Feature {
 /// A transformer's attention. Block b's maps `[N, heads, T, T]` (rows are queries and sum to 1) are tapped as
 /// `blocks.<b>.attn.attn_drop`, its keys `[N, heads, T, d]` as `blocks.<b>.attn.k`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attention {
+pub struct AttentionSpec {
     /// Blocks; block b is computed by stage b + 1.
     pub blocks: usize,
     /// Heads of each.
@@ -136,7 +136,7 @@ pub struct Attention {
     pub patch: usize,
 }
 
-impl Attention {
+impl AttentionSpec {
     /// T
     pub fn tokens(&self) -> usize {
         self.special.len() + self.grid.iter().product::<usize>()
@@ -171,7 +171,7 @@ pub struct ModelSpec {
     /// What it is made of.
     pub features: BTreeSet<Feature>,
     /// Its attention, where it has any.
-    pub attention: Option<Attention>,
+    pub attention: Option<AttentionSpec>,
 }
 
 impl ModelSpec {

@@ -14,3 +14,5 @@ pub const MAX_PICKLE_BYTES: u64 = 16 << 20;
 pub const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
 /// Files with more tensors than this are refused.
 pub const MAX_TENSORS: usize = 100_000;
+/// Weights larger than this are refused before they are read: the parameters as f32, and a header.
+pub const MAX_WEIGHTS_BYTES: u64 = 4 * MAX_PARAMETERS as u64 + MAX_HEADER_BYTES;

@@ -8,6 +8,7 @@ pub mod config;
 pub mod dtype;
 pub mod limits;
 pub mod pth;
+pub mod sniff;
 
 pub use crate::nn::load::{Loader, Package};
 pub use crate::nn::weights::Weights;

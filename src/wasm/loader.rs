@@ -12,20 +12,26 @@ use wasm_bindgen::prelude::*;
 use crate::explain::Explainer;
 use crate::nn::{guess, load};
 use crate::package::pth;
+use crate::package::sniff::sniff;
 use crate::wasm::convert::{JsResult, set, throw, to_js};
 use crate::wasm::device::device_of;
 use crate::wasm::engine::Engine;
 
 /// Reads a package whose weights arrive in pieces.
-#[wasm_bindgen]
-pub struct Loader {
+#[wasm_bindgen(js_name = Loader)]
+pub struct ModelLoader {
     inner: load::Loader,
     device: Device,
     id: String,
 }
 
-#[wasm_bindgen]
-impl Loader {
+#[wasm_bindgen(js_class = Loader)]
+impl ModelLoader {
+    /// `safetensors` or `pytorch`, by the file's first 16 bytes; `undefined` where it is neither.
+    pub fn sniff(first: &[u8]) -> Option<String> {
+        sniff(first).map(|format| format.id().to_owned())
+    }
+
     /// Plans the model that `config` (text of config.json) asks for, on an opened device.
     #[wasm_bindgen(constructor)]
     pub fn new(config: &str, fallback_labels: Option<Vec<String>>, id: String, device: &str) -> JsResult<Self> {

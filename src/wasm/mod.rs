@@ -9,10 +9,13 @@ mod loader;
 use std::cell::RefCell;
 
 use js_sys::Function;
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::methods::METHODS;
 use crate::nn::families::FAMILIES;
+use crate::package::limits::{MAX_CONFIG_BYTES, MAX_HEADER_BYTES, MAX_PARAMETERS, MAX_WEIGHTS_BYTES};
+use crate::photo::decode::{MAX_ENCODED_BYTES, MAX_PIXELS, MAX_SIDE};
 use crate::wasm::convert::{JsResult, to_js};
 
 thread_local! {
@@ -56,6 +59,33 @@ pub fn on_panic(callback: Function) {
 #[wasm_bindgen(js_name = listMethods)]
 pub fn list_methods() -> JsResult<JsValue> {
     to_js(&METHODS.iter().map(|m| m.spec).collect::<Vec<_>>())
+}
+
+/// How large what comes from outside may be, for those who refuse it before it gets here.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Limits {
+    encoded_bytes: usize,
+    pixels: u64,
+    side: u32,
+    config_bytes: usize,
+    header_bytes: u64,
+    parameters: usize,
+    weights_bytes: u64,
+}
+
+/// The limits of the core.
+#[wasm_bindgen(js_name = limits)]
+pub fn limits() -> JsResult<JsValue> {
+    to_js(&Limits {
+        encoded_bytes: MAX_ENCODED_BYTES,
+        pixels: MAX_PIXELS,
+        side: MAX_SIDE,
+        config_bytes: MAX_CONFIG_BYTES,
+        header_bytes: MAX_HEADER_BYTES,
+        parameters: MAX_PARAMETERS,
+        weights_bytes: MAX_WEIGHTS_BYTES,
+    })
 }
 
 /// The registry of model families.

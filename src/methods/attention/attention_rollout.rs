@@ -15,29 +15,20 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::methods::Context;
+use crate::methods::attention::ATTENTION;
 use crate::methods::attention::{maps, of, row, row_output};
-use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
+use crate::methods::{Kind, MethodSpec, OptionSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "attention_rollout",
     name: "Attention rollout",
-    group: Group::Transformer,
     summary: "From which patches could the classifier's token have gathered what it holds, through the attention of all blocks?",
     caveat: "It is the same for every class: it follows attention alone, and neither what was passed along nor what the classifier made of it.",
     citation: "Abnar and Zuidema 2020",
     arxiv: "2005.00928",
     equation: "row of A^_L ... A^_1 that the classifier reads, A^ = row-normalised (A + 1)",
     cost: "1 forward of the blocks",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Positive,
-    channels: Channels::None,
-    class_free: true,
-    random: false,
-    needs: &[Need::Attention],
-    reads: Reads::Input,
-    estimates: false,
     options: &[
         OptionSpec {
             id: "headFusion",
@@ -52,6 +43,7 @@ pub static SPEC: MethodSpec = MethodSpec {
             help: "share of each block's entries, the smallest, that count as 0",
         },
     ],
+    ..ATTENTION
 };
 
 /// Computes the map.

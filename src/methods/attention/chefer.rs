@@ -14,32 +14,25 @@ use serde_json::json;
 
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::attention::ATTENTION;
 use crate::methods::attention::{of, row, row_output};
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
-use crate::nn::model::Attention;
+use crate::methods::{MethodSpec, Need, Output};
+use crate::nn::model::AttentionSpec;
 use crate::nn::pass::{Pass, Tappable};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "chefer",
     name: "Generic attention explainability (Chefer)",
-    group: Group::Transformer,
     summary: "Through which patches did attention that raises the score reach the classifier's token?",
     caveat: "What more attention would lower is left out, and so is all that reaches the score by other ways than attention.",
     citation: "Chefer et al. 2021",
     arxiv: "2103.15679",
     equation: "row of R that the classifier reads, R <- R + mean_heads ReLU(dA * A) R",
     cost: "1 forward and 1 backward of the blocks",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Positive,
-    channels: Channels::None,
     class_free: false,
-    random: false,
     needs: &[Need::Gradients, Need::Attention],
-    reads: Reads::Input,
-    estimates: false,
-    options: &[],
+    ..ATTENTION
 };
 
 /// Computes the map.
@@ -52,7 +45,7 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     let mut weights = read.clone();
     let (mut gradient, _) = context.backward_stage(attention.blocks + 1, None, &mut Pass::new())?;
     for b in (0..attention.blocks).rev() {
-        let name = Attention::maps(b);
+        let name = AttentionSpec::maps(b);
         let mut pass = Pass::new().keep_gradient(&name);
         let (before, gradients) = context.backward_stage(b + 1, Some(gradient), &mut pass)?;
         gradient = before;

@@ -18,9 +18,17 @@ use serde_json::{Value, json};
 use crate::ask::control::Warning;
 use crate::error::{Error, Result};
 use crate::methods::Context;
-use crate::methods::{Kind, OptionSpec, Output};
-use crate::nn::model::Attention;
+use crate::methods::{Group, Kind, MethodSpec, Need, OptionSpec, Output, Sign, Space};
+use crate::nn::model::AttentionSpec;
 use crate::nn::pass::{Pass, Tappable};
+
+/// What a method that reads attention says of itself unless it differs.
+pub const ATTENTION: MethodSpec = MethodSpec {
+    sign: Sign::Positive,
+    class_free: true,
+    needs: &[Need::Attention],
+    ..MethodSpec::base(Group::Transformer, Space::Layer, "[h, w]")
+};
 
 /// Deviations from the median above which a norm is an outlier.
 const DEVIATIONS: f32 = 10.0;
@@ -50,7 +58,7 @@ pub struct Outlier {
     pub norm: f32,
 }
 
-impl Attention {
+impl AttentionSpec {
     /// What a token is: `patch`, `class`, `distillation` or `register`.
     pub fn kind(&self, token: usize) -> &'static str {
         self.special.get(token).copied().unwrap_or("patch")
@@ -113,7 +121,7 @@ fn sink(map: &[f32], prefix: usize, outliers: &[Outlier]) -> Option<Warning> {
 ///
 /// # Errors
 /// [`Error::Internal`] where it has none, which [`crate::methods::Need::Attention`] rules out.
-pub fn of<'a>(context: &'a Context<'_>) -> Result<&'a Attention> {
+pub fn of<'a>(context: &'a Context<'_>) -> Result<&'a AttentionSpec> {
     context.spec().attention.as_ref().ok_or_else(|| Error::Internal("the model has no attention".into()))
 }
 
@@ -146,7 +154,7 @@ pub fn block(context: &Context<'_>) -> Result<usize> {
 /// # Errors
 /// Those of the model.
 pub fn maps(context: &Context<'_>, b: usize) -> Result<Tensor<3>> {
-    let name = Attention::maps(b);
+    let name = AttentionSpec::maps(b);
     let mut pass = Pass::new().keep(&name);
     context.rerun(b + 1, &mut pass)?;
     Ok(Tensor::<4>::unwrap(pass.tapped(&name)?.value.clone())?.squeeze_dim(0))
@@ -187,7 +195,7 @@ pub async fn row_output(context: &Context<'_>, row: Tensor<2>, details: Value) -
 }
 
 /// The output of a method with a number for each patch, `[h w]`; `norms` are those of [`norms`].
-pub fn output(attention: &Attention, map: Vec<f32>, norms: &[f32], mut details: Value) -> Output {
+pub fn output(attention: &AttentionSpec, map: Vec<f32>, norms: &[f32], mut details: Value) -> Output {
     let outliers = attention.outliers(norms);
     let warnings = sink(&map, attention.special.len(), &outliers).into_iter().collect();
     if let Value::Object(details) = &mut details {
@@ -203,7 +211,7 @@ mod tests {
     #[test]
     fn outliers_are_few_and_far() {
         let special = vec!["class", "register"];
-        let attention = Attention { blocks: 1, heads: 1, special, averaged: false, grid: [3, 4], patch: 8 };
+        let attention = AttentionSpec { blocks: 1, heads: 1, special, averaged: false, grid: [3, 4], patch: 8 };
         let mut norms = vec![40.0, 90.0, 9.0, 10.0, 11.0, 10.0, 9.5, 10.5, 10.0, 9.0, 11.0, 10.0, 10.0, 10.2];
         let places = |norms: &[f32]| -> Vec<_> {
             attention.outliers(norms).into_iter().map(|o| (o.token, o.kind, o.row, o.column)).collect()

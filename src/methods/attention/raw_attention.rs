@@ -11,29 +11,20 @@ use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::attention::ATTENTION;
 use crate::methods::attention::{BLOCK, block, index, maps, of, row, row_output};
-use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
+use crate::methods::{Kind, MethodSpec, OptionSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "raw_attention",
     name: "Attention",
-    group: Group::Transformer,
     summary: "Which patches does a token look at, in one block, by one head or their mean?",
     caveat: "It is the same for every class, and what is looked at need not change anything.",
     citation: "Dosovitskiy et al. 2020",
     arxiv: "2010.11929",
     equation: "softmax(q k / sqrt d), the query's row",
     cost: "1 block forward",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Positive,
-    channels: Channels::None,
-    class_free: true,
-    random: false,
-    needs: &[Need::Attention],
-    reads: Reads::Input,
-    estimates: false,
     options: &[
         BLOCK,
         OptionSpec {
@@ -49,6 +40,7 @@ pub static SPEC: MethodSpec = MethodSpec {
             help: "the patch that looks, row by row from 0; where left out what the classifier reads: the class token, or the mean of the patches",
         },
     ],
+    ..ATTENTION
 };
 
 /// Computes the map.

@@ -13,10 +13,11 @@ use serde_json::json;
 use crate::ask::control::Warning;
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::attention::ATTENTION;
 use crate::methods::attention::normalised_cut::second_eigenvector;
 use crate::methods::attention::{BLOCK, block, norms, of, output};
-use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
-use crate::nn::model::Attention;
+use crate::methods::{Group, Kind, MethodSpec, OptionSpec, Output, Sign};
+use crate::nn::model::AttentionSpec;
 use crate::nn::pass::{Pass, Tappable};
 
 /// The weight of an edge between patches that are unlike.
@@ -33,15 +34,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     arxiv: "2202.11539",
     equation: "second smallest x of (D - W) x = l D x, W = 1 where cos(k_i, k_j) > tau, else 1e-5",
     cost: "1 block forward",
-    space: Space::Layer,
-    shape: "[h, w]",
     sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: true,
-    random: false,
-    needs: &[Need::Attention],
-    reads: Reads::Input,
-    estimates: false,
     options: &[
         OptionSpec {
             id: "tau",
@@ -51,6 +44,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         },
         BLOCK,
     ],
+    ..ATTENTION
 };
 
 /// Computes the map.
@@ -60,7 +54,7 @@ pub static SPEC: MethodSpec = MethodSpec {
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let attention = of(context)?;
     let (b, tau) = (block(context)?, context.options().number("tau")?);
-    let name = Attention::keys(b);
+    let name = AttentionSpec::keys(b);
     let mut pass = Pass::new().keep(&name);
     context.rerun(b + 1, &mut pass)?;
     let keys = Tensor::<4>::unwrap(pass.tapped(&name)?.value.clone())?;

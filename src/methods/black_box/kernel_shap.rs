@@ -23,35 +23,26 @@ use crate::ask::control::Warning;
 use crate::error::Result;
 use crate::math::random::stream;
 use crate::methods::Context;
+use crate::methods::black_box::BLACK_BOX;
 use crate::methods::black_box::{
     self, COMPACTNESS, Cholesky, Estimator, LeastSquares, N_SEGMENTS, SAMPLES, SEGMENTATION, Segments, dot, finite,
     quadratic,
 };
 use crate::methods::{
-    BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads,
-    SEED, Sign, Space,
+    BASELINE, BLUR_SIGMA, CHUNK_SIZE, Completeness, Kind, MethodSpec, Need, OptionSpec, Output, SEED,
 };
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "kernel_shap",
     name: "KernelSHAP",
-    group: Group::BlackBox,
     summary: "What is each superpixel's fair share of the difference between the photo's score and the baseline's?",
     caveat: "Fair by Shapley's axioms over photos with holes, which the model never saw in training; an estimate unless every coalition was tried.",
     citation: "Lundberg and Lee 2017",
     arxiv: "1705.07874",
     equation: "argmin_phi sum_z (M-1) / (C(M,k) k (M-k)) (v(z) - v(0) - phi z)^2, sum phi = v(1) - v(0)",
     cost: "nSamples + 1 forward: 401 without options, about 32 s where a forward takes 0.08 s",
-    space: Space::Input,
-    shape: "[1, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: true,
     needs: &[Need::Superpixels],
-    reads: Reads::Input,
-    estimates: true,
     options: &[
         OptionSpec {
             id: "nSamples",
@@ -68,6 +59,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         SEGMENTATION,
         SAMPLES,
     ],
+    ..BLACK_BOX
 };
 
 enum Coalitions {
@@ -150,7 +142,7 @@ struct KernelShap {
     sums: LeastSquares,
 }
 
-struct Fit {
+struct ShapleyFit {
     phi: Vec<f64>,
     /// Whether the coalitions tell all players apart.
     determined: bool,
@@ -158,7 +150,7 @@ struct Fit {
 }
 
 impl KernelShap {
-    fn fit(&self) -> Fit {
+    fn fit(&self) -> ShapleyFit {
         let (m, sums) = (self.segments.count, &self.sums);
         // Rows without their means do not see a common shift of phi: any stiffness against it leaves sum delta = 0.
         let stiffness = sums.gram.iter().step_by(m + 1).sum::<f64>() / (m * m) as f64;
@@ -177,7 +169,7 @@ impl KernelShap {
             }
             _ => f64::NAN,
         };
-        Fit { phi, determined: factor.determined || m == 1, standard_error }
+        ShapleyFit { phi, determined: factor.determined || m == 1, standard_error }
     }
 
     fn all_taken(&self) -> bool {

@@ -18,35 +18,24 @@ use serde_json::json;
 use crate::error::{Error, Result};
 use crate::math::random::stream;
 use crate::methods::Context;
+use crate::methods::black_box::BLACK_BOX;
 use crate::methods::black_box::{
     self, COMPACTNESS, Cholesky, Estimator, LeastSquares, N_SEGMENTS, SAMPLES, SEGMENTATION, Segments, dot, finite,
     quadratic,
 };
-use crate::methods::{
-    BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign,
-    Space,
-};
+use crate::methods::{BASELINE, BLUR_SIGMA, CHUNK_SIZE, Kind, MethodSpec, Need, OptionSpec, Output, SEED};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "lime",
     name: "LIME",
-    group: Group::BlackBox,
     summary: "Which superpixels carry the score in the linear model that fits best when some of them are hidden?",
     caveat: "A line through what need not be linear: r2 says how well it fits, and the map changes with the superpixels and the kernel's width.",
     citation: "Ribeiro et al. 2016",
     arxiv: "1602.04938",
     equation: "argmin_c sum_i exp(-d_i^2 / width^2) (F(z_i) - b - c z_i)^2 + ridge |c|^2",
     cost: "nSamples forward: 400 without options, about 32 s where a forward takes 0.08 s",
-    space: Space::Input,
-    shape: "[1, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: true,
     needs: &[Need::Superpixels],
-    reads: Reads::Input,
-    estimates: true,
     options: &[
         OptionSpec {
             id: "nSamples",
@@ -75,6 +64,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         SEGMENTATION,
         SAMPLES,
     ],
+    ..BLACK_BOX
 };
 
 struct Lime {
@@ -89,7 +79,7 @@ struct Lime {
     sums: LeastSquares,
 }
 
-struct Fit {
+struct RidgeFit {
     coefficients: Vec<f64>,
     intercept: f64,
     r2: f64,
@@ -104,7 +94,7 @@ impl Lime {
         (0..self.segments.count).map(|_| index == 0 || random.random::<bool>()).collect()
     }
 
-    fn fit(&self) -> Fit {
+    fn fit(&self) -> RidgeFit {
         let LeastSquares { weight, sum, gram, y, yy, moment, .. } = &self.sums;
         let m = self.segments.count;
         // Sums about the weighted means: the intercept is out of the way.
@@ -117,7 +107,7 @@ impl Lime {
         let coefficients = Cholesky::new(ridged, m).solve(&together);
         let total = yy - weight * mean_y * mean_y;
         let left = total - 2.0 * dot(&coefficients, &together) + quadratic(&spread, &coefficients, &coefficients);
-        Fit { intercept: self.score + mean_y - dot(&mean, &coefficients), r2: 1.0 - left / total, coefficients }
+        RidgeFit { intercept: self.score + mean_y - dot(&mean, &coefficients), r2: 1.0 - left / total, coefficients }
     }
 }
 

@@ -13,7 +13,15 @@ pub use crate::math::cholesky::Cholesky;
 use crate::math::superpixels::slic;
 pub use crate::math::{dot, quadratic};
 use crate::methods::Context;
-use crate::methods::{Kind, OptionSpec, Output};
+use crate::methods::{Group, Kind, MethodSpec, OptionSpec, Output, Space};
+
+/// What a black-box method says of itself unless it differs.
+pub const BLACK_BOX: MethodSpec = MethodSpec {
+    random: true,
+    needs: &[],
+    estimates: true,
+    ..MethodSpec::base(Group::BlackBox, Space::Input, "[1, H, W]")
+};
 
 /// Most features of a least-squares fit.
 pub const MAX_FEATURES: usize = 1000;

@@ -16,31 +16,21 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::methods::Context;
+use crate::methods::black_box::BLACK_BOX;
 use crate::methods::black_box::{self, Estimator};
-use crate::methods::{
-    BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, SEED, Sign, Space,
-};
+use crate::methods::{BASELINE, BLUR_SIGMA, CHUNK_SIZE, Kind, MethodSpec, OptionSpec, Output, SEED};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "occlusion",
     name: "Occlusion",
-    group: Group::BlackBox,
     summary: "How far does the score fall when a window over this place hides the photo?",
     caveat: "What is visible in two places is missed, as hiding one leaves the other; and the window's edge is itself something new to see.",
     citation: "Zeiler and Fergus 2013",
     arxiv: "1311.2901",
     equation: "mean over windows W with the pixel of F(x) - F(x outside W, x' inside)",
     cost: "one forward a window: 225 without options, about 18 s where a forward takes 0.08 s",
-    space: Space::Input,
-    shape: "[1, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
     random: false,
-    needs: &[],
-    reads: Reads::Input,
-    estimates: true,
     options: &[
         OptionSpec {
             id: "window",
@@ -59,6 +49,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         SEED,
         CHUNK_SIZE,
     ],
+    ..BLACK_BOX
 };
 
 struct Occlusion {

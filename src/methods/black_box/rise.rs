@@ -18,31 +18,20 @@ use crate::error::Result;
 use crate::math::grid::bilinear;
 use crate::math::random::stream;
 use crate::methods::Context;
+use crate::methods::black_box::BLACK_BOX;
 use crate::methods::black_box::{self, Estimator, finite};
-use crate::methods::{
-    BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, SEED, Sign, Space,
-};
+use crate::methods::{BASELINE, BLUR_SIGMA, CHUNK_SIZE, Kind, MethodSpec, OptionSpec, Output, SEED};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "rise",
     name: "RISE",
-    group: Group::BlackBox,
     summary: "How high does the score stay on average when this place is among the parts of the photo that are shown?",
     caveat: "An average over random masks: noise fades with the root of their number, and nothing finer than a mask's cell is seen.",
     citation: "Petsiuk et al. 2018",
     arxiv: "1806.07421",
     equation: "sum_i (F(x M_i + x' (1 - M_i)) - mean F) M_i / (N p)",
     cost: "nSamples forward: 400 without options, about 32 s where a forward takes 0.08 s",
-    space: Space::Input,
-    shape: "[1, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: true,
-    needs: &[],
-    reads: Reads::Input,
-    estimates: true,
     options: &[
         OptionSpec {
             id: "nSamples",
@@ -79,6 +68,7 @@ pub static SPEC: MethodSpec = MethodSpec {
             help: "each pixel's share of the photo, in place of masks drawn here",
         },
     ],
+    ..BLACK_BOX
 };
 
 struct Rise<'a> {

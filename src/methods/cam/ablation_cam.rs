@@ -11,8 +11,9 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::error::Result;
 use crate::methods::Context;
-use crate::methods::cam::channels::{self, Channels as Maps, MAX_CHANNELS};
-use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, Sign, Space};
+use crate::methods::cam::CAM;
+use crate::methods::cam::channels::{self, ChannelMaps, MAX_CHANNELS};
+use crate::methods::{CHUNK_SIZE, Kind, MethodSpec, OptionSpec, Output};
 use crate::nn::model::Layer;
 use crate::nn::pass::{Activation, Pass, Tappable};
 
@@ -20,21 +21,13 @@ use crate::nn::pass::{Activation, Pass, Tappable};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "ablation_cam",
     name: "Ablation-CAM",
-    group: Group::Cam,
     summary: "Which of the layer's channels does the score fall without, and where are they active?",
     caveat: "Channels are removed one by one: what two of them say together is counted for neither or for both.",
     citation: "Desai and Ramaswamy 2020",
     arxiv: "10.1109/WACV45572.2020.9093360",
     equation: "sum_k ((y - y_k) / |y|) A_k, y_k the score with A_k = 0",
     cost: "1 forward up to the layer and 1 forward from the layer on for each of its channels",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
     needs: &[],
-    reads: Reads::Layers,
     estimates: true,
     options: &[
         OptionSpec {
@@ -46,6 +39,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         MAX_CHANNELS,
         CHUNK_SIZE,
     ],
+    ..CAM
 };
 
 /// Computes the map.
@@ -54,7 +48,7 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// [`Error::Aborted`](crate::Error::Aborted) between chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let replacement = context.options().number("replacement")?;
-    let score = |layer: &Layer, maps: &Maps, chunk: &[usize]| {
+    let score = |layer: &Layer, maps: &ChannelMaps, chunk: &[usize]| {
         let (n, count) = (chunk.len(), maps.count());
         let mut kept = vec![1.0f32; n * count];
         for (row, &k) in kept.chunks_exact_mut(count.max(1)).zip(chunk) {

@@ -16,13 +16,13 @@ pub const MAX_CHANNELS: OptionSpec = OptionSpec {
 };
 
 /// A layer's activations, off the device.
-pub struct Channels {
+pub struct ChannelMaps {
     values: Vec<f32>,
     /// Rows and columns.
     pub grid: [usize; 2],
 }
 
-impl Channels {
+impl ChannelMaps {
     fn places(&self) -> usize {
         self.grid.iter().product::<usize>().max(1)
     }
@@ -67,7 +67,7 @@ impl Channels {
 pub async fn weigh(
     context: &Context<'_>,
     stage: impl Fn(&Layer) -> usize,
-    score: impl Fn(&Layer, &Channels, &[usize]) -> Result<Tensor<1>>,
+    score: impl Fn(&Layer, &ChannelMaps, &[usize]) -> Result<Tensor<1>>,
     weights: impl Fn(&[f64]) -> Vec<f64>,
 ) -> Result<Output> {
     let limit = match context.options().count("maxChannels")? {
@@ -79,7 +79,7 @@ pub async fn weigh(
     let (mut maps, mut done) = (Vec::new(), 0);
     for (layer, activations) in context.layers().iter().zip(activations) {
         let [_, _, h, w] = activations.dims();
-        let channels = Channels { values: context.read(activations).await?, grid: [h, w] };
+        let channels = ChannelMaps { values: context.read(activations).await?, grid: [h, w] };
         let order = channels.by_variance(limit);
         let mut scores: Vec<f64> = Vec::with_capacity(order.len());
         for range in context.chunks_from(stage(layer), order.len())? {

@@ -8,30 +8,24 @@
 
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::cam::CAM;
 use crate::methods::cam::principal::{CENTRE, project};
-use crate::methods::{Channels, Group, MethodSpec, Output, Reads, Sign, Space};
+use crate::methods::{MethodSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "eigen_cam",
     name: "Eigen-CAM",
-    group: Group::Cam,
     summary: "Where does the layer find what explains most of its activity?",
     caveat: "It does not know the class: it shows what stands out to the layer, whatever is asked.",
     citation: "Muhammad and Yeasin 2020",
     arxiv: "2008.00299",
     equation: "A v, v the first right singular vector of A as [h w, k]",
     cost: "1 forward up to the layer",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Signed,
-    channels: Channels::None,
     class_free: true,
-    random: false,
     needs: &[],
-    reads: Reads::Layers,
-    estimates: false,
     options: &[CENTRE],
+    ..CAM
 };
 
 /// Computes the map.

@@ -8,30 +8,22 @@
 
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::cam::CAM;
 use crate::methods::cam::principal::{CENTRE, project};
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::{MethodSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "eigen_grad_cam",
     name: "Eigen-Grad-CAM",
-    group: Group::Cam,
     summary: "Where is what explains most of the layer's evidence for the class?",
     caveat: "One direction among channels: evidence of another kind is left out, and what remains need not add up to the score.",
     citation: "after Muhammad and Yeasin 2020",
     arxiv: "2008.00299",
     equation: "(g A) v, v the first right singular vector of g A as [h w, k], g = d score / d A",
     cost: "1 forward and 1 backward from the layer on",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Layers,
-    estimates: false,
     options: &[CENTRE],
+    ..CAM
 };
 
 /// Computes the map.

@@ -8,29 +8,20 @@
 
 use crate::error::Result;
 use crate::methods::Context;
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::cam::CAM;
+use crate::methods::{MethodSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "grad_cam",
     name: "Grad-CAM",
-    group: Group::Cam,
     summary: "Where in the layer's grid would more of what the model found there raise the score?",
     caveat: "The grid is coarse, and the mean gradient of a channel may hide that it speaks for the class in one place and against it in another.",
     citation: "Selvaraju et al. 2016",
     arxiv: "1610.02391",
     equation: "sum_k mean_hw(d score / d A_k) A_k",
     cost: "1 forward and 1 backward from the layer on",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Layers,
-    estimates: false,
-    options: &[],
+    ..CAM
 };
 
 /// Computes the map.

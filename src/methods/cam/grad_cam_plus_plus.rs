@@ -11,34 +11,26 @@ use burn::tensor::activation::relu;
 
 use crate::error::Result;
 use crate::methods::Context;
-use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
+use crate::methods::cam::CAM;
+use crate::methods::{Kind, MethodSpec, OptionSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "grad_cam_plus_plus",
     name: "Grad-CAM++",
-    group: Group::Cam,
     summary: "Where is what raises the score, counting every place of a channel that does, however few?",
     caveat: "Its weights are a closed form for the exponential of the score, not a derivative of the score itself.",
     citation: "Chattopadhyay et al. 2017",
     arxiv: "1710.11063",
     equation: "sum_k w_k A_k, w_k = sum_hw ReLU(g_k) / (2 + g_k sum_hw A_k), g_k = d score / d A_k",
     cost: "1 forward and 1 backward from the layer on",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Layers,
-    estimates: false,
     options: &[OptionSpec {
         id: "epsilon",
         kind: Kind::Number { default: 0.0, min: 0.0, max: 1e6 },
         unit: Some("squared gradient"),
         help: "added to the denominator of the weights; pytorch-grad-cam has 1e-6, torch-cam amounts to a large one",
     }],
+    ..CAM
 };
 
 /// Denominators below this are a pole.

@@ -10,29 +10,20 @@ use burn::tensor::Tensor;
 
 use crate::error::Result;
 use crate::methods::Context;
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::cam::CAM;
+use crate::methods::{MethodSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "hires_cam",
     name: "HiResCAM",
-    group: Group::Cam,
     summary: "How much does what the layer found at each place add to the score, to first order?",
     caveat: "The grid is coarse, and a gradient is a straight line: what the layers behind saturate is missed.",
     citation: "Draelos and Carin 2020",
     arxiv: "2011.08891",
     equation: "sum_k (d score / d A_k) A_k",
     cost: "1 forward and 1 backward from the layer on",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Layers,
-    estimates: false,
-    options: &[],
+    ..CAM
 };
 
 /// A sum that is smaller than this share of the magnitudes in it is rounding.

@@ -10,29 +10,20 @@ use burn::tensor::activation::relu;
 
 use crate::error::Result;
 use crate::methods::Context;
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::cam::CAM;
+use crate::methods::{MethodSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "layer_cam",
     name: "LayerCAM",
-    group: Group::Cam,
     summary: "Where has the layer found what speaks for the class at that very place?",
     caveat: "Evidence against the class is left out, and shallow layers show edges of everything that has any positive gradient.",
     citation: "Jiang et al. 2021",
     arxiv: "10.1109/TIP.2021.3089943",
     equation: "sum_k ReLU(d score / d A_k) A_k",
     cost: "1 forward and 1 backward from the layer on",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Layers,
-    estimates: false,
-    options: &[],
+    ..CAM
 };
 
 /// Computes the map.

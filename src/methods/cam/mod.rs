@@ -19,6 +19,10 @@ use crate::error::Result;
 use crate::math::grid::bilinear;
 use crate::methods::context::Context;
 use crate::methods::output::{LayerMap, Output};
+use crate::methods::{Group, MethodSpec, Reads, Space};
+
+/// What a CAM says of itself unless it differs.
+pub const CAM: MethodSpec = MethodSpec { reads: Reads::Layers, ..MethodSpec::base(Group::Cam, Space::Layer, "[h, w]") };
 
 impl Context<'_> {
     /// A CAM: `map` turns a layer's activations and gradients, both `[1, C, h, w]`, into `[1, 1, h, w]`.

@@ -9,29 +9,21 @@ use burn::tensor::Tensor;
 
 use crate::error::Result;
 use crate::methods::Context;
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::cam::CAM;
+use crate::methods::{MethodSpec, Output, Sign};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "norm_grad",
     name: "NormGrad",
-    group: Group::Cam,
     summary: "How much would each place change the layer's weights if the model learned from this photo?",
     caveat: "It has no sign: what speaks against the class is as bright as what speaks for it.",
     citation: "Rebuffi et al. 2020",
     arxiv: "2004.02866",
     equation: "sqrt(sum_k A_k^2) sqrt(sum_k (d score / d A_k)^2)",
     cost: "1 forward and 1 backward from the layer on",
-    space: Space::Layer,
-    shape: "[h, w]",
     sign: Sign::Positive,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Layers,
-    estimates: false,
-    options: &[],
+    ..CAM
 };
 
 /// Computes the map.

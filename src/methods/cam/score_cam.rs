@@ -12,31 +12,24 @@
 use burn::tensor::{Tensor, TensorData};
 
 use crate::error::Result;
-use crate::math::grid::{Align, resize};
+use crate::math::grid::{Align, bilinear_aligned};
 use crate::methods::Context;
-use crate::methods::cam::channels::{self, Channels as Maps, MAX_CHANNELS};
-use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, Sign, Space};
+use crate::methods::cam::CAM;
+use crate::methods::cam::channels::{self, ChannelMaps, MAX_CHANNELS};
+use crate::methods::{CHUNK_SIZE, Kind, MethodSpec, OptionSpec, Output};
 use crate::nn::model::Layer;
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "score_cam",
     name: "Score-CAM",
-    group: Group::Cam,
     summary: "Which of the layer's channels, used as masks, show the model what it needs for this score?",
     caveat: "A mask also brings its own edges, and a softmax over scores lets a few channels decide.",
     citation: "Wang et al. 2019",
     arxiv: "1910.01279",
     equation: "sum_k w_k A_k, w = softmax_k F(x up(A_k))",
     cost: "1 forward up to the layer and 1 forward per mask, as many as channels",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
     needs: &[],
-    reads: Reads::Layers,
     estimates: true,
     options: &[
         OptionSpec {
@@ -60,6 +53,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         MAX_CHANNELS,
         CHUNK_SIZE,
     ],
+    ..CAM
 };
 
 /// Computes the map.
@@ -77,9 +71,9 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     } else {
         None
     };
-    let score = |_: &Layer, maps: &Maps, chunk: &[usize]| {
+    let score = |_: &Layer, maps: &ChannelMaps, chunk: &[usize]| {
         let mask = |&k: &usize| {
-            let resized = |channel: &[f32]| resize(channel, maps.grid, [rows, columns], align);
+            let resized = |channel: &[f32]| bilinear_aligned(channel, maps.grid, [rows, columns], align);
             let channel = maps.channel(k);
             if scale_first { resized(&scaled(channel)) } else { scaled(&resized(channel)) }
         };

@@ -10,29 +10,20 @@ use burn::tensor::Tensor;
 
 use crate::error::Result;
 use crate::methods::Context;
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::cam::CAM;
+use crate::methods::{MethodSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "xgrad_cam",
     name: "XGrad-CAM",
-    group: Group::Cam,
     summary: "Where is the layer active in channels that add to the score where they are active?",
     caveat: "The grid is coarse; where activations have both signs, a channel that sums to nearly 0 can drown the others.",
     citation: "Fu et al. 2020",
     arxiv: "2008.02312",
     equation: "sum_k (sum_hw(g_k A_k) / sum_hw A_k) A_k, g_k = d score / d A_k",
     cost: "1 forward and 1 backward from the layer on",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Layers,
-    estimates: false,
-    options: &[],
+    ..CAM
 };
 
 /// Computes the map.

@@ -13,35 +13,28 @@ use sightline_kernels::Act;
 use crate::device::{self, positive_gradient};
 use crate::error::Result;
 use crate::methods::Context;
-use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
+use crate::methods::gradient::GRADIENT;
+use crate::methods::{Kind, MethodSpec, Need, OptionSpec, Output};
 use crate::nn::pass::{Pass, Rules};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "guided_backprop",
     name: "Guided backpropagation",
-    group: Group::Gradient,
     summary: "Which fine structures set off the units that speak for the score?",
     caveat: "It comes close to restoring the photo's edges whatever the class: a sharp picture, hardly an explanation.",
     citation: "Springenberg et al. 2014",
     arxiv: "1412.6806",
     equation: "d score / dx with g [a > 0] [g > 0] passed through every ReLU",
     cost: "1 forward and 1 backward",
-    space: Space::Input,
-    shape: "[C, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::MaxAbs,
-    class_free: false,
-    random: false,
     needs: &[Need::Gradients, Need::Rectifiers],
-    reads: Reads::Input,
-    estimates: false,
     options: &[OptionSpec {
         id: "rule",
         kind: Kind::Choice { default: "guided", choices: &["guided", "deconvolution"] },
         unit: None,
         help: "what a ReLU passes back: positive gradients of its active units, or all positive gradients",
     }],
+    ..GRADIENT
 };
 
 /// What ReLU and ReLU6 pass back.

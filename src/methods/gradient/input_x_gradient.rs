@@ -7,29 +7,21 @@
 
 use crate::error::Result;
 use crate::methods::Context;
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::gradient::GRADIENT;
+use crate::methods::{ChannelReduction, MethodSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "input_x_gradient",
     name: "Input times gradient",
-    group: Group::Gradient,
     summary: "How much does each pixel contribute to the score if the model is taken for linear around this photo?",
     caveat: "The model is not linear: the contributions need not add up to the score, and pixels of the mean colour get nothing.",
     citation: "Shrikumar et al. 2016",
     arxiv: "1605.01713",
     equation: "x * d score / dx",
     cost: "1 forward and 1 backward",
-    space: Space::Input,
-    shape: "[C, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::Sum,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Input,
-    estimates: false,
-    options: &[],
+    channels: ChannelReduction::Sum,
+    ..GRADIENT
 };
 
 /// Computes the attribution.

@@ -7,29 +7,21 @@
 
 use crate::error::Result;
 use crate::methods::Context;
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::gradient::GRADIENT;
+use crate::methods::{MethodSpec, Output, Sign};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "saliency",
     name: "Saliency",
-    group: Group::Gradient,
     summary: "Which pixels would change the score most if they changed a little?",
     caveat: "It is noisy, and it says what would change the score, not what made it: a pixel that is already decisive may have no gradient left.",
     citation: "Simonyan et al. 2013",
     arxiv: "1312.6034",
     equation: "|d score / dx|",
     cost: "1 forward and 1 backward",
-    space: Space::Input,
-    shape: "[C, H, W]",
     sign: Sign::Positive,
-    channels: Channels::MaxAbs,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Input,
-    estimates: false,
-    options: &[],
+    ..GRADIENT
 };
 
 /// Computes the attribution.

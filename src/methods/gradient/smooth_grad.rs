@@ -8,30 +8,24 @@
 
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::gradient::GRADIENT;
 use crate::methods::gradient::noisy::{self, Moments};
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::{MethodSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "smooth_grad",
     name: "SmoothGrad",
-    group: Group::Gradient,
     summary: "Which pixels would change the score if they changed a little, on average over photos that look the same?",
     caveat: "It hides what differs between the copies, and too much noise makes photos that the model has never seen the like of.",
     citation: "Smilkov et al. 2017",
     arxiv: "1706.03825",
     equation: "mean_i d score / dx (x + e_i), e_i ~ N(0, (noiseLevel (max x - min x))^2)",
     cost: "nSamples forward and backward",
-    space: Space::Input,
-    shape: "[C, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::MaxAbs,
-    class_free: false,
     random: true,
-    needs: &[Need::Gradients],
-    reads: Reads::Input,
     estimates: true,
     options: noisy::OPTIONS,
+    ..GRADIENT
 };
 
 /// Computes the attribution; see [`noisy::run`].

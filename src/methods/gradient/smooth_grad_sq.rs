@@ -6,30 +6,25 @@
 
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::gradient::GRADIENT;
 use crate::methods::gradient::noisy::{self, Moments};
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::{MethodSpec, Output, Sign};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "smooth_grad_sq",
     name: "SmoothGrad squared",
-    group: Group::Gradient,
     summary: "Which pixels would change the score if they changed a little, whichever way, in photos that look the same?",
     caveat: "Squares bring out the strongest pixels and lose the sign: it ranks well and says nothing about for or against.",
     citation: "Hooker et al. 2018",
     arxiv: "1806.10758",
     equation: "mean_i (d score / dx (x + e_i))^2, e_i ~ N(0, (noiseLevel (max x - min x))^2)",
     cost: "nSamples forward and backward",
-    space: Space::Input,
-    shape: "[C, H, W]",
     sign: Sign::Positive,
-    channels: Channels::MaxAbs,
-    class_free: false,
     random: true,
-    needs: &[Need::Gradients],
-    reads: Reads::Input,
     estimates: true,
     options: noisy::OPTIONS,
+    ..GRADIENT
 };
 
 /// Computes the attribution; see [`noisy::run`].

@@ -8,30 +8,25 @@
 
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::gradient::GRADIENT;
 use crate::methods::gradient::noisy::{self, Moments};
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::{MethodSpec, Output, Sign};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "var_grad",
     name: "VarGrad",
-    group: Group::Gradient,
     summary: "Where does the gradient depend on details that nobody would see?",
     caveat: "It says where the model is curved, not what speaks for the class: a decisive pixel that acts linearly gets 0.",
     citation: "Adebayo et al. 2018",
     arxiv: "1810.03307",
     equation: "mean_i (g_i - mean g)^2, g_i = d score / dx (x + e_i), e_i ~ N(0, (noiseLevel (max x - min x))^2)",
     cost: "nSamples forward and backward",
-    space: Space::Input,
-    shape: "[C, H, W]",
     sign: Sign::Positive,
-    channels: Channels::MaxAbs,
-    class_free: false,
     random: true,
-    needs: &[Need::Gradients],
-    reads: Reads::Input,
     estimates: true,
     options: noisy::OPTIONS,
+    ..GRADIENT
 };
 
 /// Computes the attribution; see [`noisy::run`].

@@ -16,30 +16,19 @@ use burn::tensor::{Tensor, TensorData};
 use crate::ask::fill::gaussian;
 use crate::error::Result;
 use crate::methods::Context;
-use crate::methods::{
-    CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space,
-};
+use crate::methods::path::PATH;
+use crate::methods::{CHUNK_SIZE, Completeness, Kind, MethodSpec, OptionSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "blur_ig",
     name: "Blur IG",
-    group: Group::Path,
     summary: "How much did each pixel add to the score while the photo came into focus?",
     caveat: "What survives the widest blur, such as the colour of a large area, gets nothing.",
     citation: "Xu et al. 2020",
     arxiv: "2004.03383",
     equation: "sum_i (s_i - s_{i+1}) d score / dx (L(s_i)) * dL/ds (s_i), L(s) the photo blurred by sigma s",
     cost: "nSteps forward and backward",
-    space: Space::Input,
-    shape: "[C, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::Sum,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Input,
-    estimates: false,
     options: &[
         OptionSpec {
             id: "nSteps",
@@ -67,6 +56,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         },
         CHUNK_SIZE,
     ],
+    ..PATH
 };
 
 /// Computes the attribution.

@@ -14,31 +14,19 @@
 
 use crate::error::{Error, Result};
 use crate::methods::Context;
-use crate::methods::{
-    BASELINE, BLUR_SIGMA, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign,
-    Space,
-};
+use crate::methods::path::PATH;
+use crate::methods::{BASELINE, BLUR_SIGMA, Completeness, Kind, MethodSpec, OptionSpec, Output, SEED};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "guided_ig",
     name: "Guided IG",
-    group: Group::Path,
     summary: "How much did each pixel add to the score, on a way from a baseline picture that keeps out of steep places?",
     caveat: "The way hangs on the last digits of gradients: on large models another device may take another one, and the sum can miss the difference of the scores by far.",
     citation: "Kapishnikov et al. 2021",
     arxiv: "2106.09788",
     equation: "sum_k d score / dx (x_k) * (x_{k+1} - x_k), the values with the smallest |d score / dx| going first",
     cost: "nSteps forward and backward",
-    space: Space::Input,
-    shape: "[C, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::Sum,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Input,
-    estimates: false,
     options: &[
         OptionSpec {
             id: "nSteps",
@@ -62,6 +50,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         BLUR_SIGMA,
         SEED,
     ],
+    ..PATH
 };
 
 /// Computes the attribution.

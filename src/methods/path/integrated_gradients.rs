@@ -18,32 +18,20 @@ use crate::ask::control::Warning;
 use crate::ask::fill::Baseline;
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::path::PATH;
 use crate::methods::path::{QUADRATURE, asked_rule};
-use crate::methods::{
-    BLUR_SIGMA, CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED,
-    Sign, Space,
-};
+use crate::methods::{BLUR_SIGMA, CHUNK_SIZE, Completeness, Kind, MethodSpec, OptionSpec, Output, SEED};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "integrated_gradients",
     name: "Integrated gradients",
-    group: Group::Path,
     summary: "How much did each pixel add to the score on the way from a baseline picture to this one?",
     caveat: "It answers relative to the baseline: what the baseline shares with the photo gets nothing.",
     citation: "Sundararajan et al. 2017",
     arxiv: "1703.01365",
     equation: "(x - x') * integral_0^1 d score / dx (x' + a (x - x')) da",
     cost: "nSteps forward and backward for each baseline",
-    space: Space::Input,
-    shape: "[C, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::Sum,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Input,
-    estimates: false,
     options: &[
         OptionSpec {
             id: "nSteps",
@@ -74,6 +62,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         },
         CHUNK_SIZE,
     ],
+    ..PATH
 };
 
 /// Computes the attribution.

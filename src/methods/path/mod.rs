@@ -8,7 +8,11 @@ pub mod xrai;
 
 use crate::error::{Error, Result};
 use crate::math::quadrature::Rule;
-use crate::methods::{Kind, OptionSpec, Options};
+use crate::methods::{ChannelReduction, Group, Kind, MethodSpec, OptionSpec, Options, Space};
+
+/// What a path method says of itself unless it differs.
+pub const PATH: MethodSpec =
+    MethodSpec { channels: ChannelReduction::Sum, ..MethodSpec::base(Group::Path, Space::Input, "[C, H, W]") };
 
 /// The option that picks the integration rule of a path method.
 pub const QUADRATURE: OptionSpec = OptionSpec {

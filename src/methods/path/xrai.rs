@@ -13,31 +13,25 @@ use crate::ask::fill::{Baseline, blur};
 use crate::error::Result;
 use crate::math::grid::bilinear;
 use crate::methods::Context;
+use crate::methods::path::PATH;
 use crate::methods::path::felzenszwalb::Graph;
 use crate::methods::path::integrated_gradients::{Progress, integral};
 use crate::methods::path::{QUADRATURE, asked_rule};
-use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
+use crate::methods::{CHUNK_SIZE, ChannelReduction, Kind, MethodSpec, Need, OptionSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "xrai",
     name: "XRAI",
-    group: Group::Path,
     summary: "Which regions of the photo added most to the score, pixel for pixel?",
     caveat: "Regions come from colour alone: what shares its region with something important looks as important.",
     citation: "Kapishnikov et al. 2019",
     arxiv: "1906.02825",
     equation: "segments one after another by the largest mean of integrated gradients over their pixels not yet taken",
     cost: "2 nSteps forward and backward",
-    space: Space::Input,
     shape: "[1, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
+    channels: ChannelReduction::None,
     needs: &[Need::Gradients, Need::Superpixels],
-    reads: Reads::Input,
-    estimates: false,
     options: &[
         OptionSpec {
             id: "algorithm",
@@ -72,6 +66,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         },
         CHUNK_SIZE,
     ],
+    ..PATH
 };
 
 /// Where the segmentation's scales and sizes are meant.

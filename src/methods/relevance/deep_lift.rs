@@ -25,10 +25,8 @@ use crate::device;
 use crate::error::{Error, Result};
 use crate::math::quadrature::Rule;
 use crate::methods::Context;
-use crate::methods::{
-    BASELINE, BLUR_SIGMA, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign,
-    Space,
-};
+use crate::methods::relevance::RELEVANCE;
+use crate::methods::{BASELINE, BLUR_SIGMA, Completeness, Kind, MethodSpec, OptionSpec, Output, SEED};
 use crate::nn::layers::Pool;
 use crate::nn::model::Feature;
 use crate::nn::pass::{Pass, Plain, Rules, Tappable};
@@ -37,22 +35,12 @@ use crate::nn::pass::{Pass, Plain, Rules, Tappable};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "deep_lift",
     name: "DeepLIFT",
-    group: Group::Relevance,
     summary: "How much of the score's difference from a baseline picture's does each pixel carry, unit by unit?",
     caveat: "It answers relative to the baseline, and two nets that compute the same function may get different maps.",
     citation: "Shrikumar et al. 2017",
     arxiv: "1704.02685",
     equation: "(x - x') * product of weights and of (f(a) - f(a')) / (a - a')",
     cost: "2 forward and 1 backward",
-    space: Space::Input,
-    shape: "[C, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::Sum,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients, Need::PlainConvolutions],
-    reads: Reads::Input,
-    estimates: false,
     options: &[
         BASELINE,
         BLUR_SIGMA,
@@ -64,6 +52,7 @@ pub static SPEC: MethodSpec = MethodSpec {
             help: "max pooling: shares that add up, or the plain gradient, as captum behind a ReLU",
         },
     ],
+    ..RELEVANCE
 };
 
 /// What fed every operation that is not linear, in the order of the pass.
@@ -71,9 +60,9 @@ type Inputs = RefCell<VecDeque<Tensor<4>>>;
 
 /// The plain computation, noting what feeds every operation that is not linear.
 #[derive(Default)]
-struct Reference(Inputs);
+struct BaselinePass(Inputs);
 
-impl Rules for Reference {
+impl Rules for BaselinePass {
     fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
         self.0.borrow_mut().push_back(x.clone());
         Plain.act(act, x)
@@ -84,7 +73,7 @@ impl Rules for Reference {
     }
 }
 
-/// The rescale rule against what [`Reference`] noted.
+/// The rescale rule against what [`BaselinePass`] noted.
 struct Rescale {
     inputs: Inputs,
     /// Whether max pooling has a rule, or its gradient.
@@ -149,7 +138,7 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     let reference = references.first().ok_or_else(|| Error::Internal("there is no baseline".into()))?;
     let target = context.target();
     let (x, origin) = (context.upload(context.input()), context.upload(reference));
-    let noted = Reference::default();
+    let noted = BaselinePass::default();
     let baseline_logits = context.resume(0, origin.clone().wrap(), &mut Pass::new().with_rules(&noted))?;
     let rescale = Rescale { inputs: noted.0, pooling: context.options().choice("pooling")? == "rescale" };
     let multipliers = context.pull_back(x.clone(), &mut Pass::new().with_rules(&rescale), |logits| {

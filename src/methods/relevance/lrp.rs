@@ -22,31 +22,23 @@ use burn::tensor::Tensor;
 
 use crate::error::Result;
 use crate::methods::Context;
+use crate::methods::relevance::RELEVANCE;
 use crate::methods::relevance::rules::Composite;
-use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
+use crate::methods::{Kind, MethodSpec, OptionSpec, Output};
 use crate::nn::pass::Pass;
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "lrp",
     name: "LRP",
-    group: Group::Relevance,
     summary: "How is the score shared out when every unit hands it back to what fed it?",
     caveat: "The shares are rules, not consequences of the function: another composite draws another map, and the z+ rule hardly tells classes apart.",
     citation: "Bach et al. 2015",
     arxiv: "10.1371/journal.pone.0130140",
     equation: "R_i = sum_j z_ij / z_j R_j, from R = logit * d score / d logit",
     cost: "1 forward and 1 backward, two to three times as long as plain ones",
-    space: Space::Input,
-    shape: "[C, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::Sum,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients, Need::PlainConvolutions],
-    reads: Reads::Input,
-    estimates: false,
     options: &[EPSILON, COMPOSITE],
+    ..RELEVANCE
 };
 
 /// The stabiliser of dense layers.

@@ -16,29 +16,23 @@
 use crate::error::Result;
 use crate::math::grid::bilinear;
 use crate::methods::Context;
+use crate::methods::relevance::RELEVANCE;
 use crate::methods::relevance::lrp::{self, COMPOSITE, EPSILON};
-use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
+use crate::methods::{ChannelReduction, Kind, MethodSpec, OptionSpec, Output, Sign};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "salient_relevance",
     name: "Salient relevance",
-    group: Group::Relevance,
     summary: "Which areas stand out by the relevance that LRP gives them?",
     caveat: "It shows where relevance is unlike its surroundings, for or against the target, not how much there is.",
     citation: "Li et al. 2017",
     arxiv: "1712.08268",
     equation: "mean over scales of 1 - exp(-mean_K rms(p - q) / (1 + 3 |p - q|)), weakened far from the foci",
     cost: "1 forward and 1 backward, as LRP, and a comparison of all patches on the CPU",
-    space: Space::Input,
     shape: "[1, H, W]",
     sign: Sign::Positive,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients, Need::PlainConvolutions],
-    reads: Reads::Input,
-    estimates: false,
+    channels: ChannelReduction::None,
     options: &[
         EPSILON,
         COMPOSITE,
@@ -61,6 +55,7 @@ pub static SPEC: MethodSpec = MethodSpec {
             help: "saliency beyond which a patch is a focus",
         },
     ],
+    ..RELEVANCE
 };
 
 /// Scales whose maps are averaged.

@@ -14,7 +14,7 @@ use crate::device;
 use crate::error::{Error, Result, bad_model};
 use crate::nn::families::{Family, expand};
 use crate::nn::layers::{Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec};
-use crate::nn::model::{Attention, Feature, Fold, Layer, Model, ModelSpec, Plan, Stage};
+use crate::nn::model::{AttentionSpec, Feature, Fold, Layer, Model, ModelSpec, Plan, Stage};
 use crate::nn::pass::{Activation, Pass, Tappable};
 use crate::nn::weights::Param;
 use crate::nn::weights::Weights;
@@ -320,7 +320,7 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
         layers,
         default_layer: format!("blocks.{}.norm1", depth - 1),
         features: [Feature::of(act), Feature::LayerNorm, Feature::Attention].into(),
-        attention: Some(Attention {
+        attention: Some(AttentionSpec {
             blocks: depth,
             heads,
             special: [
@@ -460,7 +460,7 @@ impl Block {
         let [n, tokens, width] = x.dims();
         let d = width / self.heads;
         let qkv = pass.linear(&self.qkv, x);
-        let asked = pass.wants(&Attention::keys(self.index)) || pass.wants(&Attention::maps(self.index));
+        let asked = pass.wants(&AttentionSpec::keys(self.index)) || pass.wants(&AttentionSpec::maps(self.index));
         if self.qk_norm.is_none()
             && !asked
             && let Some(attended) = device::attention(&qkv, self.heads)
@@ -474,9 +474,9 @@ impl Block {
             q = q_norm.forward(q);
             k = k_norm.forward(k);
         }
-        let k = pass.tap(&Attention::keys(self.index), k)?;
+        let k = pass.tap(&AttentionSpec::keys(self.index), k)?;
         let scores = device::attention_scores(q, k, (d as f64).powf(-0.5));
-        let attention = pass.tap(&Attention::maps(self.index), device::softmax(scores))?;
+        let attention = pass.tap(&AttentionSpec::maps(self.index), device::softmax(scores))?;
         let mixed = device::attention_mix(attention, v).swap_dims(1, 2).reshape([n, tokens, width]);
         Ok(pass.linear(&self.proj, mixed))
     }

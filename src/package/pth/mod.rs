@@ -21,7 +21,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::error::{Error, Result, bad_model};
 use crate::package::limits::MAX_PICKLE_BYTES;
-use crate::package::pth::pickle::Machine;
+use crate::package::pth::pickle::{Described, Pickle};
 use crate::package::pth::zip::{Entry, MAX_FIELD, find_directory, read_directory};
 
 /// Where a checkpoint wraps its state dict: the first of these that holds tensors is read. Averaged weights come first, as in timm,
@@ -213,13 +213,12 @@ impl Reader {
 
     /// Reads data.pkl, and finds each tensor's storage.
     fn describe(&mut self, pickle: &[u8]) -> Result<()> {
-        let mut machine = Machine { bytes: Bytes(pickle), ..Machine::default() };
-        let root = machine.run()?;
-        let (wrapper, found) = machine.select(root)?;
+        let pickle = Pickle::read(pickle)?;
+        let Described { wrapper, tensors: described } = pickle.describe()?;
         self.wrapper = wrapper;
         let mut names = BTreeSet::new();
-        let (mut data_begin, mut tensors) = (0usize, Vec::with_capacity(found.len()));
-        for (name, tensor) in found {
+        let (mut data_begin, mut tensors) = (0usize, Vec::with_capacity(described.len()));
+        for (name, tensor) in described {
             let fault = |what: &str| bad_model(format!("tensor {} {what}", shown(name)));
             if !names.insert(name) {
                 return fault("is there twice");

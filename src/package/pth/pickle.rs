@@ -1,5 +1,7 @@
 //! The pickle that names the tensors: a machine that knows the instructions which a state dict needs, and nothing that could run.
 
+use std::collections::BTreeMap;
+
 use safetensors::Dtype;
 
 use crate::error::{Result, bad_model};
@@ -43,26 +45,59 @@ enum Object<'a> {
     Tensor(Tensor<'a>),
 }
 
+/// The tensors that a pickle describes, and where it wraps them: one of [`WRAPPERS`].
+pub(super) struct Described<'m, 'a> {
+    pub wrapper: Option<&'static str>,
+    /// By name, in the pickle's order.
+    pub tensors: Vec<(&'a str, &'m Tensor<'a>)>,
+}
+
+/// A pickle that was run to its end.
+pub(super) struct Pickle<'a> {
+    machine: Machine<'a>,
+    root: Value<'a>,
+}
+
+impl<'a> Pickle<'a> {
+    /// Runs data.pkl.
+    ///
+    /// # Errors
+    /// [`Error::BadModel`](crate::Error::BadModel) saying what is wrong with it and what to do.
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self> {
+        let mut machine = Machine { bytes: Bytes(bytes), ..Machine::default() };
+        let root = machine.run()?;
+        Ok(Self { machine, root })
+    }
+
+    /// Finds the state dict.
+    ///
+    /// # Errors
+    /// [`Error::BadModel`](crate::Error::BadModel) where there is none.
+    pub(super) fn describe(&self) -> Result<Described<'_, 'a>> {
+        self.machine.select(self.root)
+    }
+}
+
 fn damaged<T>() -> Result<T> {
     bad_model(format!("data.pkl is damaged or not what torch.save writes of a state dict; {ADVICE}"))
 }
 
 /// The pickle machine.
 #[derive(Debug, Default)]
-pub(super) struct Machine<'a> {
-    pub(super) bytes: Bytes<'a>,
-    pub(super) stack: Vec<Value<'a>>,
+struct Machine<'a> {
+    bytes: Bytes<'a>,
+    stack: Vec<Value<'a>>,
     /// Heights of the stack at the open marks.
-    pub(super) marks: Vec<usize>,
-    pub(super) memo: BTreeMap<u64, Value<'a>>,
-    pub(super) objects: Vec<Object<'a>>,
-    pub(super) pushes: usize,
-    pub(super) tensors: usize,
+    marks: Vec<usize>,
+    memo: BTreeMap<u64, Value<'a>>,
+    objects: Vec<Object<'a>>,
+    pushes: usize,
+    tensors: usize,
 }
 
 impl<'a> Machine<'a> {
     /// Runs to the end; the value that the pickle stands for.
-    pub(super) fn run(&mut self) -> Result<Value<'a>> {
+    fn run(&mut self) -> Result<Value<'a>> {
         loop {
             let value = match self.bytes.le(1)? as u8 {
                 b'.' => return self.pop(),
@@ -168,23 +203,23 @@ impl<'a> Machine<'a> {
     }
 
     /// Reads past `length` bytes that matter to nobody.
-    pub(super) fn plain(&mut self, length: u64) -> Result<Value<'a>> {
+    fn plain(&mut self, length: u64) -> Result<Value<'a>> {
         self.bytes.take(length as usize).map(|_| Value::Plain)
     }
 
-    pub(super) fn pop(&mut self) -> Result<Value<'a>> {
+    fn pop(&mut self) -> Result<Value<'a>> {
         if self.marks.last().is_some_and(|&mark| self.stack.len() <= mark) {
             return damaged();
         }
         self.stack.pop().map_or_else(damaged, Ok)
     }
 
-    pub(super) fn pop_to_mark(&mut self) -> Result<Vec<Value<'a>>> {
+    fn pop_to_mark(&mut self) -> Result<Vec<Value<'a>>> {
         // `pop` leaves the stack at least as high as the innermost mark.
         self.marks.pop().map_or_else(damaged, |mark| Ok(self.stack.split_off(mark)))
     }
 
-    pub(super) fn make(&mut self, object: Object<'a>) -> Result<Value<'a>> {
+    fn make(&mut self, object: Object<'a>) -> Result<Value<'a>> {
         if self.objects.len() >= MAX_OBJECTS {
             return bad_model(format!("data.pkl holds too many objects for a state dict; {ADVICE}"));
         }
@@ -192,11 +227,11 @@ impl<'a> Machine<'a> {
         Ok(Value::Object(self.objects.len() - 1))
     }
 
-    pub(super) fn is_dict(&self, index: usize) -> bool {
+    fn is_dict(&self, index: usize) -> bool {
         matches!(self.objects.get(index), Some(Object::Dict(_)))
     }
 
-    pub(super) fn tuple(&self, value: Value<'a>) -> Result<&[Value<'a>]> {
+    fn tuple(&self, value: Value<'a>) -> Result<&[Value<'a>]> {
         match value {
             Value::Object(index) => match self.objects.get(index) {
                 Some(Object::Tuple(items)) => Ok(items),
@@ -207,12 +242,12 @@ impl<'a> Machine<'a> {
     }
 
     /// Checks that a list, whose items are dropped, is on top of the stack.
-    pub(super) fn append(&self) -> Result<()> {
+    fn append(&self) -> Result<()> {
         if matches!(self.stack.last(), Some(Value::Plain)) { Ok(()) } else { damaged() }
     }
 
     /// Adds keys and values, alternating, to the dict on top of the stack.
-    pub(super) fn set_items(&mut self, items: &[Value<'a>]) -> Result<()> {
+    fn set_items(&mut self, items: &[Value<'a>]) -> Result<()> {
         let Some(&Value::Object(target)) = self.stack.last() else { return damaged() };
         let Some(Object::Dict(entries)) = self.objects.get_mut(target) else { return damaged() };
         let (pairs, []) = items.as_chunks::<2>() else { return damaged() };
@@ -223,7 +258,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    pub(super) fn callable(&self, module: &str, name: &str) -> Result<Value<'a>> {
+    fn callable(&self, module: &str, name: &str) -> Result<Value<'a>> {
         let known = match (module, name) {
             ("collections", "OrderedDict") => Callable::OrderedDict,
             ("torch._utils", "_rebuild_tensor_v2") => Callable::RebuildTensor,
@@ -253,7 +288,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The persistent id on the stack: ('storage', type, key, location, number of elements).
-    pub(super) fn storage(&mut self) -> Result<Value<'a>> {
+    fn storage(&mut self) -> Result<Value<'a>> {
         let id = self.pop()?;
         match *self.tuple(id)? {
             [
@@ -268,7 +303,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Applies the callable below the top of the stack to the tuple on top.
-    pub(super) fn call(&mut self) -> Result<Value<'a>> {
+    fn call(&mut self) -> Result<Value<'a>> {
         let (arguments, callee) = (self.pop()?, self.pop()?);
         let Value::Callable(callee) = callee else { return damaged() };
         match (callee, self.tuple(arguments)?) {
@@ -301,7 +336,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    pub(super) fn sizes(&self, value: Value<'a>) -> Result<Vec<usize>> {
+    fn sizes(&self, value: Value<'a>) -> Result<Vec<usize>> {
         let items = self.tuple(value)?;
         if items.len() > MAX_DIMENSIONS {
             return bad_model(format!("a tensor has {} dimensions; at most {MAX_DIMENSIONS} are read", items.len()));
@@ -314,7 +349,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The tensors of a dict by name, in its order; `None` for anything else and where there are none.
-    pub(super) fn tensors_of(&self, index: usize) -> Option<Vec<(&'a str, &Tensor<'a>)>> {
+    fn tensors_of(&self, index: usize) -> Option<Vec<(&'a str, &Tensor<'a>)>> {
         let Some(Object::Dict(entries)) = self.objects.get(index) else { return None };
         let tensor = |&(key, index): &(&'a str, usize)| match self.objects.get(index) {
             Some(Object::Tensor(tensor)) => Some((key, tensor)),
@@ -324,8 +359,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Finds the state dict in `root`.
-    #[allow(clippy::type_complexity)] // a name for it would say no more
-    pub(super) fn select(&self, root: Value<'a>) -> Result<(Option<&'static str>, Vec<(&'a str, &Tensor<'a>)>)> {
+    fn select(&self, root: Value<'a>) -> Result<Described<'_, 'a>> {
         let (index, entries) = match root {
             Value::Object(index) => match self.objects.get(index) {
                 Some(Object::Dict(entries)) => (index, entries),
@@ -336,11 +370,11 @@ impl<'a> Machine<'a> {
         for wrapper in WRAPPERS {
             let found = entries.iter().rfind(|(key, _)| *key == wrapper).and_then(|&(_, inner)| self.tensors_of(inner));
             if let Some(found) = found {
-                return Ok((Some(wrapper), found));
+                return Ok(Described { wrapper: Some(wrapper), tensors: found });
             }
         }
         if let Some(found) = self.tensors_of(index) {
-            return Ok((None, found));
+            return Ok(Described { wrapper: None, tensors: found });
         }
         let keys: Vec<String> = entries.iter().take(5).map(|(key, _)| shown(key)).collect();
         bad_model(format!(

@@ -30,13 +30,14 @@ export async function exportPng(attributions, image, options = {}) {
   const { what = list.length > 1 ? 'comparison' : image ? 'overlay' : 'heatmap', legend = true, provenance = true } = options;
   const looks = list.map((_, i) => (Array.isArray(options.render) ? options.render[i] : options.render) ?? {});
   if (!['heatmap', 'overlay', 'comparison'].includes(what))
-    throw new SightlineError('bad-option', `what: "${what}" is none of heatmap, overlay, comparison`);
-  if (what !== 'heatmap' && image === null) throw new SightlineError('bad-option', `image: a picture of the ${what} needs the photo`);
+    throw new SightlineError('bad-option', `what must be heatmap, overlay or comparison; got "${what}"`);
+  if (what !== 'heatmap' && image === null)
+    throw new SightlineError('bad-option', `image: the ${what} needs the photo; pass it instead of null`);
   if (list.length < 1 || list.length > MAX_TILES)
-    throw new SightlineError('bad-option', `attributions: a picture holds 1 to ${MAX_TILES}, not ${list.length}`);
+    throw new SightlineError('bad-option', `attributions: an image holds 1 to ${MAX_TILES}; got ${list.length}`);
   const { columns } = options;
   if (columns !== undefined && !(Number.isInteger(columns) && columns >= 1 && columns <= MAX_TILES))
-    throw new SightlineError('bad-option', `columns: a whole number from 1 to ${MAX_TILES}`);
+    throw new SightlineError('bad-option', `columns must be a whole number from 1 to ${MAX_TILES}`);
   /** @type {Strings} */
   const strings = { ...describeStrings, ...exportStrings, ...options.strings };
   const labelsOf = (/** @type {Attribution} */ a) => options.labels ?? a.provenance?.labels ?? [];
@@ -84,7 +85,7 @@ export async function exportPng(attributions, image, options = {}) {
   } catch (cause) {
     throw new SightlineError(
       'unsupported-image',
-      'the photo comes from another site that does not allow its pixels to be read: use the file instead',
+      'the photo comes from another site, which does not allow reading its pixels; use the file instead',
       {
         cause,
       },
@@ -109,12 +110,12 @@ export async function exportPng(attributions, image, options = {}) {
 async function fitted(image, several) {
   const source = image instanceof ImageData ? await createImageBitmap(image) : image;
   if (!isDrawable(source))
-    throw new SightlineError('bad-option', 'image: give an ImageBitmap, an image or canvas element, ImageData or null');
+    throw new SightlineError('bad-option', 'image must be an ImageBitmap, an image or canvas element, ImageData or null');
   const { width, height } = sizeOf(source);
   const wide = several ? WIDTHS.several : Math.max(WIDTHS.one, Math.min(width, WIDTHS.most));
   const canvas = new OffscreenCanvas(wide, Math.max(1, Math.round((height * wide) / width)));
   const context = canvas.getContext('2d');
-  if (!context) throw new SightlineError('out-of-memory', 'no canvas could be made: close other pages first');
+  if (!context) throw new SightlineError('out-of-memory', 'the browser could not create a canvas; close other pages first');
   context.imageSmoothingQuality = 'high';
   context.drawImage(source, 0, 0, canvas.width, canvas.height);
   return canvas;
@@ -170,7 +171,7 @@ function layOut(tiles, { legend, columns, shared, texts, strings }) {
   const [gap, line, bar] = [size, Math.round(size * 1.4), Math.round(size * 0.9)];
   const width = columns * tile + (columns + 1) * gap;
   const measure = new OffscreenCanvas(1, 1).getContext('2d');
-  if (!measure) throw new SightlineError('out-of-memory', 'no canvas could be made: close other pages first');
+  if (!measure) throw new SightlineError('out-of-memory', 'the browser could not create a canvas; close other pages first');
   const font = (/** @type {boolean} */ bold) => `${bold ? '600 ' : ''}${size}px system-ui, sans-serif`;
   const wrap = (/** @type {string} */ text, /** @type {number} */ room, bold = false) => {
     measure.font = font(bold);
@@ -205,7 +206,8 @@ function layOut(tiles, { legend, columns, shared, texts, strings }) {
 
   const page = new OffscreenCanvas(width, Math.ceil(y));
   const context = page.getContext('2d');
-  if (!context) throw new SightlineError('out-of-memory', `no canvas of ${width} x ${y} pixels could be made: export fewer maps`);
+  if (!context)
+    throw new SightlineError('out-of-memory', `the browser could not create a canvas of ${width} x ${y} pixels; export fewer maps`);
   context.fillStyle = PAPER;
   context.fillRect(0, 0, page.width, page.height);
   context.textBaseline = 'top';
@@ -368,15 +370,15 @@ const MAX_TEXT = 2e8;
 export function fromJson(json) {
   let from = /** @type {any} */ (json);
   if (typeof json === 'string') {
-    if (json.length > MAX_TEXT) throw bad('the text is longer than any attribution');
+    if (json.length > MAX_TEXT) throw bad('the text is too long for an attribution');
     try {
       from = JSON.parse(json);
     } catch (cause) {
-      throw new SightlineError('bad-option', 'attribution: this is not JSON', { cause });
+      throw new SightlineError('bad-option', 'attribution: not valid JSON; give the text that toJson made', { cause });
     }
   }
-  if (typeof from !== 'object' || from === null || from.format !== FORMAT) throw bad('this is no attribution saved by Sightline');
-  if (from.formatVersion !== 1) throw bad('it was saved by a newer Sightline');
+  if (typeof from !== 'object' || from === null || from.format !== FORMAT) throw bad('this is not an attribution saved by Sightline');
+  if (from.formatVersion !== 1) throw bad('it was saved by a newer version of Sightline; update this one');
   const space = oneOf(from.space, ['layer', 'input'], 'space');
   const shape = shapeOf(from.shape, [2, 3], 'shape');
   const layers = listOf(from.layers ?? [], 1000, 'layers').map((layer) => {
@@ -446,7 +448,7 @@ function shapeOf(value, lengths, name) {
   const axes = listOf(value, 3, name);
   if (!lengths.includes(axes.length) || !axes.every((n) => Number.isInteger(n) && n >= 1 && n <= MAX_VALUES))
     throw bad(`${name} must be ${lengths.join(' or ')} whole numbers of at least 1`);
-  if (axes.reduce((a, b) => a * b, 1) > MAX_VALUES) throw bad(`${name}: more than ${MAX_VALUES} values are not shown`);
+  if (axes.reduce((a, b) => a * b, 1) > MAX_VALUES) throw bad(`${name}: the limit is ${MAX_VALUES} values`);
   return [...axes];
 }
 /** @param {any} value @param {number[]} shape @param {string} name */

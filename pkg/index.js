@@ -67,7 +67,7 @@ function only(rest, name) {
 function sendable(request) {
   for (const [name, value] of Object.entries(request)) {
     if (typeof value === 'function' || typeof value === 'symbol' || (typeof value === 'number' && !Number.isFinite(value)))
-      throw new SightlineError('bad-option', `${name}: ${String(value).slice(0, 40)} is no value for an option`);
+      throw new SightlineError('bad-option', `${name}: ${String(value).slice(0, 40)} is not a valid option value`);
   }
 }
 
@@ -90,7 +90,7 @@ export async function createExplainer(options) {
   try {
     const { model, device = 'auto', onDevice, signal, onProgress, assetBaseUrl, ...rest } = options ?? {};
     only(rest, 'createExplainer');
-    if (onDevice !== undefined && typeof onDevice !== 'function') throw new SightlineError('bad-option', 'onDevice: it must be a function');
+    if (onDevice !== undefined && typeof onDevice !== 'function') throw new SightlineError('bad-option', 'onDevice must be a function');
     check(signal);
     const base = baseOf(assetBaseUrl);
     const progress = (/** @type {import('./host.js').Progress} */ { stage, loaded, total }) =>
@@ -106,7 +106,7 @@ export async function createExplainer(options) {
     // Whoever listens for a change of device gets the first results from the small build.
     const changes = device === 'auto' && onDevice !== undefined;
     const choice = changes
-      ? { kind: /** @type {'cpu' | 'webgpu'} */ ('cpu'), reason: 'whether there is WebGPU is being found out' }
+      ? { kind: /** @type {'cpu' | 'webgpu'} */ ('cpu'), reason: 'checking whether WebGPU is available' }
       : await abortable(best, signal);
     host.prepare(choice.kind, base, progress);
     const found = await findModel(model, base, { signal });
@@ -127,7 +127,7 @@ export async function createExplainer(options) {
         )
           throw error;
         choice.kind = 'cpu';
-        choice.reason = `WebGPU did not start here (${message})`;
+        choice.reason = `WebGPU did not start (${message})`;
         engine = host.engine('cpu', base, source);
         return attempt(work);
       }
@@ -146,7 +146,7 @@ export async function createExplainer(options) {
         host.abandon(engine);
         throw new SightlineError(
           'network',
-          `the weights of ${source.id} were damaged on their way or in storage (their SHA-256 is not ${found.expected}): open the model again to fetch them anew`,
+          `the weights of ${source.id} were damaged in transit or in storage (their SHA-256 is not ${found.expected}); open the model again to download them anew`,
         );
       }
     } catch (error) {
@@ -227,7 +227,7 @@ export class Explainer {
       this.info = Object.freeze({ ...this.info, device: { ...this.info.device, ...change } });
       onDevice(this.info.device);
     };
-    const failed = (/** @type {unknown} */ error) => tell({ reason: `WebGPU did not start here (${wrap(error).message})` });
+    const failed = (/** @type {unknown} */ error) => tell({ reason: `WebGPU did not start (${wrap(error).message})` });
     const choice = await best.catch(failed);
     // Whoever made this explainer has it by now.
     await new Promise((done) => setTimeout(done));
@@ -272,9 +272,9 @@ export class Explainer {
    */
   async attribute(image, { signal, stop, onProgress, onEstimate, ...request } = /** @type {any} */ ({})) {
     sendable(request);
-    if (stop !== undefined && !(stop instanceof AbortSignal)) throw new SightlineError('bad-option', 'stop: it must be an AbortSignal');
+    if (stop !== undefined && !(stop instanceof AbortSignal)) throw new SightlineError('bad-option', 'stop must be an AbortSignal');
     if (onEstimate !== undefined && typeof onEstimate !== 'function')
-      throw new SightlineError('bad-option', 'onEstimate: it must be a function');
+      throw new SightlineError('bad-option', 'onEstimate must be a function');
     const sent = await this.#withPictures(request, signal);
     const message = { op: 'attribute', request: sent, estimates: onEstimate !== undefined };
     const { kind } = this.#engine;
@@ -372,7 +372,7 @@ export class Explainer {
    */
   async activations(image, layer, { signal, ...rest } = {}) {
     only(rest, 'activations');
-    if (layer !== undefined && typeof layer !== 'string') throw new SightlineError('bad-option', 'layer: it must be a layer’s name');
+    if (layer !== undefined && typeof layer !== 'string') throw new SightlineError('bad-option', 'layer must be the name of a layer');
     return this.#run(image, { op: 'activations', layer }, { signal });
   }
 

@@ -25,7 +25,7 @@ pub const BLOCK: OptionSpec = OptionSpec {
     id: "block",
     kind: Kind::Integer { default: None, min: 0, max: 63 },
     unit: None,
-    help: "the block that is read, from 0; the last where left out",
+    help: "the block to read, counted from 0; the last by default",
 };
 
 /// A token whose norm at the last block's output stands out.
@@ -94,7 +94,8 @@ fn sink(map: &[f32], prefix: usize, outliers: &[Outlier]) -> Option<Warning> {
         code: "attention-sink",
         cause: None,
         message: format!(
-            "{:.0} % of the map lies on {} of {} patches whose norm stands out behind the last block (details.outlierTokens): such attention sinks often stand for the whole photo and not for their place",
+            "{:.0} % of the map lies on {} of {} patches with unusually large norms after the last block \
+             (details.outlierTokens): such attention sinks often represent the whole image, not their own place",
             100.0 * share,
             on.len(),
             map.len()
@@ -117,7 +118,7 @@ pub fn of<'a>(context: &'a Context<'_>) -> Result<&'a Attention> {
 pub fn index(context: &Context<'_>, id: &str, count: usize) -> Result<Option<usize>> {
     match context.options().integer(id)? {
         Some(given) if given >= count => Err(Error::BadOption(format!(
-            "{id}: {} has {count}, so give a whole number from 0 to {}, got {given}",
+            "{id}: {} has {count}; give a whole number from 0 to {}, not {given}",
             context.spec().architecture,
             count.saturating_sub(1)
         ))),

@@ -16,7 +16,7 @@ pub const N_SEGMENTS: OptionSpec = OptionSpec {
     id: "nSegments",
     kind: Kind::Integer { default: Some(50), min: 2, max: 400 },
     unit: Some("superpixels"),
-    help: "superpixels, about",
+    help: "approximate number of superpixels",
 };
 
 /// Their shape.
@@ -24,7 +24,7 @@ pub const COMPACTNESS: OptionSpec = OptionSpec {
     id: "compactness",
     kind: Kind::Number { default: 10.0, min: 0.01, max: 1000.0 },
     unit: Some("CIELAB units"),
-    help: "colour difference that weighs as much as a superpixel's width; the larger, the squarer",
+    help: "colour difference that weighs as much as a superpixel's width; larger values give squarer superpixels",
 };
 
 /// Segments from elsewhere.
@@ -32,7 +32,7 @@ pub const SEGMENTATION: OptionSpec = OptionSpec {
     id: "segmentation",
     kind: Kind::Tensor { shape: "[H, W], ids from 0" },
     unit: None,
-    help: "each pixel's segment, in place of superpixels",
+    help: "each pixel's segment, to use instead of superpixels",
 };
 
 /// Samples from elsewhere.
@@ -40,7 +40,7 @@ pub const SAMPLES: OptionSpec = OptionSpec {
     id: "samples",
     kind: Kind::Tensor { shape: "[N, segments], 0 or 1" },
     unit: None,
-    help: "the segments that each sample shows, in place of samples drawn here",
+    help: "the segments that each sample shows, to use instead of drawing them",
 };
 
 /// A map that a sequence of masked inputs makes better and better.
@@ -117,7 +117,10 @@ impl Segments {
                 let id = |&v: &f32| {
                     let fits = v.fract() == 0.0 && (0.0..MAX_FEATURES as f32).contains(&v);
                     fits.then_some(v as usize).ok_or_else(|| {
-                        Error::BadOption(format!("segmentation: {v} is no whole number from 0 to {}", MAX_FEATURES - 1))
+                        Error::BadOption(format!(
+                            "segmentation: {v} is not a whole number from 0 to {}",
+                            MAX_FEATURES - 1
+                        ))
                     })
                 };
                 given.data.iter().map(id).collect::<Result<Vec<_>>>()?
@@ -144,10 +147,11 @@ impl Segments {
     /// [`Error::BadOption`] for other numbers than 0 and 1.
     pub fn samples(&self, context: &Context<'_>) -> Result<Option<Vec<Vec<bool>>>> {
         let fits = |shape: &[usize]| matches!(shape, [_, m] if *m == self.count);
-        let given = context.options().tensor("samples", fits, &format!("[N, {}], a column a segment", self.count))?;
+        let given =
+            context.options().tensor("samples", fits, &format!("[N, {}], one column per segment", self.count))?;
         let Some(given) = given else { return Ok(None) };
         if let Some(v) = given.data.iter().find(|v| **v != 0.0 && **v != 1.0) {
-            return Err(Error::BadOption(format!("samples: {v} is neither 0 nor 1")));
+            return Err(Error::BadOption(format!("samples must be 0 or 1; got {v}")));
         }
         Ok(Some(given.data.chunks(self.count).map(|row| row.iter().map(|&v| v == 1.0).collect()).collect()))
     }

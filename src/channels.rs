@@ -12,7 +12,7 @@ pub const MAX_CHANNELS: OptionSpec = OptionSpec {
     id: "maxChannels",
     kind: Kind::Integer { default: Some(0), min: 0, max: 65_536 },
     unit: Some("channels"),
-    help: "channels to weigh, those of the largest variance; 0 for all",
+    help: "number of channels to weight, those with the largest variance; 0 for all",
 };
 
 /// A layer's activations, off the device.

@@ -281,12 +281,12 @@ impl Explainer {
                 let expected = self.spec().input_size;
                 if shape != &expected || data.len() != expected.iter().product::<usize>() {
                     return Err(Error::BadOption(format!(
-                        "image: the model takes a tensor of shape {expected:?}, got {shape:?} with {} values",
+                        "image: the model takes a tensor of shape {expected:?}; got {shape:?} with {} values",
                         data.len()
                     )));
                 }
                 if data.iter().any(|v| !v.is_finite()) {
-                    return Err(Error::BadOption("image: the tensor holds values that are not finite".into()));
+                    return Err(Error::BadOption("image: the tensor contains values that are not finite".into()));
                 }
                 return Ok((data.clone(), None));
             }
@@ -320,7 +320,8 @@ impl Explainer {
                 let logits = read(logits.inner()).await?;
                 if logits.len() != self.spec().num_classes || logits.iter().any(|l| !l.is_finite()) {
                     return Err(Error::BadModel(
-                        "the model's logits are not finite; its weights are damaged or were saved in a type too small"
+                        "the model's logits are not finite: its weights are damaged or were saved in too narrow a \
+                         type; download or save them again"
                             .into(),
                     ));
                 }
@@ -343,7 +344,7 @@ impl Explainer {
     ) -> Result<Classification> {
         let top_k = top_k.unwrap_or(5);
         if top_k == 0 {
-            return Err(Error::BadOption("topK: it must be at least 1".into()));
+            return Err(Error::BadOption("topK must be at least 1".into()));
         }
         let run = Run::new(control);
         let predicted = self.predict(image, false, &run).await?;
@@ -376,7 +377,7 @@ impl Explainer {
         let run = Run::new(control);
         let spec = match request.remove("method") {
             Some(Value::String(id)) => methods::find(&id)?,
-            _ => return Err(Error::BadOption("method: name the method, for example \"grad_cam\"".into())),
+            _ => return Err(Error::BadOption("method: name one, for example \"grad_cam\"".into())),
         };
         let (method, spec) = (spec, spec.spec);
         spec.supports(self.spec())?;
@@ -442,7 +443,7 @@ impl Explainer {
         let question = Question::take(&mut request)?;
         if let Some(unknown) = request.keys().next() {
             return Err(Error::BadOption(format!(
-                "{unknown}: the head table has no such option; it has target and output"
+                "{unknown}: the head table has no such option; its options are target and output"
             )));
         }
         let context = self.begin(image, &question, Vec::new(), false, Options::default(), &run).await?;
@@ -490,7 +491,7 @@ impl Explainer {
         };
         if let Some(unknown) = request.keys().next() {
             return Err(Error::BadOption(format!(
-                "{unknown}: gradients have no such option; they have target, output and layer"
+                "{unknown}: gradients have no such option; their options are target, output and layer"
             )));
         }
         let context = self.begin(image, &question, layers, true, Options::default(), &run).await?;
@@ -536,7 +537,7 @@ impl Explainer {
     fn layer(&self, asked: &Value) -> Result<Layer> {
         match asked.as_str() {
             Some(id) => self.spec().layer(id).cloned(),
-            None => Err(Error::BadOption(format!("layer: {asked} is not a layer's name"))),
+            None => Err(Error::BadOption(format!("layer: {asked} is not the name of a layer"))),
         }
     }
 
@@ -544,7 +545,9 @@ impl Explainer {
     fn layers(&self, method: &MethodSpec, asked: Option<Value>) -> Result<Vec<Layer>> {
         match (method.reads, asked.filter(|asked| !asked.is_null())) {
             (Reads::Input, None) => Ok(Vec::new()),
-            (Reads::Input, Some(_)) => Err(Error::BadOption(format!("layer: {} takes no layer", method.id))),
+            (Reads::Input, Some(_)) => {
+                Err(Error::BadOption(format!("layer: {} does not read a layer; leave it out", method.id)))
+            }
             (_, None) => Ok(vec![self.spec().layer(&self.spec().default_layer)?.clone()]),
             (Reads::Layers, Some(Value::String(all))) if all == "all" => Ok(self.spec().layers.clone()),
             (Reads::Layers, Some(Value::Array(ids))) if !ids.is_empty() && ids.len() <= self.spec().layers.len() => {
@@ -568,7 +571,7 @@ fn examine(values: &mut [f32]) -> Vec<Warning> {
         warn(
             "non-finite",
             format!(
-                "{broken} of {} values were not finite and are shown as 0: numbers overflowed on the way here",
+                "{broken} of {} values are not finite and are shown as 0: numbers overflowed during the computation",
                 values.len()
             ),
         );
@@ -577,7 +580,7 @@ fn examine(values: &mut [f32]) -> Vec<Warning> {
     if low == 0.0 && high == 0.0 {
         warn("zero-map", "every value is 0: the score does not change with what this method looks at".into());
     } else if low == high && values.len() > 1 {
-        warn("constant-map", format!("every value is {low}: the map says nothing about where"));
+        warn("constant-map", format!("every value is {low}: the map singles out no place"));
     }
     warnings
 }
@@ -733,7 +736,7 @@ impl Context<'_> {
                 .ok_or_else(|| Error::Internal(format!("there is no baseline {id}"))),
             Reference::Given(given) if given.shape == shape => Ok(given.data.clone()),
             Reference::Given(given) => Err(Error::BadOption(format!(
-                "baseline: the model takes a tensor of shape {shape:?}, got {:?}",
+                "baseline: the model takes a tensor of shape {shape:?}; got {:?}",
                 given.shape
             ))),
         };
@@ -750,7 +753,7 @@ impl Context<'_> {
         Warning {
             code: "partial",
             cause: None,
-            message: format!("stopped after {done} of {total} samples: an estimate"),
+            message: format!("stopped after {done} of {total} samples: the map is an estimate"),
         }
     }
 
@@ -1048,15 +1051,18 @@ impl Context<'_> {
             }
         }
         let (cause, message) = match (reached, active, largest > 0.0) {
-            (false, ..) => ("disconnected", "every value is 0: the score does not read what this method looks at"),
-            (_, false, _) => ("dead-relu", "every value is 0: no unit of this layer is active here (dead ReLUs)"),
+            (false, ..) => ("disconnected", "every value is 0: the score does not depend on what this method looks at"),
+            (_, false, _) => {
+                ("dead-relu", "every value is 0: no unit of this layer is active for this image (dead ReLUs)")
+            }
             (_, _, false) => (
                 "saturated",
-                "every value is 0: the gradient is 0 on the way back from the score (saturated units or dead ReLUs)",
+                "every value is 0: the gradient vanishes on its way back from the score (saturated units or dead \
+                 ReLUs)",
             ),
             _ => (
                 "cancelled",
-                "every value is 0, though activations and gradients are not: this method's rule cancels them here",
+                "every value is 0 although activations and gradients are not: they cancel out under this method's rule",
             ),
         };
         Ok(Warning { code: "zero-map", cause: Some(cause), message: message.into() })
@@ -1072,7 +1078,9 @@ fn upload(input: &[f32], [c, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
 }
 
 async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let data =
-        tensor.into_data_async().await.map_err(|e| Error::DeviceLost(format!("the device stopped answering: {e}")))?;
-    data.try_into_vec::<f32>().map_err(|e| Error::Internal(format!("the device returned no f32: {e}")))
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|e| Error::DeviceLost(format!("the device stopped responding: {e}; try again to restart it")))?;
+    data.try_into_vec::<f32>().map_err(|e| Error::Internal(format!("the device did not return f32 values: {e}")))
 }

@@ -127,6 +127,6 @@ fn distances(context: &Context<'_>, attention: &Attention) -> Tensor<3> {
 /// What a model without attention is told.
 pub(crate) fn unsupported(architecture: &str) -> Error {
     Error::Unsupported(format!(
-        "the head table reads attention, which only transformers such as a ViT have; {architecture} has none"
+        "the head table needs attention, which only transformers such as a ViT have; {architecture} has none"
     ))
 }

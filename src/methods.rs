@@ -67,10 +67,12 @@ impl Need {
         match self {
             Self::Gradients | Self::Superpixels => None,
             Self::Attention => model.attention.is_none().then_some("it reads attention, which only transformers have"),
-            Self::Rectifiers => (!any(&[Rectifier]) || any(&[SmoothActivation]))
-                .then_some("its rule is defined for ReLU and ReLU6 alone, and this model has other activation functions"),
+            Self::Rectifiers => (!any(&[Rectifier]) || any(&[SmoothActivation])).then_some(
+                "its rule is defined only for ReLU and ReLU6, and this model has other activation functions",
+            ),
             Self::PlainConvolutions => any(&[Attention, LayerNorm, Gate]).then_some(
-                "its rules are defined for convolutions, linear layers and pooling, and this model has attention, layer norms or gates",
+                "its rules are defined only for convolutions, linear layers and pooling, and this model has attention, \
+                 layer norms or gates",
             ),
         }
     }
@@ -179,7 +181,7 @@ pub const BASELINE: OptionSpec = OptionSpec {
     id: "baseline",
     kind: Kind::Baseline { default: "mean", choices: Baseline::CHOICES, many: false },
     unit: None,
-    help: "the reference picture",
+    help: "the baseline image",
 };
 
 /// The width of the blur baseline.
@@ -187,7 +189,7 @@ pub const BLUR_SIGMA: OptionSpec = OptionSpec {
     id: "blurSigma",
     kind: Kind::Number { default: 10.0, min: 0.1, max: 100.0 },
     unit: Some("input pixels"),
-    help: "standard deviation of the blur baseline",
+    help: "standard deviation of the blur that makes the blur baseline",
 };
 
 /// An option of a method.
@@ -466,12 +468,7 @@ impl Options {
         for option in spec.options {
             let value = given.remove(option.id).filter(|v| !v.is_null());
             let bad = |expected: String| {
-                Error::BadOption(format!(
-                    "{}: {} must be {expected}, got {}",
-                    option.id,
-                    option.help,
-                    brief(value.as_ref())
-                ))
+                Error::BadOption(format!("{} must be {expected}; got {}", option.id, brief(value.as_ref())))
             };
             let read = match option.kind {
                 Kind::Integer { default, min, max } => Given::Integer(match &value {
@@ -510,9 +507,10 @@ impl Options {
                 }),
                 Kind::Tensor { shape } => Given::Tensor(match &value {
                     None => None,
-                    Some(v) => {
-                        Some(GivenTensor::read(v).ok_or_else(|| bad(format!("{{ data, shape }} of {shape}, finite")))?)
-                    }
+                    Some(v) => Some(
+                        GivenTensor::read(v)
+                            .ok_or_else(|| bad(format!("a tensor {{ data, shape }} of {shape} with finite values")))?,
+                    ),
                 }),
             };
             options.insert(option.id, read);
@@ -521,7 +519,11 @@ impl Options {
             None => Ok(Self(options)),
             Some(unknown) => {
                 let known: Vec<&str> = spec.options.iter().map(|o| o.id).collect();
-                Err(Error::BadOption(format!("{unknown}: {} has no such option; it has {}", spec.id, known.join(", "))))
+                Err(Error::BadOption(format!(
+                    "{unknown}: {} has no such option; its options are: {}",
+                    spec.id,
+                    known.join(", ")
+                )))
             }
         }
     }
@@ -561,7 +563,7 @@ impl Options {
     pub fn boolean(&self, id: &str) -> Result<bool> {
         match self.get(id)? {
             Given::Boolean(v) => Ok(*v),
-            _ => Err(Error::Internal(format!("option {id:?} is not yes or no"))),
+            _ => Err(Error::Internal(format!("option {id:?} is not a boolean"))),
         }
     }
 
@@ -572,7 +574,7 @@ impl Options {
     pub fn references(&self, id: &str) -> Result<&[Reference]> {
         match self.get(id)? {
             Given::Baselines(v) => Ok(v),
-            _ => Err(Error::Internal(format!("option {id:?} is no reference picture"))),
+            _ => Err(Error::Internal(format!("option {id:?} is not a baseline image"))),
         }
     }
 
@@ -583,10 +585,10 @@ impl Options {
     pub fn tensor(&self, id: &str, fits: impl Fn(&[usize]) -> bool, expected: &str) -> Result<Option<&GivenTensor>> {
         match self.get(id)? {
             Given::Tensor(Some(v)) if !fits(&v.shape) => {
-                Err(Error::BadOption(format!("{id}: its shape must be {expected}, got {:?}", v.shape)))
+                Err(Error::BadOption(format!("{id}: its shape must be {expected}; got {:?}", v.shape)))
             }
             Given::Tensor(v) => Ok(v.as_ref()),
-            _ => Err(Error::Internal(format!("option {id:?} is no tensor"))),
+            _ => Err(Error::Internal(format!("option {id:?} is not a tensor"))),
         }
     }
 
@@ -608,7 +610,7 @@ impl Options {
     pub fn choice(&self, id: &str) -> Result<&'static str> {
         match self.get(id)? {
             Given::Choice(v) => Ok(v),
-            _ => Err(Error::Internal(format!("option {id:?} is not a word"))),
+            _ => Err(Error::Internal(format!("option {id:?} is not a choice"))),
         }
     }
 }

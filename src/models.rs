@@ -301,7 +301,7 @@ pub fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     match FAMILIES.iter().find(|f| f.architectures().iter().any(|name| name == asked)) {
         Some(family) => (family.plan)(config),
         None => Err(Error::UnsupportedArchitecture(format!(
-            "architecture {asked:?} is not supported; the nearest that are: {}",
+            "architecture {asked:?} is not supported; the nearest supported ones are {}",
             nearest(asked).join(", ")
         ))),
     }

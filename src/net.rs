@@ -206,7 +206,7 @@ fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]
                 for branch in branches {
                     let made = trace(branch, shape, to)?;
                     if *out.get_or_insert(made) != made {
-                        return bad_model("config.json: branches of this architecture do not fit each other");
+                        return bad_model("config.json: the branches of this architecture do not match each other");
                     }
                 }
                 out.unwrap_or(shape)
@@ -218,7 +218,7 @@ fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]
                     match &mut out {
                         Some([channels, height, width]) if [*height, *width] == [h, w] => *channels += more,
                         Some(_) => {
-                            return bad_model("config.json: branches of this architecture do not fit each other");
+                            return bad_model("config.json: the branches of this architecture do not match each other");
                         }
                         None => out = Some([more, h, w]),
                     }
@@ -344,7 +344,7 @@ impl NetPlan {
         }
         if shape != [config.num_classes, 1, 1] {
             return bad_model(format!(
-                "config.json: this architecture ends in {shape:?} for {} classes",
+                "config.json: this architecture's output has shape {shape:?}, which does not match {} classes",
                 config.num_classes
             ));
         }

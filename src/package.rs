@@ -60,10 +60,10 @@ impl Config {
     /// [`Error::BadModel`] saying what is wrong with it.
     pub fn parse(text: &str) -> Result<Self> {
         if text.len() > MAX_CONFIG_BYTES {
-            return bad_model(format!("config.json has {} bytes; at most {MAX_CONFIG_BYTES} are read", text.len()));
+            return bad_model(format!("config.json has {} bytes; the limit is {MAX_CONFIG_BYTES}", text.len()));
         }
         let value: Value = serde_json::from_str(text).map_err(|e| {
-            Error::BadModel(format!("config.json is not valid JSON ({e}); is this timm's config.json?"))
+            Error::BadModel(format!("config.json is not valid JSON ({e}); use the config.json that timm saved"))
         })?;
         let Some(top) = value.as_object() else {
             return bad_model("config.json is not a JSON object");
@@ -73,13 +73,13 @@ impl Config {
         let pretrained =
             top.get("pretrained_cfg").unwrap_or(if top.contains_key("input_size") { &value } else { &empty });
         let Some(name) = top.get("architecture").and_then(Value::as_str) else {
-            return bad_model("config.json has no \"architecture\"; only timm's layout is read");
+            return bad_model("config.json has no \"architecture\"; only timm's layout is supported");
         };
         let architecture = name.split('.').next().unwrap_or(name).to_owned();
         let mut args = Args(match top.get("model_args") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(args)) => args.clone(),
-            Some(_) => return bad_model("config.json: \"model_args\" is not an object"),
+            Some(_) => return bad_model("config.json: \"model_args\" must be an object"),
         });
         let count = args.0.remove("num_classes");
         let count = count.as_ref().or(top.get("num_classes")).or(pretrained.get("num_classes"));
@@ -87,17 +87,18 @@ impl Config {
             Some(Some(n)) if (1..=1_000_000).contains(&n) => n as usize,
             Some(Some(0)) => {
                 return bad_model(format!(
-                    "config.json: num_classes is 0; this {architecture} is a feature extractor without classes, and only classifiers can be explained"
+                    "config.json: num_classes is 0; this {architecture} is a feature extractor without classes. Open a \
+                     classifier instead"
                 ));
             }
-            Some(_) => return bad_model("config.json: \"num_classes\" is not a number between 1 and 1,000,000"),
+            Some(_) => return bad_model("config.json: \"num_classes\" must be a number from 1 to 1,000,000"),
             None => return bad_model("config.json has no \"num_classes\""),
         };
         let described = top.get("global_pool").filter(|pool| !pool.is_null());
         let global_pool = match args.0.remove("global_pool").or(described.cloned()) {
             None => None,
             Some(Value::String(pool)) => Some(pool),
-            Some(_) => return bad_model("config.json: \"global_pool\" is not a string"),
+            Some(_) => return bad_model("config.json: \"global_pool\" must be a string"),
         };
         let label_names = match top.get("label_names").or(pretrained.get("label_names")) {
             None | Some(Value::Null) => None,
@@ -111,20 +112,20 @@ impl Config {
                             names.len()
                         ));
                     }
-                    None => return bad_model("config.json: \"label_names\" holds something that is not a string"),
+                    None => return bad_model("config.json: \"label_names\" must contain only strings"),
                 }
             }
-            Some(_) => return bad_model("config.json: \"label_names\" is not a list"),
+            Some(_) => return bad_model("config.json: \"label_names\" must be a list"),
         };
         let temperature = match top.get("temperature").map(Value::as_f64) {
             None => 1.0,
             Some(Some(t)) if (0.01..=100.0).contains(&t) => t,
-            Some(_) => return bad_model("config.json: \"temperature\" is not a number from 0.01 to 100"),
+            Some(_) => return bad_model("config.json: \"temperature\" must be a number from 0.01 to 100"),
         };
         let keys = match top.get("keys").map(|v| v.as_str()) {
             None | Some(Some("timm")) => Keys::Timm,
             Some(Some("torchvision")) => Keys::Torchvision,
-            Some(_) => return bad_model("config.json: \"keys\" is neither \"timm\" nor \"torchvision\""),
+            Some(_) => return bad_model("config.json: \"keys\" must be \"timm\" or \"torchvision\""),
         };
         let preprocess = PreprocessConfig::from_pretrained_cfg(pretrained)?;
         Ok(Self { architecture, num_classes, global_pool, args, preprocess, label_names, temperature, keys })
@@ -413,7 +414,8 @@ impl Loader {
         }
         if parameters > MAX_PARAMETERS {
             return bad_model(format!(
-                "config.json asks for a model of {parameters} parameters; the limit is {MAX_PARAMETERS}, as a wasm memory holds 4 GiB"
+                "config.json asks for a model of {parameters} parameters; the limit is {MAX_PARAMETERS}, because \
+                 WebAssembly has 4 GiB of memory"
             ));
         }
         Ok(Self {
@@ -437,7 +439,8 @@ impl Loader {
             let size = shape.iter().fold(4u64, |size, &axis| size.saturating_mul(axis as u64));
             if size > bytes {
                 return Err(Error::OutOfMemory(format!(
-                    "tensor {name} takes {size} bytes, and a kernel of this device can be given {bytes} at most; use the CPU or a smaller model"
+                    "tensor {name} takes {size} bytes, but a kernel of this device accepts {bytes} at most; use the \
+                     CPU or a smaller model"
                 )));
             }
         }
@@ -454,7 +457,7 @@ impl Loader {
             let Some(prefix) = self.buffer.first_chunk::<8>() else { return Ok(()) };
             let length = u64::from_le_bytes(*prefix);
             if length > MAX_HEADER_BYTES || self.buffer.get(8).is_some_and(|&b| b != b'{') {
-                return bad_model("the weights are not a safetensors file (its header's length makes no sense)");
+                return bad_model("the weights are not a safetensors file (the header's length is impossible)");
             }
             let end = 8 + length as usize;
             let Some(header) = self.buffer.get(8..end) else { return Ok(()) };
@@ -482,14 +485,14 @@ impl Loader {
                 return if piece.is_empty() {
                     Ok(())
                 } else {
-                    bad_model("the weights file is longer than its header says")
+                    bad_model("the weights file is longer than its header says; download it again")
                 };
             };
             let wanted = entry.bytes - self.buffer.len();
             if self.buffer.is_empty() && entry.bytes > 0 {
                 self.buffer.try_reserve_exact(entry.bytes).map_err(|_| {
                     Error::OutOfMemory(format!(
-                        "no memory for tensor {} ({} bytes); open a smaller model",
+                        "there is not enough memory for tensor {} ({} bytes); open a smaller model",
                         entry.name, entry.bytes
                     ))
                 })?;
@@ -518,7 +521,7 @@ impl Loader {
     pub fn finish(mut self) -> Result<Package> {
         match &self.header {
             Some(entries) if entries.is_empty() => (),
-            _ => return bad_model("the weights file ends early; fetch it again"),
+            _ => return bad_model("the weights file is truncated; download it again"),
         }
         let model = self.plan.build(&mut self.weights)?;
         let Self { config, labels, parameters, .. } = self;
@@ -530,7 +533,7 @@ impl Loader {
 fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeque<Entry>> {
     // `Metadata` checks on reading that the tensors follow each other without gaps and that sizes and shapes agree.
     let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|e| Error::BadModel(format!("the weights' safetensors header is damaged: {e}")))?;
+        .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {e}")))?;
     let mut wanted: BTreeMap<String, Vec<usize>> =
         plan.params().into_iter().map(|Param { name, shape }| (name, shape)).collect();
     let mut entries: Vec<(usize, Entry)> = Vec::new();
@@ -555,7 +558,7 @@ fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeq
     let missing: Vec<String> = wanted.into_keys().collect();
     extra.sort();
     wrong.sort();
-    let problems: Vec<String> = [("missing", missing), ("unexpected", extra), ("misshaped", wrong)]
+    let problems: Vec<String> = [("missing", missing), ("unexpected", extra), ("of the wrong shape or type", wrong)]
         .into_iter()
         .filter(|(_, names)| !names.is_empty())
         .map(|(what, names)| {
@@ -566,7 +569,7 @@ fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeq
         .collect();
     if !problems.is_empty() {
         return bad_model(format!(
-            "the weights do not belong to {} as config.json describes it; {}",
+            "the weights do not match {} as config.json describes it; {}",
             config.architecture,
             problems.join("; ")
         ));

@@ -86,7 +86,7 @@ impl PreprocessConfig {
                 let list: Option<Vec<f32>> =
                     value.as_array().and_then(|a| a.iter().map(|v| v.as_f64().map(|v| v as f32)).collect());
                 let triple = list.and_then(|l| <[f32; 3]>::try_from(l).ok()).filter(|t| t.iter().all(|&v| fits(v)));
-                triple.ok_or_else(|| bad(key, "must be three sensible numbers"))
+                triple.ok_or_else(|| bad(key, "must be three numbers in a plausible range"))
             }
         };
         let input_size = match get("input_size") {
@@ -184,7 +184,7 @@ pub struct Prepared {
 pub fn preprocess(photo: &Photo, config: &PreprocessConfig) -> Result<Prepared> {
     let (width, height) = (photo.width as usize, photo.height as usize);
     if width == 0 || height == 0 || photo.rgb.len() != width * height * 3 {
-        return Err(Error::UnsupportedImage("the picture has no pixels; choose another one".into()));
+        return Err(Error::UnsupportedImage("the image has no pixels; choose another one".into()));
     }
     let [_, h, w] = config.input_size;
     let (resized_w, resized_h) = config.resized(width, height);

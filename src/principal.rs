@@ -16,7 +16,7 @@ pub const CENTRE: OptionSpec = OptionSpec {
     id: "centre",
     kind: Kind::Boolean { default: true },
     unit: None,
-    help: "take each channel's mean away before the decomposition",
+    help: "subtract each channel's mean before the decomposition",
 };
 
 /// The CAM of each of the request's layers from a tensor `[1, C, h, w]` of each: see [`projection`].

@@ -56,7 +56,7 @@ const STORAGES: [(&str, Dtype); 10] = [
     ("BoolStorage", Dtype::BOOL),
 ];
 const RECORDS: [(&str, u64); 3] = [("byteorder", 64), ("version", 64), ("data.pkl", MAX_PICKLE_BYTES)];
-const ADVICE: &str = "in PyTorch, save model.state_dict() alone with torch.save, or convert it to safetensors";
+const ADVICE: &str = "save model.state_dict() alone with torch.save, or convert it to safetensors";
 
 /// What a file holds, in the terms of [`package::Loader`](crate::package::Loader).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Entry {
             return Ok(());
         }
         bad_model(format!(
-            "{} is compressed or encrypted, which torch.save never does; unpack the file and save it again: {ADVICE}",
+            "{} is compressed or encrypted, which torch.save never does; unpack the file, then {ADVICE}",
             shown(&self.name)
         ))
     }
@@ -208,7 +208,7 @@ impl Reader {
     pub fn supply(&mut self, bytes: &[u8]) -> Result<()> {
         let wanted = self.wants().unwrap_or_default();
         if bytes.len() as u64 != wanted.end - wanted.start {
-            return bad_model("the file could not be read whole; has it changed meanwhile?");
+            return bad_model("the file could not be read completely, perhaps because it has changed; choose it again");
         }
         match self.stage.clone() {
             Stage::Head => {
@@ -253,7 +253,7 @@ impl Reader {
             if let Some(entry) = self.entries.get(name) {
                 entry.check_stored()?;
                 if entry.size > limit {
-                    return bad_model(format!("{name} has {} bytes; at most {limit} are read", entry.size));
+                    return bad_model(format!("{name} has {} bytes; the limit is {limit}", entry.size));
                 }
                 self.stage = Stage::Record(index, entry.clone());
                 break;
@@ -265,15 +265,17 @@ impl Reader {
     fn read_record(&mut self, index: usize, body: &[u8]) -> Result<()> {
         match RECORDS.get(index) {
             Some(("byteorder", _)) if body == b"little" => Ok(()),
-            Some(("byteorder", _)) => bad_model(format!(
-                "the file was written on a machine of another byte order than little-endian; {ADVICE} on a little-endian one"
-            )),
+            Some(("byteorder", _)) => {
+                bad_model(format!("the file was written on a big-endian machine; on a little-endian one, {ADVICE}"))
+            }
             Some(("version", _)) => {
                 let version = std::str::from_utf8(body).ok().and_then(|text| text.trim().parse::<u32>().ok());
                 match version {
                     // Those that PyTorch itself reads (caffe2/serialize/versions.h).
                     Some(1..=10) => Ok(()),
-                    Some(version) => bad_model(format!("the file has format version {version}; 1 to 10 are read")),
+                    Some(version) => {
+                        bad_model(format!("the file has format version {version}; versions 1 to 10 are supported"))
+                    }
                     None => bad_model("the file's format version is not a number"),
                 }
             }
@@ -292,7 +294,7 @@ impl Reader {
         for (name, tensor) in found {
             let fault = |what: &str| bad_model(format!("tensor {} {what}", shown(name)));
             if !names.insert(name) {
-                return fault("is there twice");
+                return fault("appears twice");
             }
             if !tensor.is_contiguous() {
                 return fault(
@@ -301,7 +303,7 @@ impl Reader {
                 );
             }
             let Some(entry) = self.entries.get(&format!("data/{}", tensor.key)) else {
-                return fault("has a storage that the file does not hold; it is damaged, fetch it again");
+                return fault("has a storage that is not in the file; the file is damaged, download it again");
             };
             entry.check_stored()?;
             let element = tensor.dtype.bitsize() as u64 / 8;
@@ -309,10 +311,10 @@ impl Reader {
             let begin = tensor.offset.checked_mul(element);
             let (Some(bytes), Some(begin)) = (bytes, begin) else { return fault("has an impossible size") };
             if begin.checked_add(bytes).is_none_or(|end| end > entry.size) {
-                return fault("reaches past the end of its storage");
+                return fault("extends past the end of its storage");
             }
             let data_end = usize::try_from(bytes).ok().and_then(|n| data_begin.checked_add(n));
-            let Some(data_end) = data_end else { return fault("is larger than the memory") };
+            let Some(data_end) = data_end else { return fault("does not fit in memory") };
             let info =
                 TensorInfo { dtype: tensor.dtype, shape: tensor.shape.clone(), data_offsets: (data_begin, data_end) };
             data_begin = data_end;
@@ -334,7 +336,7 @@ impl Reader {
     /// [`Error::BadModel`] where [`wants`](Self::wants) still names a range.
     pub fn finish(self) -> Result<StateDict> {
         if !matches!(self.stage, Stage::Done) {
-            return bad_model("the PyTorch file was not read to its end");
+            return bad_model("the PyTorch file was not read to the end");
         }
         let (mut ranges, mut infos) = (Vec::new(), Vec::new());
         for View { info, name, storage, begin } in self.tensors {
@@ -366,14 +368,17 @@ fn check_kind(head: &[u8]) -> Result<()> {
         Ok(())
     } else if matches!(head, [0x80, 1..=5, ..]) {
         bad_model(format!(
-            "this file is in the format that torch.save wrote before PyTorch 1.6; load it with a newer one and, {ADVICE}"
+            "this file has the format that torch.save wrote before PyTorch 1.6; load it with a newer version and \
+             {ADVICE}"
         ))
     } else if head.get(257..262) == Some(b"ustar") {
         bad_model(format!(
-            "this file is a tar archive, as PyTorch wrote before 0.1.10; load it in PyTorch and, {ADVICE}"
+            "this file is a tar archive, as PyTorch wrote before 0.1.10; load it in PyTorch and {ADVICE}"
         ))
     } else {
-        bad_model("this is not a PyTorch file (no zip archive); is it a web page, or a pointer to a large file?")
+        bad_model(
+            "this is not a PyTorch file (not a zip archive); check that it is not a web page or a Git LFS pointer",
+        )
     }
 }
 
@@ -381,7 +386,7 @@ fn check_kind(head: &[u8]) -> Result<()> {
 fn find_directory(tail: &[u8], size: u64) -> Result<Stage> {
     let (before, end) = tail.split_at(tail.len().saturating_sub(22));
     if !end.starts_with(b"PK\x05\x06") {
-        return bad_model("the file has no zip directory at its end; it is cut off, fetch it again");
+        return bad_model("the file has no zip directory at its end: it is truncated; download it again");
     }
     let mut fields = Bytes(end);
     let (_signature, mut disks) = (fields.take(4)?, fields.le(4)?);
@@ -397,7 +402,7 @@ fn find_directory(tail: &[u8], size: u64) -> Result<Stage> {
         let (_signature, _disk, place) = (fields.take(4)?, fields.le(4)?, fields.le(8)?);
         let mut fields = Bytes(record);
         if place != directory_end || fields.take(4)? != b"PK\x06\x06" {
-            return bad_model("the zip archive's end is damaged; fetch the file again");
+            return bad_model("the end of the zip archive is damaged; download the file again");
         }
         let _size_and_versions = fields.take(12)?;
         disks = fields.le(8)?;
@@ -405,10 +410,10 @@ fn find_directory(tail: &[u8], size: u64) -> Result<Stage> {
         (length, start) = (fields.le(8)?, fields.le(8)?);
     }
     if disks != 0 || comment != 0 || start.checked_add(length) != Some(directory_end) {
-        return bad_model("the zip archive's end contradicts its size; the file is damaged, fetch it again");
+        return bad_model("the end of the zip archive contradicts its size: the file is damaged; download it again");
     }
     if length > MAX_DIRECTORY_BYTES {
-        return bad_model(format!("the zip directory has {length} bytes; at most {MAX_DIRECTORY_BYTES} are read"));
+        return bad_model(format!("the zip directory has {length} bytes; the limit is {MAX_DIRECTORY_BYTES}"));
     }
     Ok(Stage::Directory { range: start..directory_end, count })
 }
@@ -439,7 +444,7 @@ fn read_directory(bytes: &[u8], count: u64, start: u64) -> Result<BTreeMap<Strin
             }
         }
         let (Ok(name), b"PK\x01\x02") = (name, signature) else {
-            return bad_model("the zip directory is damaged; fetch the file again");
+            return bad_model("the zip directory is damaged; download the file again");
         };
         let stored = method == 0 && flags & 1 == 0 && packed == size;
         entries.push((Entry { name: name.to_owned(), offset, size, stored, end: start }, packed));
@@ -467,12 +472,12 @@ fn read_directory(bytes: &[u8], count: u64, start: u64) -> Result<BTreeMap<Strin
         if let Some(path) = entry.name.strip_prefix(&root)
             && let Some(twin) = below.insert(path.to_owned(), entry)
         {
-            return bad_model(format!("the zip entry {} is there twice", shown(&twin.name)));
+            return bad_model(format!("the zip entry {} appears twice", shown(&twin.name)));
         }
     }
     if below.keys().any(|path| path == "constants.pkl" || path.starts_with("code/")) {
         return bad_model(
-            "this file is a TorchScript archive, a program rather than a state dict; in PyTorch, save \
+            "this file is a TorchScript archive, a program rather than a state dict; save \
              torch.jit.load(file).state_dict() with torch.save",
         );
     }
@@ -486,7 +491,7 @@ struct Bytes<'a>(&'a [u8]);
 impl<'a> Bytes<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {
         let Some((taken, rest)) = self.0.split_at_checked(count) else {
-            return bad_model("the file is damaged (a record ends early); fetch it again");
+            return bad_model("the file is damaged (a record is truncated); download it again");
         };
         self.0 = rest;
         Ok(taken)
@@ -498,7 +503,7 @@ impl<'a> Bytes<'a> {
     }
 
     fn text(&mut self, count: usize) -> Result<&'a str> {
-        std::str::from_utf8(self.take(count)?).or_else(|_| bad_model("data.pkl has text that is not UTF-8"))
+        std::str::from_utf8(self.take(count)?).or_else(|_| bad_model("data.pkl contains text that is not UTF-8"))
     }
 
     /// Up to a newline, which is read past.
@@ -563,7 +568,7 @@ impl Tensor<'_> {
 }
 
 fn damaged<T>() -> Result<T> {
-    bad_model(format!("data.pkl is damaged or not what torch.save writes of a state dict; {ADVICE}"))
+    bad_model(format!("data.pkl is damaged or not what torch.save writes for a state dict; {ADVICE}"))
 }
 
 /// The pickle machine.
@@ -705,7 +710,7 @@ impl<'a> Machine<'a> {
 
     fn make(&mut self, object: Object<'a>) -> Result<Value<'a>> {
         if self.objects.len() >= MAX_OBJECTS {
-            return bad_model(format!("data.pkl holds too many objects for a state dict; {ADVICE}"));
+            return bad_model(format!("data.pkl contains too many objects for a state dict; {ADVICE}"));
         }
         self.objects.push(object);
         Ok(Value::Object(self.objects.len() - 1))
@@ -759,11 +764,12 @@ impl<'a> Machine<'a> {
                 let what = shown(&format!("{module}.{name}"));
                 return if rest.starts_with(b")\x81") && (self.stack.is_empty() || library) {
                     bad_model(format!(
-                        "this file holds a whole pickled model, not a state dict (it names {what}); {ADVICE}"
+                        "this file contains a whole pickled model, not a state dict (it names {what}); {ADVICE}"
                     ))
                 } else {
                     bad_model(format!(
-                        "the file's pickle names {what}, which no state dict needs; nothing of it was run. If you trust it, {ADVICE}"
+                        "the file's pickle names {what}, which no state dict needs; none of it was run. If you trust \
+                         it, {ADVICE}"
                     ))
                 };
             }
@@ -812,7 +818,7 @@ impl<'a> Machine<'a> {
                 };
                 self.tensors += 1;
                 if self.tensors > MAX_TENSORS {
-                    return bad_model(format!("the file holds more than {MAX_TENSORS} tensors"));
+                    return bad_model(format!("the file contains more than {MAX_TENSORS} tensors, which is the limit"));
                 }
                 self.make(Object::Tensor(Tensor { dtype, key, offset, shape, strides }))
             }
@@ -823,7 +829,7 @@ impl<'a> Machine<'a> {
     fn sizes(&self, value: Value<'a>) -> Result<Vec<usize>> {
         let items = self.tuple(value)?;
         if items.len() > MAX_DIMENSIONS {
-            return bad_model(format!("a tensor has {} dimensions; at most {MAX_DIMENSIONS} are read", items.len()));
+            return bad_model(format!("a tensor has {} dimensions; the limit is {MAX_DIMENSIONS}", items.len()));
         }
         let size = |item: &Value| match *item {
             Value::Integer(n) => usize::try_from(n).or_else(|_| damaged()),
@@ -848,9 +854,9 @@ impl<'a> Machine<'a> {
         let (index, entries) = match root {
             Value::Object(index) => match self.objects.get(index) {
                 Some(Object::Dict(entries)) => (index, entries),
-                _ => return bad_model(format!("the file holds no dict, so no state dict; {ADVICE}")),
+                _ => return bad_model(format!("the file does not contain a dict, and so no state dict; {ADVICE}")),
             },
-            _ => return bad_model(format!("the file holds no dict, so no state dict; {ADVICE}")),
+            _ => return bad_model(format!("the file does not contain a dict, and so no state dict; {ADVICE}")),
         };
         for wrapper in WRAPPERS {
             let found = entries.iter().rfind(|(key, _)| *key == wrapper).and_then(|&(_, inner)| self.tensors_of(inner));
@@ -863,7 +869,7 @@ impl<'a> Machine<'a> {
         }
         let keys: Vec<String> = entries.iter().take(5).map(|(key, _)| shown(key)).collect();
         bad_model(format!(
-            "no tensors are at the file's top level or under {} (it has: {}); {ADVICE}",
+            "there are no tensors at the file's top level or under {} (it has: {}); {ADVICE}",
             WRAPPERS.join(", "),
             keys.join(", ")
         ))

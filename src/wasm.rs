@@ -92,14 +92,14 @@ pub async fn open_device(kind: String, on_lost: Function) -> JsResult<JsValue> {
     let description = match kind.as_str() {
         "cpu" => "CPU, WebAssembly SIMD, one thread".into(),
         "webgpu" => open_gpu(on_lost).await.map_err(throw)?,
-        other => return Err(throw(Error::BadOption(format!("device: {other:?} is neither \"cpu\" nor \"webgpu\"")))),
+        other => return Err(throw(Error::BadOption(format!("device must be \"cpu\" or \"webgpu\"; got {other:?}")))),
     };
     to_js(&DeviceInfo { kind: &kind, description })
 }
 
 #[cfg(not(feature = "webgpu"))]
 async fn open_gpu(_: Function) -> crate::Result<String> {
-    Err(Error::DeviceUnavailable("this build has no WebGPU".into()))
+    Err(Error::DeviceUnavailable("this build does not include WebGPU; use the CPU".into()))
 }
 
 /// What a JavaScript error says, without its stack.
@@ -115,7 +115,7 @@ async fn open_gpu(on_lost: Function) -> crate::Result<String> {
     }
     let options = Device::wgpu_options().tasks_max(32);
     let (device, setup) = options.init_with_setup_async().await.map_err(|e| {
-        Error::DeviceUnavailable(format!("no WebGPU device could be had: {}; use the CPU", first_line(&e.to_string())))
+        Error::DeviceUnavailable(format!("WebGPU is not available: {}; use the CPU", first_line(&e.to_string())))
     })?;
     let lost = on_lost.clone();
     setup.device.set_device_lost_callback(move |reason, message| {
@@ -483,7 +483,7 @@ impl Engine {
             None => None,
             Some(k) if k.fract() == 0.0 && (1.0..=1e6).contains(&k) => Some(k as usize),
             Some(k) => {
-                return Err(throw(Error::BadOption(format!("topK: it must be a whole number of at least 1, got {k}"))));
+                return Err(throw(Error::BadOption(format!("topK must be a whole number of at least 1; got {k}"))));
             }
         };
         let result: Classification = taken.get()?.classify(&image, top_k, &*job).await.map_err(throw)?;
@@ -549,13 +549,15 @@ fn tensors(result: &Tensors) -> JsResult<JsValue> {
 
 fn read_request(request: JsValue) -> JsResult<Map<String, Value>> {
     serde_wasm_bindgen::from_value(request).map_err(|e| {
-        throw(Error::BadOption(format!("the options hold something that is neither number, text nor truth value: {e}")))
+        throw(Error::BadOption(format!(
+            "an option has an unsupported type; use numbers, strings, booleans, lists and objects: {e}"
+        )))
     })
 }
 
 fn read_image(input: &JsValue) -> JsResult<Image> {
     let bad = |what: &str| throw(Error::BadOption(format!("image: {what}")));
-    let get = |key: &str| Reflect::get(input, &JsValue::from_str(key)).map_err(|_| bad("not an object"));
+    let get = |key: &str| Reflect::get(input, &JsValue::from_str(key)).map_err(|_| bad("it must be an object"));
     let side = |key: &str| -> JsResult<u32> {
         let value = get(key)?.as_f64().filter(|v| v.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(v));
         value.map(|v| v as u32).ok_or_else(|| bad("width and height must be whole numbers"))
@@ -580,10 +582,10 @@ fn read_image(input: &JsValue) -> JsResult<Image> {
                 shape.iter().map(|v| v.as_f64().filter(|v| *v >= 0.0).map(|v| v as usize)).collect();
             Ok(Image::Tensor {
                 data: data.to_vec(),
-                shape: shape.ok_or_else(|| bad("a tensor's shape must hold whole numbers"))?,
+                shape: shape.ok_or_else(|| bad("a tensor's shape must contain whole numbers"))?,
             })
         }
-        _ => Err(bad("of no known kind")),
+        _ => Err(bad("its kind must be encoded, rgba or tensor")),
     }
 }
 

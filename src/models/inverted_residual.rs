@@ -69,7 +69,7 @@ impl Common {
             Some("") => Padding::Symmetric,
             Some("same") => Padding::Same,
             Some(other) => {
-                return bad_model(format!("config.json: pad_type {other:?} is neither \"\" nor \"same\""));
+                return bad_model(format!("config.json: pad_type must be \"\" or \"same\"; got {other:?}"));
             }
         };
         args.read_null_as("bn_eps", 1e-5);

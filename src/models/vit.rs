@@ -196,7 +196,7 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     let size = architecture.split('_').nth(1);
     let size = SIZES.iter().find(|(name, ..)| Some(*name) == size);
     let (Some(&(_, variant)), Some(&(_, size, ratio)), Some(patch)) = (known, size, number(&architecture, "_patch")) else {
-        return bad_model(format!("{architecture} is no vision transformer"));
+        return bad_model(format!("{architecture} is not a vision transformer"));
     };
     let [width, depth, heads] = variant.size.unwrap_or(size);
     let mut args = config.args.clone();
@@ -227,7 +227,8 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
         Some("token") => false,
         Some("avg") => true,
         Some(other) => {
-            return bad_model(format!("config.json: global_pool {other:?} is not supported for {architecture}; \"token\" and \"avg\" are"));
+            return bad_model(format!("config.json: global_pool {other:?} is not supported for {architecture}; use \
+                                      \"token\" or \"avg\""));
         }
     };
     if !average && !class_token {
@@ -240,11 +241,13 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     args.finish(&architecture)?;
     let distilled = variant.distilled;
     if distilled && (average || fc_norm || no_embed_class || !class_token || registers > 0) {
-        return bad_model("config.json: a distilled model has a class and a distillation token with positions, norm and pooling of its own");
+        return bad_model("config.json: a distilled model must have a class token and a distillation token with \
+                          positions, and no average pooling, fc_norm or registers");
     }
     let grid = image.map(|side| side / patch);
     if grid.contains(&0) || width % heads != 0 {
-        return bad_model(format!("config.json: {patch}-pixel patches of {image:?} pixels, {width} wide for {heads} heads: this does not divide"));
+        return bad_model(format!("config.json: patches of {patch} pixels must fit into {image:?} pixels, and the \
+                                  width, {width}, must divide by {heads} heads"));
     }
     let [h, w] = grid;
     let prefix = usize::from(class_token) + usize::from(distilled) + registers;
@@ -252,7 +255,8 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     let attention = heads.saturating_mul(tokens.saturating_mul(tokens));
     if attention >= MAX_ATTENTION {
         return Err(Error::OutOfMemory(format!(
-            "attention between {tokens} tokens in {heads} heads takes {} GB for one photo; a wasm memory holds 4",
+            "attention between {tokens} tokens in {heads} heads takes {} GB for one image, but WebAssembly has 4 GB; \
+             open a smaller model",
             attention.saturating_mul(4) >> 30
         )));
     }

@@ -8,7 +8,7 @@ use crate::explainer::Context;
 use crate::methods::{Kind, OptionSpec, Output};
 use crate::superpixels::slic;
 
-/// Most features of a least-squares fit.
+/// The most features that a least-squares fit may have.
 pub const MAX_FEATURES: usize = 1000;
 
 /// How many superpixels.
@@ -27,7 +27,7 @@ pub const COMPACTNESS: OptionSpec = OptionSpec {
     help: "colour difference that weighs as much as a superpixel's width; larger values give squarer superpixels",
 };
 
-/// Segments from elsewhere.
+/// Segments given by the caller.
 pub const SEGMENTATION: OptionSpec = OptionSpec {
     id: "segmentation",
     kind: Kind::Tensor { shape: "[H, W], ids from 0" },
@@ -35,7 +35,7 @@ pub const SEGMENTATION: OptionSpec = OptionSpec {
     help: "each pixel's segment, to use instead of superpixels",
 };
 
-/// Samples from elsewhere.
+/// Samples given by the caller.
 pub const SAMPLES: OptionSpec = OptionSpec {
     id: "samples",
     kind: Kind::Tensor { shape: "[N, segments], 0 or 1" },
@@ -43,7 +43,7 @@ pub const SAMPLES: OptionSpec = OptionSpec {
     help: "the segments that each sample shows, to use instead of drawing them",
 };
 
-/// A map that a sequence of masked inputs makes better and better.
+/// A map that improves with every masked input.
 pub trait Estimator {
     /// How many samples there are.
     fn samples(&self) -> usize;
@@ -55,7 +55,8 @@ pub trait Estimator {
     fn map(&self) -> Vec<f32>;
 }
 
-/// Scores an estimator's masked inputs in chunks, shows estimates, and stops where the caller wants to: a map `[1, H, W]`.
+/// Scores an estimator's masked inputs in chunks, shows estimates, and stops when the caller asks
+/// for it: a map `[1, H, W]`.
 ///
 /// # Errors
 /// [`Error::Aborted`] between chunks; those of the model and the device.
@@ -86,7 +87,7 @@ pub async fn estimate(context: &Context<'_>, baseline: &[f32], estimator: &mut i
     Ok(Output { warnings, ..Output::new(estimator.map(), [1, h, w]) })
 }
 
-/// The one reference picture that the request means.
+/// The one baseline image that the request names.
 ///
 /// # Errors
 /// Those of [`Context::references`].
@@ -94,7 +95,7 @@ pub fn baseline(context: &Context<'_>) -> Result<Vec<f32>> {
     context.references()?.into_iter().next().ok_or_else(|| Error::Internal("there is no baseline".into()))
 }
 
-/// A photo divided into features.
+/// An image divided into features.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segments {
     /// Each pixel's segment.
@@ -104,7 +105,8 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// The request's `segmentation`, or SLIC superpixels of the input as the model sees it, its normalisation undone.
+    /// The request's `segmentation`, or SLIC superpixels of the input as the model sees it, with
+    /// the normalisation undone.
     ///
     /// # Errors
     /// [`Error::BadOption`] for ids that are no whole numbers from 0 to 999.
@@ -167,7 +169,8 @@ impl Segments {
     }
 }
 
-/// The sums of a weighted least-squares fit of y by rows of features; memory does not grow with the samples.
+/// The running sums of a weighted least-squares fit of y to rows of features; memory does not grow
+/// with the number of samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeastSquares {
     features: usize,
@@ -188,7 +191,7 @@ pub struct LeastSquares {
 }
 
 impl LeastSquares {
-    /// Of no samples.
+    /// An empty fit.
     pub fn new(features: usize) -> Self {
         Self {
             features,
@@ -202,7 +205,7 @@ impl LeastSquares {
         }
     }
 
-    /// Takes a sample.
+    /// Adds a sample.
     pub fn add(&mut self, row: &[f64], y: f64, weight: f64) {
         self.rows += 1;
         self.weight += weight;
@@ -233,12 +236,13 @@ pub fn dot(x: &[f64], y: &[f64]) -> f64 {
 pub struct Cholesky {
     lower: Vec<f64>,
     n: usize,
-    /// Whether A says something of every direction.
+    /// Whether A determines every direction.
     pub determined: bool,
 }
 
 impl Cholesky {
-    /// Factorises A `[n, n]` with 1e-10 of its mean diagonal added to its diagonal: a direction of which the samples say nothing gets 0.
+    /// Factorises A `[n, n]` after adding 1e-10 of its mean diagonal to the diagonal: a direction
+    /// that the samples do not determine gets 0.
     pub fn new(mut a: Vec<f64>, n: usize) -> Self {
         let mean = a.iter().step_by(n + 1).sum::<f64>() / n.max(1) as f64;
         a.iter_mut().step_by(n + 1).for_each(|v| *v += 1e-10 * mean + f64::MIN_POSITIVE);
@@ -278,7 +282,7 @@ impl Cholesky {
     }
 }
 
-/// A number for `details`; `null` where it is not finite.
+/// A number for `details`; `null` if it is not finite.
 pub fn finite(value: f64) -> Value {
     serde_json::json!(value.is_finite().then_some(value))
 }

@@ -27,7 +27,7 @@ use crate::target::{Quantity, Target, softmax, top};
 /// What a caller hands over to be explained.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Image {
-    /// An encoded picture.
+    /// An encoded image.
     Encoded(Vec<u8>),
     /// Pixels, row-major, not premultiplied.
     Rgba {
@@ -64,7 +64,7 @@ impl Image {
     }
 }
 
-/// Passes through the model, in units of one whole pass of one input.
+/// Passes through the model, in units of one full pass of one input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Passes {
     /// Forward.
@@ -105,12 +105,12 @@ pub trait Control {
     }
 }
 
-/// A call that nobody watches.
+/// A call without progress, estimates or cancellation.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unwatched;
 impl Control for Unwatched {}
 
-/// A class and how sure the model is.
+/// A class and the model's confidence in it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
     /// Class index.
@@ -123,29 +123,29 @@ pub struct Prediction {
     pub probability: f32,
 }
 
-/// What a model says of a photo.
+/// A model's predictions for an image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Classification {
-    /// The likeliest classes, likeliest first.
+    /// The most likely classes, best first.
     pub predictions: Vec<Prediction>,
     /// All K.
     #[serde(skip)]
     pub logits: Vec<f32>,
-    /// What the model saw of the photo; `None` for a tensor.
+    /// The part of the photo that the model saw; `None` for a tensor.
     pub crop: Option<Crop>,
-    /// What it took.
+    /// The passes it took.
     pub passes: Passes,
     /// Milliseconds.
     pub elapsed_ms: f64,
 }
 
-/// Something a reader of a map should know.
+/// Something that a reader of a map should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// Stable.
     pub code: &'static str,
-    /// Of a map of zeros: `dead-relu`, `saturated`, `disconnected` or `cancelled`.
+    /// Why a map is all zeros: `dead-relu`, `saturated`, `disconnected` or `cancelled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<&'static str>,
     /// In words.
@@ -162,9 +162,9 @@ pub struct Attribution {
     pub target: Value,
     /// The score's quantity: `logit` or `log_probability`.
     pub output: &'static str,
-    /// The layer that was read, where it was one.
+    /// The layer that was read, if it was a single one.
     pub layer: Option<String>,
-    /// Where several layers were read, the map of each.
+    /// If several layers were read, the map of each.
     pub layers: Vec<LayerMap>,
     /// Row-major, finite.
     #[serde(skip)]
@@ -177,11 +177,11 @@ pub struct Attribution {
     pub score: f64,
     /// For methods with that axiom.
     pub completeness: Option<Completeness>,
-    /// Further findings, as the method's documentation describes.
+    /// Further findings; the method's documentation describes them.
     pub details: Option<Value>,
-    /// What the model saw of the photo; `None` for a tensor.
+    /// The part of the photo that the model saw; `None` for a tensor.
     pub crop: Option<Crop>,
-    /// What it took, the prediction included where it was not there yet.
+    /// The passes it took, including the prediction if that was not there yet.
     pub passes: Passes,
     /// Milliseconds.
     pub elapsed_ms: f64,
@@ -189,7 +189,7 @@ pub struct Attribution {
     pub warnings: Vec<Warning>,
 }
 
-/// Numbers as the model holds them, of one input.
+/// A model's raw numbers for one input.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tensors {
@@ -200,18 +200,18 @@ pub struct Tensors {
     pub values: Vec<f32>,
     /// The layer's shape as listed, or `[C, H, W]`.
     pub shape: Vec<usize>,
-    /// Of gradients: of what.
+    /// For gradients: what was differentiated.
     #[serde(flatten)]
     pub of: Option<Differentiated>,
-    /// What the model saw of the photo; `None` for a tensor.
+    /// The part of the photo that the model saw; `None` for a tensor.
     pub crop: Option<Crop>,
-    /// What it took, the prediction included where it was not there yet.
+    /// The passes it took, including the prediction if that was not there yet.
     pub passes: Passes,
     /// Milliseconds.
     pub elapsed_ms: f64,
 }
 
-/// The score that gradients are of.
+/// The score that was differentiated.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Differentiated {
     /// The target.
@@ -247,7 +247,7 @@ impl Drop for Tail {
     }
 }
 
-/// A model on a device, and the photo it last saw.
+/// A model on a device, and the last image it saw.
 pub struct Explainer {
     package: Package,
     device: Device,
@@ -332,7 +332,7 @@ impl Explainer {
         Ok(self.predicted.insert(predicted))
     }
 
-    /// The likeliest `top_k` classes (5 unless told otherwise).
+    /// The `top_k` most likely classes (5 by default).
     ///
     /// # Errors
     /// Those of [`Explainer::prepare`]; [`Error::BadOption`] for a `top_k` of 0; [`Error::Aborted`].
@@ -458,7 +458,8 @@ impl Explainer {
         })
     }
 
-    /// A layer's activations for a photo, of the layer's shape; the model's default layer where none is named.
+    /// A layer's activations for an image, in the layer's shape; by default the model's default
+    /// layer.
     ///
     /// # Errors
     /// Those of [`Explainer::prepare`]; [`Error::BadOption`] for a layer that there is not; [`Error::Aborted`].
@@ -472,8 +473,8 @@ impl Explainer {
         context.tensors(pass.tapped(&id)?.value.clone(), None).await
     }
 
-    /// d score / d input, `[C, H, W]`, or where `request` (`{ target, output, layer }`) names a layer d score / d its activations, of the
-    /// layer's shape.
+    /// d score / d input, `[C, H, W]`; or, if `request` (`{ target, output, layer }`) names a
+    /// layer, d score / d its activations, in the layer's shape.
     ///
     /// # Errors
     /// Those of [`Explainer::activations`], and [`Error::BadOption`] naming what is wrong with the request.
@@ -533,7 +534,7 @@ impl Explainer {
         })
     }
 
-    /// The layer of that name.
+    /// The layer with this name.
     fn layer(&self, asked: &Value) -> Result<Layer> {
         match asked.as_str() {
             Some(id) => self.spec().layer(id).cloned(),
@@ -632,7 +633,8 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What a method may use: the photo's prediction, the model, the request, and a device that is only ever awaited.
+/// What a method may use: the image's prediction, the model, the request, and a device that is only
+/// ever awaited.
 pub struct Context<'a> {
     model: &'a dyn Model,
     preprocess: &'a PreprocessConfig,
@@ -683,7 +685,7 @@ impl Context<'_> {
         read(tensor).await
     }
 
-    /// Waits until the device has computed `tensor`, so that no more than one chunk is ever under way.
+    /// Waits until the device has computed `tensor`, so that at most one chunk is under way.
     ///
     /// # Errors
     /// [`Error::DeviceLost`]
@@ -692,7 +694,7 @@ impl Context<'_> {
         self.read(first).await.map(drop)
     }
 
-    /// Reports progress and lets an abort in.
+    /// Reports progress and gives an abort the chance to arrive.
     ///
     /// # Errors
     /// [`Error::Aborted`]
@@ -709,7 +711,7 @@ impl Context<'_> {
         asked.unwrap_or(((budget / macs.max(1.0)) as usize).clamp(1, 16))
     }
 
-    /// The option `chunkSize` and the device decide into ranges of what size `0..total` is cut.
+    /// Splits `0..total` into ranges, whose size the option `chunkSize` and the device decide.
     pub fn chunks(&self, total: usize) -> Result<Vec<Range<usize>>> {
         self.chunks_from(0, total)
     }
@@ -722,7 +724,8 @@ impl Context<'_> {
         Ok((0..total).step_by(size).map(|first| first..(first + size).min(total)).collect())
     }
 
-    /// The reference pictures that the options `baseline`, `blurSigma` and `seed` mean, each `[C, H, W]` as fed to the model.
+    /// The baseline images that the options `baseline`, `blurSigma` and `seed` describe, each `[C,
+    /// H, W]` as fed to the model.
     ///
     /// # Errors
     /// [`Error::BadOption`] for a tensor of another shape.
@@ -743,12 +746,12 @@ impl Context<'_> {
         self.options.references("baseline")?.iter().map(picture).collect()
     }
 
-    /// Whether the caller wants to stop with what there is so far.
+    /// Whether the caller wants to stop and keep what there is so far.
     pub fn stopped(&self) -> bool {
         self.run.control.stopped()
     }
 
-    /// What a method that was stopped adds to its output.
+    /// The warning that a stopped method adds to its output.
     pub fn stopped_after(&self, done: usize, total: usize) -> Warning {
         Warning {
             code: "partial",
@@ -757,7 +760,7 @@ impl Context<'_> {
         }
     }
 
-    /// Whether someone would look at an estimate now; making one costs a readback.
+    /// Whether the caller wants an estimate now; making one costs a readback.
     pub fn wants_estimate(&self) -> bool {
         self.run.control.wants_estimate()
     }

@@ -14,7 +14,7 @@ use crate::layers::Param;
 use crate::models::{FAMILIES, Family};
 use crate::package::Config;
 
-/// A config for a file that has none.
+/// A config for a file without one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Guess {
     /// The text of a `config.json`.
@@ -30,7 +30,7 @@ const MARK: usize = 7919;
 
 type Shapes = BTreeMap<String, Vec<usize>>;
 
-/// Guesses from a safetensors header (JSON, without the length in front).
+/// Guesses from a safetensors header (JSON, without the leading length).
 ///
 /// # Errors
 /// [`Error::BadModel`] where the header is damaged or no architecture fits, naming the one that comes nearest.

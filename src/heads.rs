@@ -44,7 +44,7 @@ pub struct Head {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Heads {
-    /// What the importance is about.
+    /// The target whose importance was measured.
     pub target: Value,
     /// The score's quantity: `logit` or `log_probability`.
     pub output: &'static str,
@@ -52,7 +52,7 @@ pub struct Heads {
     pub score: f64,
     /// In the order of blocks and heads.
     pub heads: Vec<Head>,
-    /// What it took, the prediction included where it was not there yet.
+    /// The passes it took, including the prediction if that was not there yet.
     pub passes: Passes,
     /// Milliseconds.
     pub elapsed_ms: f64,

@@ -25,13 +25,13 @@ pub enum Space {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
-    /// Positive speaks for the target, negative against it.
+    /// Positive values support the target, negative ones oppose it.
     Signed,
     /// Magnitudes.
     Positive,
 }
 
-/// How channels reduce for painting.
+/// How channels are reduced for painting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channels {
@@ -43,7 +43,7 @@ pub enum Channels {
     MaxAbs,
 }
 
-/// What a method needs of a pass and of the model.
+/// What a method needs from a pass and from the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Need {
@@ -51,11 +51,12 @@ pub enum Need {
     Gradients,
     /// Attention between tokens, and its maps.
     Attention,
-    /// A photo divided into superpixels.
+    /// An image divided into superpixels.
     Superpixels,
     /// ReLU or ReLU6 as the only activation function outside gates.
     Rectifiers,
-    /// Convolutions, linear layers, pooling, sums and concatenations alone: no attention, layer norm or gates.
+    /// Only convolutions, linear layers, pooling, sums and concatenations: no attention, layer
+    /// norms or gates.
     PlainConvolutions,
 }
 
@@ -88,9 +89,9 @@ pub enum Group {
     Gradient,
     /// Gradients along a path from a baseline.
     Path,
-    /// The score handed back layer by layer.
+    /// The score passed back layer by layer.
     Relevance,
-    /// Scores of changed photos.
+    /// Scores of changed images.
     BlackBox,
     /// Attention between tokens.
     Transformer,
@@ -102,7 +103,7 @@ pub enum Group {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reads {
-    /// The input alone; the request names no layer.
+    /// Only the input; the request names no layer.
     Input,
     /// One layer, `layer: "id"`.
     Layer,
@@ -176,7 +177,7 @@ pub const CHUNK_SIZE: OptionSpec = OptionSpec {
     help: "inputs per pass; changes speed and memory, never the map",
 };
 
-/// The reference picture of methods that compare with one; goes with [`BLUR_SIGMA`] and [`SEED`].
+/// The baseline image of methods that compare with one; used with [`BLUR_SIGMA`] and [`SEED`].
 pub const BASELINE: OptionSpec = OptionSpec {
     id: "baseline",
     kind: Kind::Baseline { default: "mean", choices: Baseline::CHOICES, many: false },
@@ -201,14 +202,14 @@ pub struct OptionSpec {
     /// Type, range, default.
     #[serde(flatten)]
     pub kind: Kind,
-    /// Unit, where there is one.
+    /// Unit, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<&'static str>,
     /// One line.
     pub help: &'static str,
 }
 
-/// A method's description; pickers, types, tables and contract tests are made from it.
+/// A method's description, from which pickers, types, tables and contract tests are made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MethodSpec {
@@ -220,15 +221,15 @@ pub struct MethodSpec {
     pub group: Group,
     /// What it asks, in one sentence.
     pub summary: &'static str,
-    /// What it cannot tell, in one sentence.
+    /// The failure to watch for, in one sentence.
     pub caveat: &'static str,
     /// Authors and year.
     pub citation: &'static str,
-    /// arXiv id, or the DOI of a paper that is not there.
+    /// arXiv id, or a DOI if the paper is not on arXiv.
     pub arxiv: &'static str,
     /// The equation, in plain text.
     pub equation: &'static str,
-    /// Passes that it takes, in words.
+    /// The passes it takes, in words.
     pub cost: &'static str,
     /// Where the result lives.
     pub space: Space,
@@ -236,19 +237,19 @@ pub struct MethodSpec {
     pub shape: &'static str,
     /// Whether the result has a sign.
     pub sign: Sign,
-    /// How channels reduce for painting.
+    /// How channels are reduced for painting.
     pub channels: Channels,
-    /// Whether the map is the same whatever class is asked about.
+    /// Whether the map is the same for every class.
     pub class_free: bool,
     /// Whether it draws random numbers.
     pub random: bool,
-    /// What it needs of a pass and of the model.
+    /// What it needs from a pass and from the model.
     pub needs: &'static [Need],
     /// Whether the request may name layers.
     pub reads: Reads,
-    /// Whether there is a live estimate, and stopping keeps it.
+    /// Whether it shows estimates, and stopping keeps the last one.
     pub estimates: bool,
-    /// Its options beside `target`, `output` and, where it reads one, `layer`.
+    /// Its options, apart from `target`, `output` and, if it reads one, `layer`.
     pub options: &'static [OptionSpec],
 }
 
@@ -297,11 +298,11 @@ pub struct Output {
     pub shape: Vec<usize>,
     /// For methods with that axiom.
     pub completeness: Option<Completeness>,
-    /// Where several layers were asked for, the map of each.
+    /// If several layers were requested, the map of each.
     pub layers: Vec<LayerMap>,
     /// What a reader should know.
     pub warnings: Vec<Warning>,
-    /// Further findings that the method's documentation describes.
+    /// Further findings; the method's documentation describes them.
     pub details: Option<Value>,
 }
 
@@ -312,7 +313,7 @@ impl Output {
     }
 }
 
-/// How well an attribution adds up to the difference of the scores.
+/// How well an attribution adds up to the score difference.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Completeness {
@@ -382,7 +383,7 @@ methods! {
     kernel_shap,
 }
 
-/// The method of that id.
+/// The method with this id.
 ///
 /// # Errors
 /// [`Error::BadOption`] naming those that exist.
@@ -436,7 +437,7 @@ enum Given {
     Tensor(Option<GivenTensor>),
 }
 
-/// A reference picture as a request names it.
+/// A baseline image as a request names it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reference {
     /// One of [`Baseline::CHOICES`].
@@ -459,7 +460,7 @@ impl Reference {
 pub struct Options(BTreeMap<&'static str, Given>);
 
 impl Options {
-    /// Reads what is left of a request; absent options take their defaults.
+    /// Reads the rest of a request; absent options take their defaults.
     ///
     /// # Errors
     /// [`Error::BadOption`] naming the option that is unknown or out of range.
@@ -537,7 +538,7 @@ impl Options {
         self.0.get(id).ok_or_else(|| Error::Internal(format!("the method does not describe its option {id:?}")))
     }
 
-    /// A whole number, `None` where none is given and there is no default.
+    /// A whole number; `None` if none is given and there is no default.
     ///
     /// # Errors
     /// [`Error::Internal`] where the method does not describe the option.
@@ -567,7 +568,7 @@ impl Options {
         }
     }
 
-    /// Reference pictures, at least one.
+    /// Baseline images, at least one.
     ///
     /// # Errors
     /// [`Error::Internal`] where the method does not describe the option.
@@ -578,7 +579,7 @@ impl Options {
         }
     }
 
-    /// Numbers in place of what the method would draw, of the shape that it expects.
+    /// Numbers to use instead of drawing them, in the shape that the method expects.
     ///
     /// # Errors
     /// [`Error::BadOption`] where the shape is another; [`Error::Internal`] where the method does not describe the option.

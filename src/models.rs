@@ -11,7 +11,7 @@ use crate::layers::{Act, Param};
 use crate::package::{Config, Weights};
 use crate::pass::{Activation, Pass};
 
-/// A part of a model that can be resumed: a single tensor goes in, a single tensor comes out.
+/// A part of a model that can be resumed: one tensor goes in, one comes out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stage {
     /// A readable name.
@@ -34,7 +34,7 @@ pub enum Fold {
     },
     /// `[N, prefix + h w, width]`: drop the prefix tokens (class, registers), the rest are the grid's rows.
     Tokens {
-        /// Class and register tokens in front.
+        /// Class and register tokens before the patches.
         prefix: usize,
         /// Grid height.
         h: usize,
@@ -85,13 +85,13 @@ impl Fold {
 pub struct Layer {
     /// timm's module name.
     pub id: String,
-    /// The stage in which it is met.
+    /// The stage that computes it.
     pub stage: usize,
     /// How it folds to a grid.
     pub fold: Fold,
 }
 
-/// What a model is made of, as far as methods depend on it.
+/// What a model contains, as far as methods depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
@@ -125,9 +125,9 @@ pub struct Attention {
     pub blocks: usize,
     /// Heads of each.
     pub heads: usize,
-    /// Tokens in front of the patches, in order: `class`, `distillation`, `register`.
+    /// Tokens before the patches, in order: `class`, `distillation`, `register`.
     pub special: Vec<&'static str>,
-    /// The classifier reads the mean of the patches; else the class token.
+    /// Whether the classifier reads the mean of the patches instead of the class token.
     pub averaged: bool,
     /// Patch grid, rows and columns.
     pub grid: [usize; 2],
@@ -165,11 +165,11 @@ pub struct ModelSpec {
     pub stages: Vec<Stage>,
     /// From shallow to deep.
     pub layers: Vec<Layer>,
-    /// The layer that CAM methods read unless told otherwise.
+    /// The layer that CAM methods read by default.
     pub default_layer: String,
     /// What it is made of.
     pub features: BTreeSet<Feature>,
-    /// Its attention, where it has any.
+    /// Its attention, if it has any.
     pub attention: Option<Attention>,
 }
 
@@ -182,7 +182,7 @@ impl ModelSpec {
         if total > 0.0 { part / total } else { 1.0 }
     }
 
-    /// The layer of that name.
+    /// The layer with this name.
     ///
     /// # Errors
     /// [`Error::BadOption`] naming the layers that exist.
@@ -232,7 +232,7 @@ pub trait Plan {
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Family {
-    /// snake_case, as the file.
+    /// snake_case, like the file.
     pub id: &'static str,
     /// As people write it.
     pub title: &'static str,
@@ -240,7 +240,7 @@ pub struct Family {
     pub names: &'static [&'static str],
     /// The default layer of CAM methods, in words.
     pub default_layer: &'static str,
-    /// What its results are compared with.
+    /// The libraries that its results are compared with.
     pub checked_against: &'static str,
     /// Describes the model that a package's config asks for.
     #[serde(skip)]
@@ -338,7 +338,7 @@ pub(crate) struct Step {
 }
 
 impl Strides {
-    /// Behind a stem of that stride; at most `output_stride` in all.
+    /// After a stem with this stride; at most `output_stride` in total.
     pub fn new(stem: usize, output_stride: usize) -> Self {
         Self { stride: stem, dilation: 1, most: output_stride }
     }

@@ -10,16 +10,17 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 
 use crate::error::{Error, Result};
 
-/// Largest encoded picture, in bytes.
+/// Largest encoded image, in bytes.
 pub const MAX_ENCODED_BYTES: usize = 100 << 20;
 /// Largest side, in pixels.
 pub const MAX_SIDE: u32 = 30_000;
-/// Most pixels: 100 megapixels take 300 MB as RGB, 800 MB while a 16-bit picture with alpha is decoded.
+/// Most pixels: 100 megapixels take 300 MB as RGB, and 800 MB while a 16-bit image with alpha is
+/// decoded.
 pub const MAX_PIXELS: u64 = 100_000_000;
 /// Most memory that a decoder may set aside.
 const MAX_ALLOCATION: u64 = 1 << 30;
 
-/// An upright picture.
+/// An upright image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Photo {
     /// Columns.
@@ -50,7 +51,8 @@ fn check_size(width: u32, height: u32) -> Result<()> {
 }
 
 impl Photo {
-    /// Decodes JPEG, PNG, WebP, GIF (its first frame) and BMP, and turns the picture upright by its EXIF orientation.
+    /// Decodes JPEG, PNG, WebP, GIF (first frame) and BMP, and turns the image upright by its EXIF
+    /// orientation.
     ///
     /// # Errors
     /// [`Error::UnsupportedImage`] for anything else and for damaged files; [`Error::ImageTooLarge`] past the limits.

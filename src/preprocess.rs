@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::photo::Photo;
 
-/// A resampling filter of Pillow, stretched by the scale when it shrinks (antialiasing).
+/// One of Pillow's resampling filters; stretched by the scale when shrinking (antialiasing).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Interpolation {
@@ -64,7 +64,7 @@ pub struct PreprocessConfig {
     pub mean: [f32; 3],
     /// Divided by.
     pub std: [f32; 3],
-    /// Share of the resized picture's side that the crop keeps.
+    /// Share of the resized image's side that the crop keeps.
     pub crop_pct: f64,
     /// Resampling filter.
     pub interpolation: Interpolation,
@@ -150,7 +150,7 @@ impl PreprocessConfig {
     }
 }
 
-/// The rectangle of the upright photo, in its pixels, that a model really saw.
+/// The part of the upright photo that the model saw, in the photo's pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Crop {
@@ -168,12 +168,12 @@ pub struct Crop {
     pub photo_height: u32,
 }
 
-/// A photo as the model is fed it.
+/// A photo prepared for the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
     /// `[3, H, W]`, normalised.
     pub data: Vec<f32>,
-    /// What it shows.
+    /// The part of the photo that it shows.
     pub crop: Crop,
 }
 

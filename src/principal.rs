@@ -11,7 +11,7 @@ use crate::random::stream;
 /// Dimensions of the Krylov space in which the eigenvector is sought. Its error falls as exp(-4 n sqrt(gap)) with the eigenvalues' relative gap: 1e-11 at 1 / 250.
 const KRYLOV: usize = 100;
 
-/// The option whether each channel's mean is taken away first.
+/// The option that subtracts each channel's mean first.
 pub const CENTRE: OptionSpec = OptionSpec {
     id: "centre",
     kind: Kind::Boolean { default: true },

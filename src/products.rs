@@ -31,7 +31,7 @@ const PLACES: usize = 4;
 /// Channels in a vector.
 const WIDTH: usize = 4;
 
-/// What a convolution does beside its weights; its groups are one, or one per channel.
+/// A convolution's geometry; it has one group, or one per channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Geometry {
     /// Input height and width.

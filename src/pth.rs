@@ -58,7 +58,7 @@ const STORAGES: [(&str, Dtype); 10] = [
 const RECORDS: [(&str, u64); 3] = [("byteorder", 64), ("version", 64), ("data.pkl", MAX_PICKLE_BYTES)];
 const ADVICE: &str = "save model.state_dict() alone with torch.save, or convert it to safetensors";
 
-/// What a file holds, in the terms of [`package::Loader`](crate::package::Loader).
+/// A file's contents, in the terms of [`package::Loader`](crate::package::Loader).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDict {
     /// A safetensors header (8 bytes of length and JSON) that describes the tensors in the file's order, less a prefix `module.`
@@ -70,7 +70,7 @@ pub struct StateDict {
     pub wrapper: Option<&'static str>,
 }
 
-/// Reads a file of which any byte range can be had.
+/// Reads a file by byte ranges.
 ///
 /// While [`wants`](Self::wants) names a range, [`supply`](Self::supply) its bytes; then [`finish`](Self::finish). After an error the
 /// reader is of no more use.
@@ -82,7 +82,7 @@ pub struct Reader {
     entries: BTreeMap<String, Entry>,
     wrapper: Option<&'static str>,
     tensors: Vec<View>,
-    /// Storages whose local header is still to be read, by its offset.
+    /// Storages whose local header has yet to be read, by its offset.
     pending: BTreeMap<u64, Entry>,
     /// Where the data of a storage begins, by the offset of its local header.
     starts: BTreeMap<u64, u64>,
@@ -517,12 +517,12 @@ impl<'a> Bytes<'a> {
 
 #[derive(Debug, Clone, Copy)]
 enum Value<'a> {
-    /// Accepted and never looked at: numbers, None, bytes, lists.
+    /// Accepted and ignored: numbers, None, bytes, lists.
     Plain,
     Integer(i64),
     Text(&'a str),
     Callable(Callable),
-    /// An index of `Machine::objects`: containers may be shared or hold themselves.
+    /// An index into `Machine::objects`: containers may be shared or contain themselves.
     Object(usize),
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
-/// What is asked about.
+/// The question: which class, contrast or group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// Why this class?
@@ -17,7 +17,7 @@ pub enum Question {
     Group(Vec<usize>),
 }
 
-/// What the score is made of.
+/// The quantity that the score is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Quantity {
     /// A class: its logit. A contrast: the difference of two logits. A group: logsumexp of its logits minus logsumexp of the others, the
@@ -59,9 +59,9 @@ impl Quantity {
 /// The score that is explained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// What is asked about.
+    /// The question: which class, contrast or group.
     pub question: Question,
-    /// What the score is made of.
+    /// The quantity that the score is made of.
     pub quantity: Quantity,
 }
 
@@ -167,7 +167,7 @@ impl Target {
         }
     }
 
-    /// As results report it.
+    /// In the form that results report.
     pub fn to_json(&self) -> Value {
         match &self.question {
             Question::Class(k) => json!(k),

@@ -31,7 +31,7 @@ thread_local! {
 struct Gpu {
     device: Device,
     description: String,
-    /// Most bytes of a buffer that a kernel can be given.
+    /// The most bytes that a kernel's buffer may have.
     binding: u64,
 }
 
@@ -62,7 +62,7 @@ pub fn version() -> String {
     crate::VERSION.into()
 }
 
-/// Calls `callback(message)` on a panic; the instance is dead then.
+/// Calls `callback(message)` on a panic, after which the instance is dead.
 #[wasm_bindgen(js_name = onPanic)]
 pub fn on_panic(callback: Function) {
     ON_PANIC.set(Some(callback));
@@ -86,7 +86,7 @@ struct DeviceInfo<'a> {
     description: String,
 }
 
-/// Makes a device ready, once; its description.
+/// Opens a device, once, and returns its description.
 #[wasm_bindgen(js_name = openDevice)]
 pub async fn open_device(kind: String, on_lost: Function) -> JsResult<JsValue> {
     let description = match kind.as_str() {
@@ -183,14 +183,15 @@ struct Guessed {
     note: String,
 }
 
-/// A config for weights that have none, from their safetensors header (JSON, without the length in front).
+/// A config for weights without one, from their safetensors header (JSON, without the leading
+/// length).
 #[wasm_bindgen(js_name = guessConfig)]
 pub fn guess_config(header: &[u8]) -> JsResult<JsValue> {
     let guess::Guess { config, note, .. } = guess::guess(header).map_err(throw)?;
     to_js(&Guessed { config, note })
 }
 
-/// Reads a PyTorch state dict of which any byte range can be had.
+/// Reads a PyTorch state dict by byte ranges.
 #[wasm_bindgen]
 pub struct StateDictReader {
     inner: pth::Reader,
@@ -198,23 +199,24 @@ pub struct StateDictReader {
 
 #[wasm_bindgen]
 impl StateDictReader {
-    /// Of a file of `size` bytes.
+    /// For a file of `size` bytes.
     #[wasm_bindgen(constructor)]
     pub fn new(size: f64) -> Self {
         Self { inner: pth::Reader::new(size as u64) }
     }
 
-    /// The range [begin, end) that it wants next; `undefined` where it has all.
+    /// The range [begin, end) that it needs next; `undefined` once it has all.
     pub fn wants(&self) -> Option<Vec<f64>> {
         self.inner.wants().map(|range| vec![range.start as f64, range.end as f64])
     }
 
-    /// Takes the bytes of that range.
+    /// Takes the bytes of this range.
     pub fn supply(&mut self, bytes: &[u8]) -> JsResult<()> {
         self.inner.supply(bytes).map_err(throw)
     }
 
-    /// The same tensors as a safetensors file: `header` (with the length in front), then the file's `ranges`, flat [begin, end, ...].
+    /// The same tensors as a safetensors file: `header` (with the leading length), then the file's
+    /// `ranges`, flat [begin, end, ...].
     pub fn finish(self) -> JsResult<JsValue> {
         let found = self.inner.finish().map_err(throw)?;
         let ranges: Vec<f64> = found.ranges.iter().flat_map(|r| [r.start as f64, r.end as f64]).collect();
@@ -234,7 +236,7 @@ pub struct Digest {
 
 #[wasm_bindgen]
 impl Digest {
-    /// Of nothing yet.
+    /// An empty hash.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Self {
         Self::default()
@@ -296,7 +298,7 @@ impl Job {
         self.inner.cancelled.set(true);
     }
 
-    /// Ends the call after its current chunk with what there is, where its method estimates.
+    /// Ends the call after its current chunk and keeps the estimate, if its method has one.
     pub fn stop(&self) {
         self.inner.stopped.set(true);
     }
@@ -475,7 +477,7 @@ impl Engine {
         })
     }
 
-    /// The likeliest classes.
+    /// The most likely classes.
     pub async fn classify(&self, input: JsValue, top_k: Option<f64>, job: &Job) -> JsResult<JsValue> {
         let (job, mut taken) = (job.inner.clone(), Taken::from(&self.slot)?);
         let image = read_image(&input)?;
@@ -506,7 +508,7 @@ impl Engine {
         Ok(object)
     }
 
-    /// A layer's activations; the default layer's where none is named.
+    /// A layer's activations; by default the default layer's.
     pub async fn activations(&self, input: JsValue, layer: Option<String>, job: &Job) -> JsResult<JsValue> {
         let (job, mut taken) = (job.inner.clone(), Taken::from(&self.slot)?);
         let image = read_image(&input)?;

@@ -134,11 +134,11 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     })
 }
 
-/// How far a method is that takes several integrals.
+/// The progress of a method that takes several integrals.
 pub struct Progress {
-    /// Points that are behind.
+    /// Points done.
     pub done: usize,
-    /// Points in all.
+    /// Points in total.
     pub total: usize,
 }
 

@@ -71,7 +71,7 @@ pub static SPEC: MethodSpec = MethodSpec {
 };
 
 enum Coalitions {
-    /// As the request says.
+    /// Given by the request.
     Given(Vec<Vec<bool>>),
     /// All, one of each pair; bit j is player j.
     All(Vec<u32>),
@@ -152,7 +152,7 @@ struct KernelShap {
 
 struct Fit {
     phi: Vec<f64>,
-    /// Whether the coalitions tell all players apart.
+    /// Whether the coalitions determine every player's share.
     determined: bool,
     standard_error: f64,
 }

@@ -24,7 +24,7 @@ pub struct Run {
     pub squeeze: Option<Squeeze>,
 }
 
-/// How a block weighs its channels.
+/// How a block weights its channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Squeeze {
     /// EfficientNet: to a quarter of the block's input; the block's activation, sigmoid.
@@ -46,7 +46,7 @@ pub fn deepen(stack: &mut [Run], depth: f64) {
     }
 }
 
-/// What the convolutions of a net have in common.
+/// What the convolutions of a network have in common.
 #[derive(Debug, Clone, Copy)]
 pub struct Common {
     /// Padding rule.

@@ -32,22 +32,23 @@ const MAX_ATTENTION: usize = 1 << 30;
 /// timm's arguments for an architecture where they are not in its name.
 #[derive(Clone, Copy)]
 pub(super) struct Variant {
-    /// Width, depth and heads where they are not those of the size in the name.
+    /// Width, depth and heads, if they differ from those of the size in the name.
     pub(super) size: Option<[usize; 3]>,
     pub(super) qkv_bias: bool,
     /// Whether `init_values` is set.
     pub(super) layer_scale: bool,
     pub(super) class_token: bool,
-    /// Positions for patches alone.
+    /// Positions for patches only.
     pub(super) no_embed_class: bool,
     pub(super) pre_norm: bool,
     /// Pooling over patches instead of the class token.
     pub(super) average: bool,
-    /// Norm behind the pooling instead of before it; `None`: where the pooling averages.
+    /// Norm after the pooling instead of before it; `None`: if the pooling averages.
     pub(super) fc_norm: Option<bool>,
     pub(super) epsilon: f64,
     pub(super) act: Act,
-    /// A distillation token beside the class token and a classifier for each, whose logits are averaged.
+    /// A distillation token next to the class token, and a classifier for each; their logits are
+    /// averaged.
     pub(super) distilled: bool,
 }
 

@@ -16,7 +16,7 @@ use sightline::package::Package;
 /// Methods that no case covers, and why.
 const UNCOVERED: &[(&str, &str)] = &[(
     "salient_relevance",
-    "no library has it; `tests/relevance.rs` writes it out a second time, and the LRP that it starts from agrees with zennit's",
+    "no library has it; `tests/relevance.rs` implements it a second time, and the LRP it starts from agrees with zennit's",
 )];
 
 /// A model folder's package: its file, or the weights that its seed makes.
@@ -165,9 +165,12 @@ fn without_figure(line: &str) -> String {
 fn page(rows: &BTreeMap<Key, Row>) -> String {
     let mut out = String::from(
         "# Agreement with other libraries\n\n\
-         Every method beside the libraries of its field, on tiny seeded models: the smallest cosine between the two maps (or correlation, where that is less) over the cases of a row.\n\
-         How the references are made: `tests/golden/methods/README.md`. Made by `UPDATE=1 cargo test --test conformance`, which asserts 0.9999.\n\
-         *definition* stands for the paper's formula in a few lines of PyTorch or NumPy in `tests/reference/make_method_goldens.py`.\n\n\
+         Every method is compared with the libraries of its field on tiny seeded models. *Agreement* is the smallest cosine \
+         between the two maps over the cases of a row (or the correlation, where that is smaller).\n\
+         `tests/golden/methods/README.md` describes how the references are made. \
+         `UPDATE=1 cargo test --test conformance` writes this page and asserts 0.9999.\n\
+         *definition* means the paper's formula in a few lines of PyTorch or NumPy, in \
+         `tests/reference/make_method_goldens.py`.\n\n\
          | method | library | version | agreement | cases | on | difference, and what was compared |\n|---|---|---|---|---|---|---|\n",
     );
     for ((_, method, library, differs, definition), row) in rows {

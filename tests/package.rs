@@ -68,7 +68,7 @@ fn weights_that_lie_are_refused_by_name() {
     let (config, weights) = tiny("tiny-vit");
     let (_, others) = tiny("tiny-cnn");
     assert!(message(&config, &others, "bad-model").contains("missing: blocks.0.attn.proj.bias"));
-    assert!(message(&config, &weights[..weights.len() - 4], "bad-model").contains("ends early"));
+    assert!(message(&config, &weights[..weights.len() - 4], "bad-model").contains("truncated"));
     assert!(message(&config, &[&weights[..], &[0]].concat(), "bad-model").contains("longer"));
     message(&config, b"", "bad-model");
     message(&config, b"<!doctype html><title>404</title>", "bad-model");

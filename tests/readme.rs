@@ -1,9 +1,9 @@
-//! The README's tables are made from the registries. `UPDATE=1 cargo test --test readme` writes them.
+//! The tables of docs/methods.md and docs/models.md come from the registries. `UPDATE=1 cargo test --test readme` writes them.
 
 use sightline::methods::{Kind, METHODS};
 use sightline::models::FAMILIES;
 
-fn tables() -> String {
+fn methods() -> String {
     let mut out = String::from("| method | what it asks | result | options | source |\n|---|---|---|---|---|\n");
     for m in METHODS.iter().map(|m| m.spec) {
         let option = |o: &sightline::methods::OptionSpec| match o.kind {
@@ -27,7 +27,11 @@ fn tables() -> String {
             m.arxiv
         );
     }
-    out += "\n| family | architectures | default layer | checked against |\n|---|---|---|---|\n";
+    out
+}
+
+fn families() -> String {
+    let mut out = String::from("| family | architectures | default layer | checked against |\n|---|---|---|---|\n");
     for f in FAMILIES {
         out += &format!("| {} | `{}` | {} | {} |\n", f.title, f.names.join("`, `"), f.default_layer, f.checked_against);
     }
@@ -36,14 +40,16 @@ fn tables() -> String {
 
 #[test]
 fn the_tables_are_those_of_the_registries() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = std::fs::read_to_string(path).unwrap();
     let (begin, end) = ("<!-- tables: begin -->\n", "<!-- tables: end -->");
-    let (head, rest) = readme.split_once(begin).unwrap();
-    let (old, tail) = rest.split_once(end).unwrap();
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, format!("{head}{begin}{}{end}{tail}", tables())).unwrap();
-    } else {
-        assert_eq!(old, tables(), "run UPDATE=1 cargo test --test readme");
+    for (name, table) in [("methods", methods()), ("models", families())] {
+        let path = format!("{}/docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
+        let page = std::fs::read_to_string(&path).unwrap();
+        let (head, rest) = page.split_once(begin).unwrap();
+        let (old, tail) = rest.split_once(end).unwrap();
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, format!("{head}{begin}{table}{end}{tail}")).unwrap();
+        } else {
+            assert_eq!(old, table, "{name}.md: run UPDATE=1 cargo test --test readme");
+        }
     }
 }

@@ -755,16 +755,16 @@ const de = {
     'CPU, WebAssembly SIMD, one thread': 'CPU, WebAssembly SIMD, ein Thread',
     'you asked for the CPU': 'du hast die CPU gewählt',
     'you asked for WebGPU': 'du hast WebGPU gewählt',
-    'this browser has no WebGPU': 'dieser Browser hat kein WebGPU',
-    'this browser has WebGPU but no adapter for it': 'dieser Browser hat WebGPU, aber keinen Adapter dafür',
-    'this browser refused to give a WebGPU adapter': 'dieser Browser gibt keinen WebGPU-Adapter her',
-    'the WebGPU adapter here is emulated in software, which is slower than the CPU build':
+    'this browser does not support WebGPU': 'dieser Browser hat kein WebGPU',
+    'this browser supports WebGPU but found no adapter': 'dieser Browser hat WebGPU, aber keinen Adapter dafür',
+    'this browser refused access to a WebGPU adapter': 'dieser Browser gibt keinen WebGPU-Adapter her',
+    'the WebGPU adapter is emulated in software, which is slower than the CPU build':
       'der WebGPU-Adapter hier ist in Software nachgebildet, und das ist langsamer als die CPU',
-    'the WebGPU build is not served here': 'das Programm für WebGPU gibt es auf dieser Website nicht',
+    'this site does not offer the WebGPU build': 'das Programm für WebGPU gibt es auf dieser Website nicht',
     'this browser has a hardware WebGPU adapter': 'dieser Browser hat einen WebGPU-Adapter in Hardware',
-    'whether there is WebGPU is being found out': 'ob es WebGPU gibt, wird gerade festgestellt',
+    'checking whether WebGPU is available': 'ob es WebGPU gibt, wird gerade festgestellt',
     'WebGPU takes over as soon as it is ready': 'WebGPU übernimmt, sobald es bereit ist',
-    'WebGPU did not start here ({reason})': 'WebGPU lief hier nicht an ({reason})',
+    'WebGPU did not start ({reason})': 'WebGPU lief hier nicht an ({reason})',
 
     // The lists of models, colours and sample photos.
     '64 everyday things, small CNN': '64 Alltagsdinge, kleines CNN',
@@ -778,233 +778,237 @@ const de = {
     "SpaceX, public domain (scikit-image's rocket)": 'SpaceX, gemeinfrei (rocket aus scikit-image)',
 
     // What the methods ask, and what they cannot tell.
-    "Where in the layer's grid would more of what the model found there raise the score?":
+    'Which regions of this layer push the score up?':
       'Wo im Raster der Schicht würde mehr von dem, was das Modell dort fand, die Bewertung erhöhen?',
-    'The grid is coarse, and the mean gradient of a channel may hide that it speaks for the class in one place and against it in another.':
+    "The grid is coarse, and averaging a channel's gradient hides channels that support the class in one place and oppose it in another.":
       'Das Raster ist grob, und der mittlere Gradient eines Kanals kann verbergen, dass er hier für die Klasse spricht und dort dagegen.',
-    'Where is what raises the score, counting every place of a channel that does, however few?':
+    'Which regions of this layer push the score up, counting every occurrence, however small?':
       'Wo ist, was die Bewertung erhöht, wenn jede Stelle eines Kanals zählt, die das tut, so wenige es auch sind?',
-    'Its weights are a closed form for the exponential of the score, not a derivative of the score itself.':
+    'Its weights are derived for the exponential of the score, so the map does not measure contributions to the score itself.':
       'Ihre Gewichte sind eine geschlossene Formel für die Exponentialfunktion der Bewertung, keine Ableitung der Bewertung selbst.',
-    'How much does what the layer found at each place add to the score, to first order?':
+    'How much does each place in this layer add to the score, to first order?':
       'Wie viel trägt das, was die Schicht an jeder Stelle fand, in erster Ordnung zur Bewertung bei?',
-    'The grid is coarse, and a gradient is a straight line: what the layers behind saturate is missed.':
+    'The grid is coarse, and a gradient is only a local view: contributions that later layers saturate are missed.':
       'Das Raster ist grob, und ein Gradient ist eine Gerade: Was die Schichten dahinter sättigen, entgeht ihr.',
-    'Where has the layer found what speaks for the class at that very place?':
+    'Which places in this layer support the class, each weighted by its own gradient?':
       'Wo hat die Schicht gefunden, was an genau dieser Stelle für die Klasse spricht?',
-    'Evidence against the class is left out, and shallow layers show edges of everything that has any positive gradient.':
+    'Evidence against the class is left out, and in shallow layers every edge with a positive gradient lights up.':
       'Was gegen die Klasse spricht, fehlt, und flache Schichten zeigen die Kanten von allem, was irgendeinen positiven Gradienten hat.',
-    'Where is the layer active in channels that add to the score where they are active?':
+    'Which regions push the score up, with each channel weighted by its gradient where it is active?':
       'Wo ist die Schicht in Kanälen aktiv, die zur Bewertung beitragen, wo sie aktiv sind?',
-    'The grid is coarse; where activations have both signs, a channel that sums to nearly 0 can drown the others.':
+    'The grid is coarse, and if activations have both signs, a channel that sums to nearly 0 can drown out the others.':
       'Das Raster ist grob; wo Aktivierungen beide Vorzeichen haben, kann ein Kanal mit einer Summe nahe 0 die anderen übertönen.',
-    "How much would each place change the layer's weights if the model learned from this photo?":
+    "Which places would change this layer's weights most if the model were trained on this image?":
       'Wie stark würde jede Stelle die Gewichte der Schicht ändern, wenn das Modell aus diesem Foto lernte?',
-    'It has no sign: what speaks against the class is as bright as what speaks for it.':
+    'It has no sign: evidence against the class looks as bright as evidence for it.':
       'Sie hat kein Vorzeichen: Was gegen die Klasse spricht, ist so hell wie das, was für sie spricht.',
-    'Where does the layer find what explains most of its activity?': 'Wo findet die Schicht, was das meiste ihrer Aktivität erklärt?',
-    'It does not know the class: it shows what stands out to the layer, whatever is asked.':
+    "Where is the dominant pattern in this layer's activations?": 'Wo findet die Schicht, was das meiste ihrer Aktivität erklärt?',
+    'It ignores the class: the map is the same whatever you ask about.':
       'Sie kennt die Klasse nicht: Sie zeigt, was der Schicht auffällt, wonach auch gefragt wird.',
-    "Where is what explains most of the layer's evidence for the class?":
+    "Where is the dominant pattern in this layer's evidence for the class?":
       'Wo ist, was das meiste von dem erklärt, das in der Schicht für die Klasse spricht?',
-    'One direction among channels: evidence of another kind is left out, and what remains need not add up to the score.':
+    'It keeps a single direction among the channels: other evidence is lost, and the map need not add up to the score.':
       'Eine einzige Richtung unter den Kanälen: Belege anderer Art fehlen, und was bleibt, muss nicht die Bewertung ergeben.',
-    "Which of the layer's channels, used as masks, show the model what it needs for this score?":
+    "Which of this layer's channels, used as masks on the image, keep the score high?":
       'Welche Kanäle der Schicht zeigen dem Modell, als Masken benutzt, was es für diese Bewertung braucht?',
-    'A mask also brings its own edges, and a softmax over scores lets a few channels decide.':
+    'A mask adds edges of its own, and the softmax over scores lets a few channels dominate the map.':
       'Eine Maske bringt auch eigene Kanten mit, und ein Softmax über die Bewertungen lässt wenige Kanäle entscheiden.',
-    "Which of the layer's channels does the score fall without, and where are they active?":
+    "Which of this layer's channels lower the score when removed, and where are they active?":
       'Ohne welche Kanäle der Schicht fällt die Bewertung, und wo sind diese aktiv?',
-    'Channels are removed one by one: what two of them say together is counted for neither or for both.':
+    'Channels are removed one at a time: evidence that two of them share is counted for neither or for both.':
       'Kanäle werden einzeln entfernt: Was zwei gemeinsam sagen, zählt für keinen oder für beide.',
-    'Which pixels would change the score most if they changed a little?':
+    'Which pixels change the score most when they change a little?':
       'Welche Pixel würden die Bewertung am meisten ändern, wenn sie sich ein wenig änderten?',
-    'It is noisy, and it says what would change the score, not what made it: a pixel that is already decisive may have no gradient left.':
+    'It is noisy, and it shows what would change the score, not what produced it: a decisive pixel can have a gradient near 0.':
       'Sie rauscht, und sie sagt, was die Bewertung ändern würde, nicht, was sie ausmacht: Ein schon entscheidendes Pixel hat vielleicht keinen Gradienten mehr.',
-    'How much does each pixel contribute to the score if the model is taken for linear around this photo?':
+    'How much does each pixel contribute to the score if the model is treated as linear around this image?':
       'Wie viel trägt jedes Pixel zur Bewertung bei, wenn man das Modell um dieses Foto herum für linear hält?',
-    'The model is not linear: the contributions need not add up to the score, and pixels of the mean colour get nothing.':
+    'The model is not linear, so contributions need not add up to the score, and pixels of the mean colour get 0.':
       'Das Modell ist nicht linear: Die Beiträge müssen nicht die Bewertung ergeben, und Pixel der mittleren Farbe bekommen nichts.',
-    'Which pixels would change the score if they changed a little, on average over photos that look the same?':
+    'Which pixels change the score when they change a little, on average over noisy copies of the image?':
       'Welche Pixel würden die Bewertung ändern, wenn sie sich ein wenig änderten, im Mittel über Fotos, die gleich aussehen?',
-    'It hides what differs between the copies, and too much noise makes photos that the model has never seen the like of.':
+    'Averaging hides where the copies disagree, and too much noise makes images unlike anything the model was trained on.':
       'Sie verbirgt, worin sich die Kopien unterscheiden, und zu viel Rauschen ergibt Fotos, wie sie das Modell nie gesehen hat.',
-    'Which pixels would change the score if they changed a little, whichever way, in photos that look the same?':
+    'Which pixels change the score most, in either direction, across noisy copies of the image?':
       'Welche Pixel würden die Bewertung ändern, wenn sie sich ein wenig änderten, gleich wohin, in Fotos, die gleich aussehen?',
-    'Squares bring out the strongest pixels and lose the sign: it ranks well and says nothing about for or against.':
+    'Squaring emphasises the strongest pixels and drops the sign: evidence for and against the class look the same.':
       'Quadrate heben die stärksten Pixel hervor und verlieren das Vorzeichen: Sie ordnet gut und sagt nichts über dafür oder dagegen.',
-    'Where does the gradient depend on details that nobody would see?': 'Wo hängt der Gradient von Einzelheiten ab, die niemand sähe?',
-    'It says where the model is curved, not what speaks for the class: a decisive pixel that acts linearly gets 0.':
+    'Where does the gradient vary most between noisy copies of the image?': 'Wo hängt der Gradient von Einzelheiten ab, die niemand sähe?',
+    'It shows where the model is curved, not what supports the class: a decisive pixel that acts linearly gets 0.':
       'Sie sagt, wo das Modell gekrümmt ist, nicht, was für die Klasse spricht: Ein entscheidendes Pixel, das linear wirkt, bekommt 0.',
-    'Which fine structures set off the units that speak for the score?':
+    'Which fine structures activate the units that support the score?':
       'Welche feinen Strukturen lösen die Einheiten aus, die für die Bewertung sprechen?',
-    "It comes close to restoring the photo's edges whatever the class: a sharp picture, hardly an explanation.":
+    "It mostly redraws the image's edges, whatever the class: the map is sharp but explains little.":
       'Sie stellt beinahe die Kanten des Fotos wieder her, gleich für welche Klasse: ein scharfes Bild, kaum eine Erklärung.',
-    'Which fine structures lie where the layer found evidence for the class?':
+    'Which fine structures lie in the regions that push the score up?':
       'Welche feinen Strukturen liegen dort, wo die Schicht etwas fand, das für die Klasse spricht?',
-    "Its sharpness is that of guided backpropagation, which hardly depends on the class: only the place is Grad-CAM's.":
+    'Its detail comes from guided backpropagation, which hardly depends on the class: only the location comes from Grad-CAM.':
       'Die Schärfe ist die von Guided Backpropagation und hängt kaum von der Klasse ab: Nur der Ort kommt von Grad-CAM.',
-    'How much did each pixel add to the score on the way from a baseline picture to this one?':
+    'How much does each pixel add to the score along a straight path from a baseline image to this one?':
       'Wie viel hat jedes Pixel auf dem Weg von einem Vergleichsbild zu diesem zur Bewertung beigetragen?',
-    'It answers relative to the baseline: what the baseline shares with the photo gets nothing.':
+    'The answer is relative to the baseline: whatever the image shares with the baseline gets 0.':
       'Sie antwortet im Verhältnis zum Vergleichsbild: Was dieses mit dem Foto gemeinsam hat, bekommt nichts.',
-    'How much did each pixel add to the score while the photo came into focus?':
+    'How much does each pixel add to the score as the image comes into focus?':
       'Wie viel hat jedes Pixel zur Bewertung beigetragen, während das Foto scharf wurde?',
-    'What survives the widest blur, such as the colour of a large area, gets nothing.':
+    'Whatever survives the widest blur, such as the colour of a large area, gets 0.':
       'Was die stärkste Unschärfe übersteht, etwa die Farbe einer großen Fläche, bekommt nichts.',
-    'How much did each pixel add to the score, on a way from a baseline picture that keeps out of steep places?':
+    'How much does each pixel add to the score along a path from a baseline image that avoids steep gradients?':
       'Wie viel hat jedes Pixel zur Bewertung beigetragen, auf einem Weg von einem Vergleichsbild, der steile Stellen meidet?',
-    'The way hangs on the last digits of gradients: on large models another device may take another one, and the sum can miss the difference of the scores by far.':
+    'The path depends on the last digits of the gradients: for large models it can differ between devices, and the sum can be far from the score difference.':
       'Der Weg hängt an den letzten Stellen der Gradienten: Bei großen Modellen kann ein anderes Gerät einen anderen nehmen, und die Summe kann die Differenz der Bewertungen weit verfehlen.',
-    'Which regions of the photo added most to the score, pixel for pixel?':
+    'Which regions of the image add most to the score per pixel?':
       'Welche Gebiete des Fotos haben Pixel für Pixel am meisten zur Bewertung beigetragen?',
-    'Regions come from colour alone: what shares its region with something important looks as important.':
+    'Regions come from colour alone: anything that shares a region with something important looks just as important.':
       'Gebiete entstehen allein aus Farbe: Was sich ein Gebiet mit etwas Wichtigem teilt, sieht ebenso wichtig aus.',
-    'How is the score shared out when every unit hands it back to what fed it?':
+    'How is the score divided when every unit passes its share back to its inputs?':
       'Wie verteilt sich die Bewertung, wenn jede Einheit sie an das zurückgibt, was sie speiste?',
-    'The shares are rules, not consequences of the function: another composite draws another map, and the z+ rule hardly tells classes apart.':
+    "The map follows from the chosen rules, not from the model's function alone: another composite gives another map, and the z+ rule hardly tells classes apart.":
       'Die Anteile sind Regeln, keine Folgen der Funktion: Ein anderer Regelsatz zeichnet eine andere Karte, und die z+-Regel unterscheidet Klassen kaum.',
-    "How much of the score's difference from a baseline picture's does each pixel carry, unit by unit?":
+    'How much of the score difference from a baseline image does each pixel account for, traced unit by unit?':
       'Wie viel von der Differenz der Bewertung zu der eines Vergleichsbilds trägt jedes Pixel, Einheit für Einheit?',
-    'It answers relative to the baseline, and two nets that compute the same function may get different maps.':
+    'The answer is relative to the baseline, and two networks that compute the same function can get different maps.':
       'Sie antwortet im Verhältnis zum Vergleichsbild, und zwei Netze, die dieselbe Funktion berechnen, können verschiedene Karten bekommen.',
-    'Which areas stand out by the relevance that LRP gives them?': 'Welche Flächen stechen durch die Relevanz heraus, die LRP ihnen gibt?',
-    'It shows where relevance is unlike its surroundings, for or against the target, not how much there is.':
+    "Which areas stand out from their surroundings in LRP's relevance?":
+      'Welche Flächen stechen durch die Relevanz heraus, die LRP ihnen gibt?',
+    'It shows where relevance differs from its surroundings, for or against the target, not how much there is.':
       'Sie zeigt, wo die Relevanz anders ist als ringsum, dafür oder dagegen, nicht, wie viel es davon gibt.',
-    "From which patches could the classifier's token have gathered what it holds, through the attention of all blocks?":
+    'From which patches can information reach the classifier through the attention of all blocks?':
       'Aus welchen Patches könnte der Token des Klassifikators durch die Aufmerksamkeit aller Blöcke gesammelt haben, was er enthält?',
-    'It is the same for every class: it follows attention alone, and neither what was passed along nor what the classifier made of it.':
+    'The map is the same for every class: it follows attention alone, not what the tokens carry or how the classifier uses it.':
       'Sie ist für jede Klasse gleich: Sie folgt allein der Aufmerksamkeit und weder dem, was weitergegeben wurde, noch dem, was der Klassifikator daraus machte.',
-    "Through which patches did attention that raises the score reach the classifier's token?":
+    'Through which patches does attention that raises the score reach the classifier?':
       'Durch welche Patches erreichte Aufmerksamkeit, die die Bewertung erhöht, den Token des Klassifikators?',
-    'What more attention would lower is left out, and so is all that reaches the score by other ways than attention.':
+    'Attention that lowers the score is left out, and so is everything that reaches the score other than through attention.':
       'Es fehlt, was mehr Aufmerksamkeit senken würde, und alles, was die Bewertung auf anderem Weg als durch Aufmerksamkeit erreicht.',
-    'Which patches does a token look at, in one block, by one head or their mean?':
+    'Which patches does a token attend to in one block, by one head or averaged over heads?':
       'Welche Patches betrachtet ein Token, in einem Block, mit einem Kopf oder dem Mittel aller?',
-    'It is the same for every class, and what is looked at need not change anything.':
+    'The map is the same for every class, and a patch that gets attention need not affect the score.':
       'Sie ist für jede Klasse gleich, und was betrachtet wird, muss nichts ändern.',
-    'Into which two parts do the patches fall by what they hold, and which of the two stands out?':
+    'Which patches stand out when all patches are split into two groups by similarity?':
       'In welche zwei Teile zerfallen die Patches nach dem, was sie enthalten, und welcher der beiden sticht heraus?',
-    'It knows of no class, and always finds two parts, also where there is one thing or none.':
+    'It ignores the class, and it always finds two groups, even if the image shows one object or none.':
       'Sie weiß von keiner Klasse und findet immer zwei Teile, auch wo es nur ein Ding oder keines gibt.',
-    'How far does the score fall when a window over this place hides the photo?':
+    'How far does the score fall when a window hides this place?':
       'Wie weit fällt die Bewertung, wenn ein Fenster das Foto an dieser Stelle verdeckt?',
-    "What is visible in two places is missed, as hiding one leaves the other; and the window's edge is itself something new to see.":
+    "Evidence that is visible in two places is missed, because hiding one leaves the other, and the window's edge is itself a new feature.":
       'Was an zwei Stellen zu sehen ist, entgeht ihr, denn wird eine verdeckt, bleibt die andere; und der Rand des Fensters ist selbst etwas Neues.',
-    'How high does the score stay on average when this place is among the parts of the photo that are shown?':
+    'How high is the score, on average, when a random mask leaves this place visible?':
       'Wie hoch bleibt die Bewertung im Mittel, wenn diese Stelle zu den gezeigten Teilen des Fotos gehört?',
-    "An average over random masks: noise fades with the root of their number, and nothing finer than a mask's cell is seen.":
+    'It averages over random masks: noise fades only with the square root of their number, and nothing finer than a mask cell shows.':
       'Ein Mittel über zufällige Masken: Das Rauschen schwindet mit der Wurzel ihrer Zahl, und nichts Feineres als die Zelle einer Maske wird sichtbar.',
-    'Which superpixels carry the score in the linear model that fits best when some of them are hidden?':
+    'Which superpixels support the score in a linear model fitted to copies of the image with some of them hidden?':
       'Welche Superpixel tragen die Bewertung in dem linearen Modell, das am besten passt, wenn einige davon verdeckt sind?',
-    "A line through what need not be linear: r2 says how well it fits, and the map changes with the superpixels and the kernel's width.":
+    'A linear fit can be poor (see r2, how well it fits), and the map changes with the superpixels and the kernel width.':
       'Eine Gerade durch etwas, das nicht linear sein muss: r2 sagt, wie gut sie passt, und die Karte ändert sich mit den Superpixeln und der Breite des Kerns.',
-    "What is each superpixel's fair share of the difference between the photo's score and the baseline's?":
+    "What is each superpixel's fair share of the score difference between the image and the baseline?":
       'Was ist der gerechte Anteil jedes Superpixels an der Differenz zwischen der Bewertung des Fotos und der des Vergleichsbilds?',
-    "Fair by Shapley's axioms over photos with holes, which the model never saw in training; an estimate unless every coalition was tried.":
+    "Fair by Shapley's axioms, but over images with holes, unlike anything the model was trained on; an estimate unless every coalition was tried.":
       'Gerecht nach Shapleys Axiomen über Fotos mit Löchern, die das Modell im Training nie sah; eine Schätzung, solange nicht jede Koalition versucht wurde.',
     'after Muhammad and Yeasin 2020': 'nach Muhammad and Yeasin 2020',
 
     // What they cost.
-    '1 forward and 1 backward from the layer on': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
-    '1 forward up to the layer': '1 Vorwärtsdurchlauf bis zur Schicht',
-    '1 forward up to the layer and 1 forward per mask, as many as channels':
+    '1 forward and 1 backward pass from the layer on': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
+    '1 forward pass up to the layer': '1 Vorwärtsdurchlauf bis zur Schicht',
+    '1 forward pass up to the layer, then 1 forward pass per mask, as many as there are channels':
       '1 Vorwärtsdurchlauf bis zur Schicht und 1 je Maske, so viele wie Kanäle',
-    '1 forward up to the layer and 1 forward from the layer on for each of its channels':
+    '1 forward pass up to the layer, then 1 from the layer on for each of its channels':
       '1 Vorwärtsdurchlauf bis zur Schicht und 1 ab der Schicht für jeden ihrer Kanäle',
-    '1 forward and 1 backward': '1 Vorwärts- und 1 Rückwärtsdurchlauf',
-    'nSamples forward and backward': 'nSamples Vorwärts- und Rückwärtsdurchläufe',
-    '2 forward and 2 backward, one pair of them from the layer on': '2 Vorwärts- und 2 Rückwärtsdurchläufe, ein Paar davon ab der Schicht',
-    'nSteps forward and backward for each baseline': 'nSteps Vorwärts- und Rückwärtsdurchläufe für jedes Vergleichsbild',
-    'nSteps forward and backward': 'nSteps Vorwärts- und Rückwärtsdurchläufe',
-    '2 nSteps forward and backward': '2 nSteps Vorwärts- und Rückwärtsdurchläufe',
-    '1 forward and 1 backward, two to three times as long as plain ones':
+    '1 forward and 1 backward pass': '1 Vorwärts- und 1 Rückwärtsdurchlauf',
+    'nSamples forward and backward passes': 'nSamples Vorwärts- und Rückwärtsdurchläufe',
+    '2 forward and 2 backward passes, one pair of them from the layer on':
+      '2 Vorwärts- und 2 Rückwärtsdurchläufe, ein Paar davon ab der Schicht',
+    'nSteps forward and backward passes per baseline': 'nSteps Vorwärts- und Rückwärtsdurchläufe für jedes Vergleichsbild',
+    'nSteps forward and backward passes': 'nSteps Vorwärts- und Rückwärtsdurchläufe',
+    '2 nSteps forward and backward passes': '2 nSteps Vorwärts- und Rückwärtsdurchläufe',
+    '1 forward and 1 backward pass, each two to three times as long as a plain one':
       '1 Vorwärts- und 1 Rückwärtsdurchlauf, zwei- bis dreimal so lang wie gewöhnliche',
-    '2 forward and 1 backward': '2 Vorwärtsdurchläufe und 1 Rückwärtsdurchlauf',
-    '1 forward and 1 backward, as LRP, and a comparison of all patches on the CPU':
+    '2 forward passes and 1 backward pass': '2 Vorwärtsdurchläufe und 1 Rückwärtsdurchlauf',
+    '1 forward and 1 backward pass, as for LRP, plus a comparison of all patches on the CPU':
       '1 Vorwärts- und 1 Rückwärtsdurchlauf wie LRP und ein Vergleich aller Patches auf der CPU',
-    '1 forward of the blocks': '1 Vorwärtsdurchlauf der Blöcke',
-    '1 forward and 1 backward of the blocks': '1 Vorwärts- und 1 Rückwärtsdurchlauf der Blöcke',
-    '1 block forward': '1 Block vorwärts',
-    'one forward a window: 225 without options, about 18 s where a forward takes 0.08 s':
+    '1 forward pass through the blocks': '1 Vorwärtsdurchlauf der Blöcke',
+    '1 forward and 1 backward pass through the blocks': '1 Vorwärts- und 1 Rückwärtsdurchlauf der Blöcke',
+    '1 forward pass through one block': '1 Block vorwärts',
+    'one forward pass per window: 225 by default, about 18 s if a pass takes 0.08 s':
       'ein Vorwärtsdurchlauf je Fenster: 225 ohne Optionen, etwa 18 s, wo ein Durchlauf 0,08 s dauert',
-    'nSamples forward: 400 without options, about 32 s where a forward takes 0.08 s':
+    'nSamples forward passes: 400 by default, about 32 s if a pass takes 0.08 s':
       'nSamples Vorwärtsdurchläufe: 400 ohne Optionen, etwa 32 s, wo ein Durchlauf 0,08 s dauert',
-    'nSamples + 1 forward: 401 without options, about 32 s where a forward takes 0.08 s':
+    'nSamples + 1 forward passes: 401 by default, about 32 s if a pass takes 0.08 s':
       'nSamples + 1 Vorwärtsdurchläufe: 401 ohne Optionen, etwa 32 s, wo ein Durchlauf 0,08 s dauert',
 
     // Their options.
-    'added to the denominator of the weights; pytorch-grad-cam has 1e-6, torch-cam amounts to a large one':
+    'added to the denominator of the weights; pytorch-grad-cam uses 1e-6, torch-cam in effect a large value':
       'wird zum Nenner der Gewichte addiert; pytorch-grad-cam hat 1e-6, torch-cam kommt einem großen gleich',
-    "take each channel's mean away before the decomposition": 'vor der Zerlegung den Mittelwert jedes Kanals abziehen',
-    'weigh by the increase over the score of an empty input, without a softmax':
+    "subtract each channel's mean before the decomposition": 'vor der Zerlegung den Mittelwert jedes Kanals abziehen',
+    'weight channels by their gain over the score of an empty input, without a softmax':
       'nach dem Zuwachs gegenüber der Bewertung einer leeren Eingabe gewichten, ohne Softmax',
-    'resize channels corner to corner instead of by pixel centres, as pytorch-grad-cam does':
+    'align corners instead of pixel centres when resizing channels, as pytorch-grad-cam does':
       'Kanäle von Ecke zu Ecke vergrößern statt nach Pixelmitten, wie pytorch-grad-cam',
-    'scale channels to [0, 1] before they are resized, as torch-cam does': 'Kanäle vor dem Vergrößern auf [0, 1] bringen, wie torch-cam',
-    'channels to weigh, those of the largest variance; 0 for all':
+    'scale channels to [0, 1] before resizing them, as torch-cam does': 'Kanäle vor dem Vergrößern auf [0, 1] bringen, wie torch-cam',
+    'number of channels to weight, those with the largest variance; 0 for all':
       'wie viele Kanäle gewichtet werden, die mit der größten Varianz; 0 für alle',
     'inputs per pass; changes speed and memory, never the map': 'Eingaben je Durchlauf; ändert Tempo und Speicher, nie die Karte',
-    'what a channel is set to; far below all values it is what pytorch-grad-cam does in layers with negative ones':
+    'what a channel is set to; in layers with negative activations pytorch-grad-cam sets it far below all values':
       'worauf ein Kanal gesetzt wird; weit unter allen Werten ist es, was pytorch-grad-cam in Schichten mit negativen tut',
-    'gradients that are gathered': 'wie viele Gradienten gesammelt werden',
-    "standard deviation of the noise, as a share of the input's largest minus its smallest value":
+    'number of noisy copies': 'wie viele Gradienten gesammelt werden',
+    "standard deviation of the noise, as a share of the input's range (largest minus smallest value)":
       'Standardabweichung des Rauschens, als Anteil an größtem minus kleinstem Wert der Eingabe',
     'the same seed gives the same map': 'derselbe Startwert ergibt dieselbe Karte',
-    'what a ReLU passes back: positive gradients of its active units, or all positive gradients':
+    'what a ReLU passes back: positive gradients of its active units only, or all positive gradients':
       'was ein ReLU zurückgibt: positive Gradienten seiner aktiven Einheiten oder alle positiven Gradienten',
-    "how the layer's map is shown on the input's grid": 'wie die Karte der Schicht auf das Raster der Eingabe kommt',
+    "how the layer's map is resized to the input": 'wie die Karte der Schicht auf das Raster der Eingabe kommt',
     'points on the path': 'Punkte auf dem Weg',
-    'the reference picture; of several, the mean over all': 'das Vergleichsbild; bei mehreren das Mittel über alle',
-    'standard deviation of the blur baseline': 'Standardabweichung der Unschärfe als Vergleichsbild',
-    'the integration rule': 'die Integrationsregel',
-    'doubles nSteps until the residual is at most this; 0 keeps nSteps':
+    'the baseline image; with several, their maps are averaged': 'das Vergleichsbild; bei mehreren das Mittel über alle',
+    'standard deviation of the blur that makes the blur baseline': 'Standardabweichung der Unschärfe als Vergleichsbild',
+    'integration rule': 'die Integrationsregel',
+    'nSteps is doubled until the residual is at most this; 0 keeps nSteps':
       'verdoppelt nSteps, bis der Rest höchstens so groß ist; 0 lässt nSteps',
-    'where doubling ends, with a tolerance': 'wo das Verdoppeln mit einer Toleranz endet',
-    'blurs on the path': 'Unschärfen auf dem Weg',
-    'standard deviation of the widest blur (its root where sqrtScale is on)':
+    'with a tolerance, the most steps that doubling may reach': 'wo das Verdoppeln mit einer Toleranz endet',
+    'blur levels on the path': 'Unschärfen auf dem Weg',
+    'standard deviation of the widest blur; its variance if sqrtScale is on':
       'Standardabweichung der stärksten Unschärfe (ihre Wurzel, wenn sqrtScale an ist)',
-    'variances evenly spaced rather than standard deviations': 'Varianzen in gleichen Abständen statt Standardabweichungen',
-    'how much wider the blur is that the derivative compares with; 0 = the next one on the path':
+    'space variances evenly instead of standard deviations': 'Varianzen in gleichen Abständen statt Standardabweichungen',
+    'how much wider the blur is that the derivative compares with; 0 takes the next one on the path':
       'wie viel breiter die Unschärfe ist, mit der die Ableitung vergleicht; 0 = die nächste auf dem Weg',
-    'how many values, those with the smallest gradients, move at once':
+    'how many values move at once, those with the smallest gradients first':
       'wie viele Werte, die mit den kleinsten Gradienten, sich zugleich bewegen',
-    'how far a value may be from the straight line: 0 = integrated gradients, 1 = anywhere':
+    'how far a value may stray from the straight path: 0 gives integrated gradients, 1 sets no limit':
       'wie weit ein Wert von der Geraden abweichen darf: 0 = Integrated Gradients, 1 = beliebig',
-    'the reference picture': 'das Vergleichsbild',
-    "whether a region's gain is looked at anew after each choice, or once":
+    'the baseline image': 'das Vergleichsbild',
+    "whether each region's gain is computed again after every choice (full) or only once (fast)":
       'ob der Gewinn eines Gebiets nach jeder Wahl neu bestimmt wird oder einmal',
-    'points on the path from each baseline': 'Punkte auf dem Weg von jedem Vergleichsbild',
-    'regions that would add fewer pixels are left out': 'Gebiete, die weniger Pixel hinzufügen würden, entfallen',
-    'added to the magnitude of the denominators of dense layers': 'wird zum Betrag der Nenner voll verbundener Schichten addiert',
-    'the rules: the flat rule or the z+ rule at the first layer': 'die Regeln: in der ersten Schicht die flache oder die z+-Regel',
-    'max pooling: shares that add up, or the plain gradient, as captum behind a ReLU':
+    'points on the path, per baseline': 'Punkte auf dem Weg von jedem Vergleichsbild',
+    'regions that would add fewer pixels than this are left out': 'Gebiete, die weniger Pixel hinzufügen würden, entfallen',
+    'added to the magnitude of the denominators in dense layers': 'wird zum Betrag der Nenner voll verbundener Schichten addiert',
+    'the set of rules: with the flat rule or the z+ rule at the first layer':
+      'die Regeln: in der ersten Schicht die flache oder die z+-Regel',
+    'what max pooling passes back: shares that add up, or the plain gradient, as captum does after a ReLU':
       'Max-Pooling: Anteile, die aufgehen, oder der einfache Gradient, wie captum hinter einem ReLU',
-    'the most similar patches that a patch is compared with': 'mit wie vielen der ähnlichsten Patches ein Patch verglichen wird',
-    'how much less a difference counts far away': 'wie viel weniger ein Unterschied in der Ferne zählt',
-    'saliency beyond which a patch is a focus': 'Auffälligkeit, ab der ein Patch ein Brennpunkt ist',
-    'how the heads of a block become one': 'wie aus den Köpfen eines Blocks einer wird',
-    "share of each block's entries, the smallest, that count as 0": 'Anteil der kleinsten Einträge jedes Blocks, die als 0 zählen',
-    'the block that is read, from 0; the last where left out': 'der gelesene Block, ab 0; ohne Angabe der letzte',
-    'the head that is read, from 0; the mean over all where left out': 'der gelesene Kopf, ab 0; ohne Angabe das Mittel über alle',
-    'the patch that looks, row by row from 0; where left out what the classifier reads: the class token, or the mean of the patches':
+    'how many of the most similar patches each patch is compared with': 'mit wie vielen der ähnlichsten Patches ein Patch verglichen wird',
+    'how strongly distance reduces the weight of a difference': 'wie viel weniger ein Unterschied in der Ferne zählt',
+    'saliency above which a patch counts as a focus': 'Auffälligkeit, ab der ein Patch ein Brennpunkt ist',
+    'how the heads of a block are combined': 'wie aus den Köpfen eines Blocks einer wird',
+    "share of each block's attention weights, the smallest ones, to set to 0":
+      'Anteil der kleinsten Einträge jedes Blocks, die als 0 zählen',
+    'the block to read, counted from 0; the last by default': 'der gelesene Block, ab 0; ohne Angabe der letzte',
+    'the head to read, counted from 0; the mean over all by default': 'der gelesene Kopf, ab 0; ohne Angabe das Mittel über alle',
+    'the patch whose attention is read, counted row by row from 0; by default what the classifier reads: the class token, or the mean of the patches':
       'der Patch, der schaut, Zeile für Zeile ab 0; ohne Angabe das, was der Klassifikator liest: der Klassen-Token oder das Mittel der Patches',
-    'cosine above which two patches are alike': 'Kosinus, über dem zwei Patches einander gleichen',
-    "the window's side, at most the input's shorter side; without it an eighth of that":
+    'cosine similarity above which two patches count as alike': 'Kosinus, über dem zwei Patches einander gleichen',
+    "side of the window, at most the input's shorter side; an eighth of that by default":
       'die Seite des Fensters, höchstens die kürzere Seite der Eingabe; ohne Angabe ein Achtel davon',
-    "from window to window, at most the window's side; without it half of that":
+    "step from window to window, at most the window's side; half of that by default":
       'von Fenster zu Fenster, höchstens die Seite des Fensters; ohne Angabe die Hälfte davon',
-    'random masks; the paper takes 4000': 'zufällige Masken; der Aufsatz nimmt 4000',
-    'cells along a side of the coarse grid': 'Zellen entlang einer Seite des groben Rasters',
-    'probability that a cell is shown': 'Wahrscheinlichkeit, dass eine Zelle gezeigt wird',
-    "subtract the mean score; false is the paper's formula": 'die mittlere Bewertung abziehen; ohne ist es die Formel des Aufsatzes',
-    'random choices of superpixels; the paper takes 1000': 'zufällige Auswahlen von Superpixeln; der Aufsatz nimmt 1000',
-    'superpixels, about': 'ungefähre Zahl der Superpixel',
-    "colour difference that weighs as much as a superpixel's width; the larger, the squarer":
+    'number of random masks; the paper uses 4000': 'zufällige Masken; der Aufsatz nimmt 4000',
+    'number of cells along a side of the coarse grid': 'Zellen entlang einer Seite des groben Rasters',
+    'probability that a cell is visible': 'Wahrscheinlichkeit, dass eine Zelle gezeigt wird',
+    "subtract the mean score; false gives the paper's formula": 'die mittlere Bewertung abziehen; ohne ist es die Formel des Aufsatzes',
+    'number of random selections of superpixels; the paper uses 1000': 'zufällige Auswahlen von Superpixeln; der Aufsatz nimmt 1000',
+    'approximate number of superpixels': 'ungefähre Zahl der Superpixel',
+    "colour difference that weighs as much as a superpixel's width; larger values give squarer superpixels":
       'Farbunterschied, der so viel wiegt wie die Breite eines Superpixels; je größer, desto quadratischer',
-    'how near to the whole photo a sample must be to count': 'wie nah eine Stichprobe am ganzen Foto sein muss, um zu zählen',
-    "penalty on the coefficients' squares": 'Strafe auf die Quadrate der Koeffizienten',
-    'coalitions of superpixels, in pairs; all of them where they are no more than this':
+    'how close to the whole image a sample must be to count': 'wie nah eine Stichprobe am ganzen Foto sein muss, um zu zählen',
+    'penalty on the squared coefficients': 'Strafe auf die Quadrate der Koeffizienten',
+    'number of coalitions of superpixels, in pairs; all of them if there are no more than this':
       'Koalitionen von Superpixeln, paarweise; alle, wenn es nicht mehr als so viele sind',
 
     // Their units, and what can be chosen.
@@ -1018,7 +1022,7 @@ const de = {
     'input pixels': 'Pixel der Eingabe',
     "of F(x) - F(x')": "von F(x) - F(x')",
     'share of values': 'Anteil der Werte',
-    'share of the way': 'Anteil des Wegs',
+    'share of the path': 'Anteil des Wegs',
     patches: 'Patches',
     masks: 'Masken',
     cells: 'Zellen',

@@ -18,7 +18,7 @@ export async function createExplainer(options) {
   try {
     const { model, device = 'auto', onDevice, signal, onProgress, assetBaseUrl, ...rest } = options ?? {};
     only(rest, 'createExplainer');
-    if (onDevice !== undefined && typeof onDevice !== 'function') throw new SightlineError('bad-option', 'onDevice: it must be a function');
+    if (onDevice !== undefined && typeof onDevice !== 'function') throw new SightlineError('bad-option', 'onDevice must be a function');
     throwIfAborted(signal);
     const base = baseOf(assetBaseUrl);
     const progress = (/** @type {import('./host.js').Progress} */ { stage, loaded, total }) =>
@@ -34,7 +34,7 @@ export async function createExplainer(options) {
     // Whoever listens for a change of device gets the first results from the small build.
     const changes = device === 'auto' && onDevice !== undefined;
     const choice = changes
-      ? { kind: /** @type {'cpu' | 'webgpu'} */ ('cpu'), reason: 'whether there is WebGPU is being found out' }
+      ? { kind: /** @type {'cpu' | 'webgpu'} */ ('cpu'), reason: 'checking whether WebGPU is available' }
       : await abortable(best, signal);
     host.prepare(choice.kind, base, progress);
     const found = await findModel(model, base, { signal });
@@ -55,7 +55,7 @@ export async function createExplainer(options) {
         )
           throw error;
         choice.kind = 'cpu';
-        choice.reason = `WebGPU did not start here (${message})`;
+        choice.reason = `WebGPU did not start (${message})`;
         engine = host.engine('cpu', base, source);
         return attempt(work);
       }
@@ -74,7 +74,7 @@ export async function createExplainer(options) {
         host.abandon(engine);
         throw new SightlineError(
           'network',
-          `the weights of ${source.id} were damaged on their way or in storage (their SHA-256 is not ${found.expected}): open the model again to fetch them anew`,
+          `the weights of ${source.id} were damaged in transit or in storage (their SHA-256 is not ${found.expected}); open the model again to download them anew`,
         );
       }
     } catch (error) {

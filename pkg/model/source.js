@@ -30,7 +30,7 @@ const allow = (name) => (bytes) => {
   const gb = (/** @type {number} */ n) => (n / 1e9).toFixed(1);
   throw new SightlineError(
     'bad-model',
-    `${name} has ${gb(bytes)} GB; weights of up to ${gb(limits.weightsBytes)} GB (${limits.parameters / 1e6} million parameters) can be opened: use a smaller model`,
+    `${name} has ${gb(bytes)} GB; the limit is ${gb(limits.weightsBytes)} GB (${limits.parameters / 1e6} million parameters): use a smaller model`,
   );
 };
 
@@ -47,7 +47,7 @@ export async function findModel(model, base, options) {
     const entry = list.models.find((m) => m.id === model);
     if (!entry) {
       const known = list.models.map((m) => m.id).join(', ');
-      throw bad(`there is no built-in model "${model}"; there are ${known}`);
+      throw bad(`there is no built-in model "${model}"; choose one of ${known}`);
     }
     if (entry.hub !== undefined) return fromHub(entry.hub, list, base, options);
     if (entry.url !== undefined) return fromFolder(address(entry.url, new URL('models/', base)), options);
@@ -82,10 +82,10 @@ function address(url, base) {
 /** @param {unknown} name @param {ModelList | undefined} list @param {URL} base @param {{ signal?: AbortSignal }} options */
 async function fromHub(name, list, base, options) {
   if (typeof name !== 'string' || !NAME.test(name) || name.includes('..')) {
-    throw bad(`"${name}" is no name on a hub: it must be owner/name, of letters, digits, dots, dashes and underscores`);
+    throw bad(`"${name}" is not a name on a hub; give owner/name, with letters, digits, dots, dashes and underscores`);
   }
   const { hub } = list ?? (await modelList(base, options));
-  if (typeof hub !== 'string' || !hub.includes('{name}')) throw bad('models/models.json names no hub ("hub": an address with {name})');
+  if (typeof hub !== 'string' || !hub.includes('{name}')) throw bad('models/models.json names no hub; add "hub", an address with {name}');
   return fromFolder(address(hub.replaceAll('{name}', name), new URL('models/', base)), options, undefined, name);
 }
 
@@ -133,7 +133,7 @@ export async function fetchWeights(found, options) {
 function explained(error) {
   const { code, message, cause } = /** @type {SightlineError & { cause?: any }} */ (error);
   if (code !== 'network' || cause?.status !== 404) return error;
-  const hint = `it has a config.json, but no ${WEIGHTS}; where there is a .pth or .bin file instead, download that and drop it on the page`;
+  const hint = `there is a config.json but no ${WEIGHTS}; if there is a .pth or .bin file instead, download that and drop it on the page`;
   return new SightlineError('network', `${message}; ${hint}`, { cause });
 }
 
@@ -158,7 +158,7 @@ async function inspect(model, base, options) {
   try {
     read = config === undefined ? undefined : JSON.parse(config);
   } catch (cause) {
-    throw new SightlineError('bad-model', `config.json of ${id} is not valid JSON: check the address`, { cause });
+    throw new SightlineError('bad-model', `config.json of ${id} is not valid JSON; check the address`, { cause });
   }
   const numClasses = read?.model_args?.num_classes ?? read?.num_classes ?? read?.pretrained_cfg?.num_classes;
   const files = [{ name: file, bytes: bytes ?? null }];

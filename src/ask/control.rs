@@ -11,7 +11,7 @@ use crate::photo::preprocess::Crop;
 /// A future that stays on its thread.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// Passes through the model, in units of one whole pass of one input.
+/// Passes through the model, in units of one full pass of one input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Passes {
     /// Forward.
@@ -52,18 +52,18 @@ pub trait Control {
     }
 }
 
-/// A call that nobody watches.
+/// A call without progress, estimates or cancellation.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unwatched;
 
 impl Control for Unwatched {}
 
-/// Something a reader of a map should know.
+/// Something that a reader of a map should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// Stable.
     pub code: &'static str,
-    /// Of a map of zeros: `dead-relu`, `saturated`, `disconnected` or `cancelled`.
+    /// Why a map is all zeros: `dead-relu`, `saturated`, `disconnected` or `cancelled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<&'static str>,
     /// In words.

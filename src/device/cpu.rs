@@ -21,7 +21,7 @@ use sightline_kernels::gemm::{Bias, Factor, Product, Strided, add_sparse, pack_b
 use sightline_kernels::geometry::Geometry;
 use sightline_kernels::{attention, conv, norm, pool};
 
-/// What an operation's derivative is computed from, beside the constants.
+/// What an operation's derivative is computed from, apart from constants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     /// Nothing.
@@ -67,12 +67,12 @@ fn values(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice().unwrap_or_default()
 }
 
-/// The values of a tensor on the CPU, row-major, shared with it.
+/// The values of a tensor on the CPU, row-major and shared with it.
 #[derive(Debug, Clone)]
 pub struct Constant(FlexTensor);
 
 impl Constant {
-    /// `None` on another device, and where the tensor could be differentiated.
+    /// `None` on another device, or if the tensor may be differentiated.
     pub fn of<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
         let tensor = tensor.clone().try_into_primitive::<Flex>().ok()?;
         Some(Self(tensor.to_contiguous()))
@@ -183,11 +183,11 @@ pub struct Convolution {
     pub geometry: Geometry,
     /// `[O, I / groups, kh, kw]`
     pub weights: Constant,
-    /// Of these weights; `None` for weights that are used once.
+    /// Kept for these weights; `None` for weights that are used once.
     pub prepared: Option<Arc<conv::Prepared>>,
     /// `[O]`
     pub bias: Option<Constant>,
-    /// Behind it.
+    /// The activation function that follows.
     pub act: Option<Act>,
 }
 
@@ -225,7 +225,7 @@ const FEW: usize = 16;
 /// A linear layer on the last axis, and an activation function.
 #[derive(Debug, Clone)]
 pub struct Dense {
-    /// Width behind it.
+    /// Output width.
     pub outputs: usize,
     /// `[out, in]`
     pub weights: Constant,
@@ -233,11 +233,11 @@ pub struct Dense {
     pub packed: Option<Arc<[f32]>>,
     /// `[out]`
     pub bias: Option<Constant>,
-    /// Behind it.
+    /// The activation function that follows.
     pub act: Option<Act>,
 }
 
-/// Linear weights `[out, in]` as [`Dense`] wants them packed.
+/// Linear weights `[out, in]`, packed for [`Dense`].
 pub fn pack_dense(weights: &[f32], outputs: usize) -> Vec<f32> {
     let inputs = weights.len() / outputs;
     pack_b(&Strided { data: weights, line: inputs, step: 1 }, outputs, inputs)
@@ -300,7 +300,7 @@ pub struct Norm {
     pub weight: Constant,
     /// `[D]`
     pub bias: Constant,
-    /// Under the root.
+    /// Epsilon under the root.
     pub epsilon: f32,
 }
 

@@ -231,7 +231,7 @@ pub fn attention_scores(q: Tensor<4>, k: Tensor<4>, scale: f64) -> Tensor<4> {
     (q * scale).matmul(k.swap_dims(2, 3))
 }
 
-/// The rows of `v` `[N, heads, T, d]` weighed by `attention` `[N, heads, T, T]`.
+/// The rows of `v` `[N, heads, T, d]`, weighted by `attention` `[N, heads, T, T]`.
 pub fn attention_mix(attention: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
     #[cfg(feature = "webgpu")]
     if !on_cpu(&v) {

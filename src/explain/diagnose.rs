@@ -17,7 +17,7 @@ pub(crate) fn examine(values: &mut [f32]) -> Vec<Warning> {
         warn(
             "non-finite",
             format!(
-                "{broken} of {} values were not finite and are shown as 0: numbers overflowed on the way here",
+                "{broken} of {} values are not finite and are shown as 0: numbers overflowed during the computation",
                 values.len()
             ),
         );
@@ -26,7 +26,7 @@ pub(crate) fn examine(values: &mut [f32]) -> Vec<Warning> {
     if low == 0.0 && high == 0.0 {
         warn("zero-map", "every value is 0: the score does not change with what this method looks at".into());
     } else if low == high && values.len() > 1 {
-        warn("constant-map", format!("every value is {low}: the map says nothing about where"));
+        warn("constant-map", format!("every value is {low}: the map singles out no place"));
     }
     warnings
 }
@@ -53,15 +53,18 @@ impl Context<'_> {
             }
         }
         let (cause, message) = match (reached, active, largest > 0.0) {
-            (false, ..) => ("disconnected", "every value is 0: the score does not read what this method looks at"),
-            (_, false, _) => ("dead-relu", "every value is 0: no unit of this layer is active here (dead ReLUs)"),
+            (false, ..) => ("disconnected", "every value is 0: the score does not depend on what this method looks at"),
+            (_, false, _) => {
+                ("dead-relu", "every value is 0: no unit of this layer is active for this image (dead ReLUs)")
+            }
             (_, _, false) => (
                 "saturated",
-                "every value is 0: the gradient is 0 on the way back from the score (saturated units or dead ReLUs)",
+                "every value is 0: the gradient vanishes on its way back from the score (saturated units or dead \
+                 ReLUs)",
             ),
             _ => (
                 "cancelled",
-                "every value is 0, though activations and gradients are not: this method's rule cancels them here",
+                "every value is 0 although activations and gradients are not: they cancel out under this method's rule",
             ),
         };
         Ok(Warning { code: "zero-map", cause: Some(cause), message: message.into() })

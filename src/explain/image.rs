@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 /// What a caller hands over to be explained.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Image {
-    /// An encoded picture.
+    /// An encoded image.
     Encoded(Vec<u8>),
     /// Pixels, row-major, not premultiplied.
     Rgba {

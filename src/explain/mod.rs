@@ -32,7 +32,7 @@ use crate::nn::target::{Target, softmax, top};
 use crate::photo::Photo;
 use crate::photo::preprocess::{Crop, preprocess};
 
-/// A model on a device, and the photo it last saw.
+/// A model on a device, and the last image it saw.
 pub struct Explainer {
     package: Package,
     device: Device,
@@ -66,12 +66,12 @@ impl Explainer {
                 let expected = self.spec().input_size;
                 if shape != &expected || data.len() != expected.iter().product::<usize>() {
                     return Err(Error::BadOption(format!(
-                        "image: the model takes a tensor of shape {expected:?}, got {shape:?} with {} values",
+                        "image: the model takes a tensor of shape {expected:?}; got {shape:?} with {} values",
                         data.len()
                     )));
                 }
                 if data.iter().any(|v| !v.is_finite()) {
-                    return Err(Error::BadOption("image: the tensor holds values that are not finite".into()));
+                    return Err(Error::BadOption("image: the tensor contains values that are not finite".into()));
                 }
                 return Ok((data.clone(), None));
             }
@@ -105,7 +105,8 @@ impl Explainer {
                 let logits = read(logits.inner()).await?;
                 if logits.len() != self.spec().num_classes || logits.iter().any(|l| !l.is_finite()) {
                     return Err(Error::BadModel(
-                        "the model's logits are not finite; its weights are damaged or were saved in a type too small"
+                        "the model's logits are not finite: its weights are damaged or were saved in too narrow a \
+                         type; download or save them again"
                             .into(),
                     ));
                 }
@@ -116,7 +117,7 @@ impl Explainer {
         Ok(self.predicted.insert(predicted))
     }
 
-    /// The likeliest `top_k` classes (5 unless told otherwise).
+    /// The `top_k` most likely classes (5 by default).
     ///
     /// # Errors
     /// Those of [`Explainer::prepare`]; [`Error::BadOption`] for a `top_k` of 0; [`Error::Aborted`].
@@ -128,7 +129,7 @@ impl Explainer {
     ) -> Result<Classification> {
         let top_k = top_k.unwrap_or(5);
         if top_k == 0 {
-            return Err(Error::BadOption("topK: it must be at least 1".into()));
+            return Err(Error::BadOption("topK must be at least 1".into()));
         }
         let run = Run::new(control);
         let predicted = self.predict(image, false, &run).await?;
@@ -161,7 +162,7 @@ impl Explainer {
         let run = Run::new(control);
         let spec = match request.remove("method") {
             Some(Value::String(id)) => methods::find(&id)?,
-            _ => return Err(Error::BadOption("method: name the method, for example \"grad_cam\"".into())),
+            _ => return Err(Error::BadOption("method: name one, for example \"grad_cam\"".into())),
         };
         let (method, spec) = (spec, spec.spec);
         spec.supports(self.spec())?;
@@ -227,7 +228,7 @@ impl Explainer {
         let question = ScoreRequest::take(&mut request)?;
         if let Some(unknown) = request.keys().next() {
             return Err(Error::BadOption(format!(
-                "{unknown}: the head table has no such option; it has target and output"
+                "{unknown}: the head table has no such option; its options are target and output"
             )));
         }
         let context = self.begin(image, &question, Vec::new(), false, Options::default(), &run).await?;
@@ -242,7 +243,8 @@ impl Explainer {
         })
     }
 
-    /// A layer's activations for a photo, of the layer's shape; the model's default layer where none is named.
+    /// A layer's activations for an image, in the layer's shape; by default the model's default
+    /// layer.
     ///
     /// # Errors
     /// Those of [`Explainer::prepare`]; [`Error::BadOption`] for a layer that there is not; [`Error::Aborted`].
@@ -256,8 +258,8 @@ impl Explainer {
         context.tensors(pass.tapped(&id)?.value.clone(), None).await
     }
 
-    /// d score / d input, `[C, H, W]`, or where `request` (`{ target, output, layer }`) names a layer d score / d its activations, of the
-    /// layer's shape.
+    /// d score / d input, `[C, H, W]`; or, if `request` (`{ target, output, layer }`) names a
+    /// layer, d score / d its activations, in the layer's shape.
     ///
     /// # Errors
     /// Those of [`Explainer::activations`], and [`Error::BadOption`] naming what is wrong with the request.
@@ -275,7 +277,7 @@ impl Explainer {
         };
         if let Some(unknown) = request.keys().next() {
             return Err(Error::BadOption(format!(
-                "{unknown}: gradients have no such option; they have target, output and layer"
+                "{unknown}: gradients have no such option; their options are target, output and layer"
             )));
         }
         let context = self.begin(image, &question, layers, true, Options::default(), &run).await?;

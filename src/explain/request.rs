@@ -23,11 +23,11 @@ impl ScoreRequest {
 }
 
 impl Explainer {
-    /// The layer of that name.
+    /// The layer with this name.
     pub(crate) fn layer(&self, asked: &Value) -> Result<Layer> {
         match asked.as_str() {
             Some(id) => self.spec().layer(id).cloned(),
-            None => Err(Error::BadOption(format!("layer: {asked} is not a layer's name"))),
+            None => Err(Error::BadOption(format!("layer: {asked} is not the name of a layer"))),
         }
     }
 
@@ -35,7 +35,9 @@ impl Explainer {
     pub(crate) fn layers(&self, method: &MethodSpec, asked: Option<Value>) -> Result<Vec<Layer>> {
         match (method.reads, asked.filter(|asked| !asked.is_null())) {
             (Reads::Input, None) => Ok(Vec::new()),
-            (Reads::Input, Some(_)) => Err(Error::BadOption(format!("layer: {} takes no layer", method.id))),
+            (Reads::Input, Some(_)) => {
+                Err(Error::BadOption(format!("layer: {} does not read a layer; leave it out", method.id)))
+            }
             (_, None) => Ok(vec![self.spec().layer(&self.spec().default_layer)?.clone()]),
             (Reads::Layers, Some(Value::String(all))) if all == "all" => Ok(self.spec().layers.clone()),
             (Reads::Layers, Some(Value::Array(ids))) if !ids.is_empty() && ids.len() <= self.spec().layers.len() => {

@@ -10,7 +10,7 @@ use crate::methods::output::{Completeness, LayerMap, Space};
 use crate::nn::pass::Activation;
 use crate::photo::preprocess::Crop;
 
-/// A class and how sure the model is.
+/// A class and the model's confidence in it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
     /// Class index.
@@ -23,18 +23,18 @@ pub struct Prediction {
     pub probability: f32,
 }
 
-/// What a model says of a photo.
+/// A model's predictions for an image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Classification {
-    /// The likeliest classes, likeliest first.
+    /// The most likely classes, best first.
     pub predictions: Vec<Prediction>,
     /// All K.
     #[serde(skip)]
     pub logits: Vec<f32>,
-    /// What the model saw of the photo; `None` for a tensor.
+    /// The part of the photo that the model saw; `None` for a tensor.
     pub crop: Option<Crop>,
-    /// What it took.
+    /// The passes it took.
     pub passes: Passes,
     /// Milliseconds.
     pub elapsed_ms: f64,
@@ -50,9 +50,9 @@ pub struct Attribution {
     pub target: Value,
     /// The score's quantity: `logit` or `log_probability`.
     pub output: &'static str,
-    /// The layer that was read, where it was one.
+    /// The layer that was read, if it was a single one.
     pub layer: Option<String>,
-    /// Where several layers were read, the map of each.
+    /// If several layers were read, the map of each.
     pub layers: Vec<LayerMap>,
     /// Row-major, finite.
     #[serde(skip)]
@@ -65,11 +65,11 @@ pub struct Attribution {
     pub score: f64,
     /// For methods with that axiom.
     pub completeness: Option<Completeness>,
-    /// Further findings, as the method's documentation describes.
+    /// Further findings; the method's documentation describes them.
     pub details: Option<Value>,
-    /// What the model saw of the photo; `None` for a tensor.
+    /// The part of the photo that the model saw; `None` for a tensor.
     pub crop: Option<Crop>,
-    /// What it took, the prediction included where it was not there yet.
+    /// The passes it took, including the prediction if that was not there yet.
     pub passes: Passes,
     /// Milliseconds.
     pub elapsed_ms: f64,
@@ -77,7 +77,7 @@ pub struct Attribution {
     pub warnings: Vec<Warning>,
 }
 
-/// Numbers as the model holds them, of one input.
+/// A model's raw numbers for one input.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tensors {
@@ -88,18 +88,18 @@ pub struct Tensors {
     pub values: Vec<f32>,
     /// The layer's shape as listed, or `[C, H, W]`.
     pub shape: Vec<usize>,
-    /// Of gradients: of what.
+    /// For gradients: what was differentiated.
     #[serde(flatten)]
     pub of: Option<Differentiated>,
-    /// What the model saw of the photo; `None` for a tensor.
+    /// The part of the photo that the model saw; `None` for a tensor.
     pub crop: Option<Crop>,
-    /// What it took, the prediction included where it was not there yet.
+    /// The passes it took, including the prediction if that was not there yet.
     pub passes: Passes,
     /// Milliseconds.
     pub elapsed_ms: f64,
 }
 
-/// The score that gradients are of.
+/// The score that was differentiated.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Differentiated {
     /// The target.

@@ -45,7 +45,7 @@ pub struct Head {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Heads {
-    /// What the importance is about.
+    /// The target whose importance was measured.
     pub target: Value,
     /// The score's quantity: `logit` or `log_probability`.
     pub output: &'static str,
@@ -53,7 +53,7 @@ pub struct Heads {
     pub score: f64,
     /// In the order of blocks and heads.
     pub heads: Vec<Head>,
-    /// What it took, the prediction included where it was not there yet.
+    /// The passes it took, including the prediction if that was not there yet.
     pub passes: Passes,
     /// Milliseconds.
     pub elapsed_ms: f64,
@@ -128,6 +128,6 @@ fn distances(context: &Context<'_>, attention: &AttentionSpec) -> Tensor<3> {
 /// What a model without attention is told.
 pub(crate) fn unsupported(architecture: &str) -> Error {
     Error::Unsupported(format!(
-        "the head table reads attention, which only transformers such as a ViT have; {architecture} has none"
+        "the head table needs attention, which only transformers such as a ViT have; {architecture} has none"
     ))
 }

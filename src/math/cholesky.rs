@@ -7,7 +7,7 @@ use super::dot;
 pub struct Cholesky {
     lower: Vec<f64>,
     n: usize,
-    /// Whether A says something of every direction.
+    /// Whether A determines every direction.
     pub determined: bool,
 }
 

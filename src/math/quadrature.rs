@@ -15,9 +15,9 @@ pub enum Rule {
     Trapezoid,
     /// Left ends of n equal steps.
     Left,
-    /// Right ends of n equal steps, as zennit.
+    /// Right ends of n equal steps, as in zennit.
     Right,
-    /// n equally spaced nodes with both ends at equal weights, as PAIR saliency.
+    /// n equally spaced nodes including both ends, with equal weights, as in PAIR saliency.
     BothEnds,
 }
 
@@ -26,7 +26,7 @@ impl Rule {
     pub const CHOICES: &'static [&'static str] =
         &["gauss_legendre", "midpoint", "trapezoid", "left", "right", "both_ends"];
 
-    /// The rule of that id.
+    /// The rule with this id.
     pub fn from_id(id: &str) -> Option<Self> {
         match id {
             "gauss_legendre" => Some(Self::GaussLegendre),

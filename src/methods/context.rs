@@ -14,7 +14,8 @@ use crate::nn::model::{Layer, Model, ModelSpec};
 use crate::nn::target::Target;
 use crate::photo::preprocess::PreprocessConfig;
 
-/// What a method may use: the photo's prediction, the model, the request, and a device that is only ever awaited.
+/// What a method may use: the image's prediction, the model, the request, and a device that is only
+/// ever awaited.
 pub struct Context<'a> {
     pub(crate) model: &'a dyn Model,
     pub(crate) preprocess: &'a PreprocessConfig,
@@ -70,7 +71,7 @@ impl Context<'_> {
         read(tensor).await
     }
 
-    /// Waits until the device has computed `tensor`, so that no more than one chunk is ever under way.
+    /// Waits until the device has computed `tensor`, so that at most one chunk is under way.
     ///
     /// # Errors
     /// [`Error::DeviceLost`]
@@ -79,7 +80,7 @@ impl Context<'_> {
         self.read(first).await.map(drop)
     }
 
-    /// Reports progress and lets an abort in.
+    /// Reports progress and gives an abort the chance to arrive.
     ///
     /// # Errors
     /// [`Error::Aborted`]
@@ -96,7 +97,7 @@ impl Context<'_> {
         asked.unwrap_or(((budget / macs.max(1.0)) as usize).clamp(1, 16))
     }
 
-    /// The option `chunkSize` and the device decide into ranges of what size `0..total` is cut.
+    /// Splits `0..total` into ranges, whose size the option `chunkSize` and the device decide.
     pub fn chunks(&self, total: usize) -> Result<Vec<Range<usize>>> {
         self.chunks_from(0, total)
     }
@@ -109,7 +110,8 @@ impl Context<'_> {
         Ok((0..total).step_by(size).map(|first| first..(first + size).min(total)).collect())
     }
 
-    /// The reference pictures that the options `baseline`, `blurSigma` and `seed` mean, each `[C, H, W]` as fed to the model.
+    /// The baseline images that the options `baseline`, `blurSigma` and `seed` describe, each `[C,
+    /// H, W]` as fed to the model.
     ///
     /// # Errors
     /// [`Error::BadOption`] for a tensor of another shape.
@@ -123,28 +125,28 @@ impl Context<'_> {
                 .ok_or_else(|| Error::Internal(format!("there is no baseline {id}"))),
             Reference::Given(given) if given.shape == shape => Ok(given.data.clone()),
             Reference::Given(given) => Err(Error::BadOption(format!(
-                "baseline: the model takes a tensor of shape {shape:?}, got {:?}",
+                "baseline: the model takes a tensor of shape {shape:?}; got {:?}",
                 given.shape
             ))),
         };
         self.options.references("baseline")?.iter().map(picture).collect()
     }
 
-    /// Whether the caller wants to stop with what there is so far.
+    /// Whether the caller wants to stop and keep what there is so far.
     pub fn stopped(&self) -> bool {
         self.run.control.stopped()
     }
 
-    /// What a method that was stopped adds to its output.
+    /// The warning that a stopped method adds to its output.
     pub fn stopped_after(&self, done: usize, total: usize) -> Warning {
         Warning {
             code: "partial",
             cause: None,
-            message: format!("stopped after {done} of {total} samples: an estimate"),
+            message: format!("stopped after {done} of {total} samples: the map is an estimate"),
         }
     }
 
-    /// Whether someone would look at an estimate now; making one costs a readback.
+    /// Whether the caller wants an estimate now; making one costs a readback.
     pub fn wants_estimate(&self) -> bool {
         self.run.control.wants_estimate()
     }
@@ -178,7 +180,9 @@ pub(crate) fn upload(input: &[f32], [c, h, w]: [usize; 3], device: &Device) -> T
 }
 
 pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let data =
-        tensor.into_data_async().await.map_err(|e| Error::DeviceLost(format!("the device stopped answering: {e}")))?;
-    data.try_into_vec::<f32>().map_err(|e| Error::Internal(format!("the device returned no f32: {e}")))
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|e| Error::DeviceLost(format!("the device stopped responding: {e}; try again to restart it")))?;
+    data.try_into_vec::<f32>().map_err(|e| Error::Internal(format!("the device did not return f32 values: {e}")))
 }

@@ -75,7 +75,7 @@ pub static METHODS: &[Method] = methods![
     black_box::kernel_shap,
 ];
 
-/// The method of that id.
+/// The method with this id.
 ///
 /// # Errors
 /// [`Error::BadOption`] naming those that exist.

@@ -51,7 +51,7 @@ enum Given {
     Tensor(Option<GivenTensor>),
 }
 
-/// A reference picture as a request names it.
+/// A baseline image as a request names it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reference {
     /// One of [`Baseline::CHOICES`].
@@ -74,7 +74,7 @@ impl Reference {
 pub struct Options(BTreeMap<&'static str, Given>);
 
 impl Options {
-    /// Reads what is left of a request; absent options take their defaults.
+    /// Reads the rest of a request; absent options take their defaults.
     ///
     /// # Errors
     /// [`Error::BadOption`] naming the option that is unknown or out of range.
@@ -83,12 +83,7 @@ impl Options {
         for option in spec.options {
             let value = given.remove(option.id).filter(|v| !v.is_null());
             let bad = |expected: String| {
-                Error::BadOption(format!(
-                    "{}: {} must be {expected}, got {}",
-                    option.id,
-                    option.help,
-                    brief(value.as_ref())
-                ))
+                Error::BadOption(format!("{} must be {expected}; got {}", option.id, brief(value.as_ref())))
             };
             let read = match option.kind {
                 Kind::Integer { default, min, max } => Given::Integer(match &value {
@@ -127,9 +122,10 @@ impl Options {
                 }),
                 Kind::Tensor { shape } => Given::Tensor(match &value {
                     None => None,
-                    Some(v) => {
-                        Some(GivenTensor::read(v).ok_or_else(|| bad(format!("{{ data, shape }} of {shape}, finite")))?)
-                    }
+                    Some(v) => Some(
+                        GivenTensor::read(v)
+                            .ok_or_else(|| bad(format!("a tensor {{ data, shape }} of {shape} with finite values")))?,
+                    ),
                 }),
             };
             options.insert(option.id, read);
@@ -138,7 +134,11 @@ impl Options {
             None => Ok(Self(options)),
             Some(unknown) => {
                 let known: Vec<&str> = spec.options.iter().map(|o| o.id).collect();
-                Err(Error::BadOption(format!("{unknown}: {} has no such option; it has {}", spec.id, known.join(", "))))
+                Err(Error::BadOption(format!(
+                    "{unknown}: {} has no such option; its options are: {}",
+                    spec.id,
+                    known.join(", ")
+                )))
             }
         }
     }
@@ -152,7 +152,7 @@ impl Options {
         self.0.get(id).ok_or_else(|| Error::Internal(format!("the method does not describe its option {id:?}")))
     }
 
-    /// A whole number, `None` where none is given and there is no default.
+    /// A whole number; `None` if none is given and there is no default.
     ///
     /// # Errors
     /// [`Error::Internal`] where the method does not describe the option.
@@ -178,32 +178,32 @@ impl Options {
     pub fn boolean(&self, id: &str) -> Result<bool> {
         match self.get(id)? {
             Given::Boolean(v) => Ok(*v),
-            _ => Err(Error::Internal(format!("option {id:?} is not yes or no"))),
+            _ => Err(Error::Internal(format!("option {id:?} is not a boolean"))),
         }
     }
 
-    /// Reference pictures, at least one.
+    /// Baseline images, at least one.
     ///
     /// # Errors
     /// [`Error::Internal`] where the method does not describe the option.
     pub fn references(&self, id: &str) -> Result<&[Reference]> {
         match self.get(id)? {
             Given::Baselines(v) => Ok(v),
-            _ => Err(Error::Internal(format!("option {id:?} is no reference picture"))),
+            _ => Err(Error::Internal(format!("option {id:?} is not a baseline image"))),
         }
     }
 
-    /// Numbers in place of what the method would draw, of the shape that it expects.
+    /// Numbers to use instead of drawing them, in the shape that the method expects.
     ///
     /// # Errors
     /// [`Error::BadOption`] where the shape is another; [`Error::Internal`] where the method does not describe the option.
     pub fn tensor(&self, id: &str, fits: impl Fn(&[usize]) -> bool, expected: &str) -> Result<Option<&GivenTensor>> {
         match self.get(id)? {
             Given::Tensor(Some(v)) if !fits(&v.shape) => {
-                Err(Error::BadOption(format!("{id}: its shape must be {expected}, got {:?}", v.shape)))
+                Err(Error::BadOption(format!("{id}: its shape must be {expected}; got {:?}", v.shape)))
             }
             Given::Tensor(v) => Ok(v.as_ref()),
-            _ => Err(Error::Internal(format!("option {id:?} is no tensor"))),
+            _ => Err(Error::Internal(format!("option {id:?} is not a tensor"))),
         }
     }
 
@@ -225,7 +225,7 @@ impl Options {
     pub fn choice(&self, id: &str) -> Result<&'static str> {
         match self.get(id)? {
             Given::Choice(v) => Ok(v),
-            _ => Err(Error::Internal(format!("option {id:?} is not a word"))),
+            _ => Err(Error::Internal(format!("option {id:?} is not a choice"))),
         }
     }
 }

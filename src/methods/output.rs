@@ -36,11 +36,11 @@ pub struct Output {
     pub shape: Vec<usize>,
     /// For methods with that axiom.
     pub completeness: Option<Completeness>,
-    /// Where several layers were asked for, the map of each.
+    /// If several layers were requested, the map of each.
     pub layers: Vec<LayerMap>,
     /// What a reader should know.
     pub warnings: Vec<Warning>,
-    /// Further findings that the method's documentation describes.
+    /// Further findings; the method's documentation describes them.
     pub details: Option<Value>,
 }
 
@@ -51,7 +51,7 @@ impl Output {
     }
 }
 
-/// How well an attribution adds up to the difference of the scores.
+/// How well an attribution adds up to the score difference.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Completeness {

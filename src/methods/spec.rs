@@ -12,13 +12,13 @@ use crate::nn::model::{Feature, ModelSpec};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
-    /// Positive speaks for the target, negative against it.
+    /// Positive values support the target, negative ones oppose it.
     Signed,
     /// Magnitudes.
     Positive,
 }
 
-/// How channels reduce for painting.
+/// How channels are reduced for painting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelReduction {
@@ -30,7 +30,7 @@ pub enum ChannelReduction {
     MaxAbs,
 }
 
-/// What a method needs of a pass and of the model.
+/// What a method needs from a pass and from the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Need {
@@ -38,11 +38,12 @@ pub enum Need {
     Gradients,
     /// Attention between tokens, and its maps.
     Attention,
-    /// A photo divided into superpixels.
+    /// An image divided into superpixels.
     Superpixels,
     /// ReLU or ReLU6 as the only activation function outside gates.
     Rectifiers,
-    /// Convolutions, linear layers, pooling, sums and concatenations alone: no attention, layer norm or gates.
+    /// Only convolutions, linear layers, pooling, sums and concatenations: no attention, layer
+    /// norms or gates.
     PlainConvolutions,
 }
 
@@ -54,10 +55,12 @@ impl Need {
         match self {
             Self::Gradients | Self::Superpixels => None,
             Self::Attention => model.attention.is_none().then_some("it reads attention, which only transformers have"),
-            Self::Rectifiers => (!any(&[Rectifier]) || any(&[SmoothActivation]))
-                .then_some("its rule is defined for ReLU and ReLU6 alone, and this model has other activation functions"),
+            Self::Rectifiers => (!any(&[Rectifier]) || any(&[SmoothActivation])).then_some(
+                "its rule is defined only for ReLU and ReLU6, and this model has other activation functions",
+            ),
             Self::PlainConvolutions => any(&[Attention, LayerNorm, Gate]).then_some(
-                "its rules are defined for convolutions, linear layers and pooling, and this model has attention, layer norms or gates",
+                "its rules are defined only for convolutions, linear layers and pooling, and this model has attention, \
+                 layer norms or gates",
             ),
         }
     }
@@ -73,9 +76,9 @@ pub enum Group {
     Gradient,
     /// Gradients along a path from a baseline.
     Path,
-    /// The score handed back layer by layer.
+    /// The score passed back layer by layer.
     Relevance,
-    /// Scores of changed photos.
+    /// Scores of changed images.
     BlackBox,
     /// Attention between tokens.
     Transformer,
@@ -87,7 +90,7 @@ pub enum Group {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reads {
-    /// The input alone; the request names no layer.
+    /// Only the input; the request names no layer.
     Input,
     /// One layer, `layer: "id"`.
     Layer,
@@ -161,12 +164,12 @@ pub const CHUNK_SIZE: OptionSpec = OptionSpec {
     help: "inputs per pass; changes speed and memory, never the map",
 };
 
-/// The reference picture of methods that compare with one; goes with [`BLUR_SIGMA`] and [`SEED`].
+/// The baseline image of methods that compare with one; used with [`BLUR_SIGMA`] and [`SEED`].
 pub const BASELINE: OptionSpec = OptionSpec {
     id: "baseline",
     kind: Kind::Baseline { default: "mean", choices: Baseline::CHOICES, many: false },
     unit: None,
-    help: "the reference picture",
+    help: "the baseline image",
 };
 
 /// The width of the blur baseline.
@@ -174,7 +177,7 @@ pub const BLUR_SIGMA: OptionSpec = OptionSpec {
     id: "blurSigma",
     kind: Kind::Number { default: 10.0, min: 0.1, max: 100.0 },
     unit: Some("input pixels"),
-    help: "standard deviation of the blur baseline",
+    help: "standard deviation of the blur that makes the blur baseline",
 };
 
 /// An option of a method.
@@ -186,14 +189,14 @@ pub struct OptionSpec {
     /// Type, range, default.
     #[serde(flatten)]
     pub kind: Kind,
-    /// Unit, where there is one.
+    /// Unit, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<&'static str>,
     /// One line.
     pub help: &'static str,
 }
 
-/// A method's description; pickers, types, tables and contract tests are made from it.
+/// A method's description, from which pickers, types, tables and contract tests are made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MethodSpec {
@@ -205,15 +208,15 @@ pub struct MethodSpec {
     pub group: Group,
     /// What it asks, in one sentence.
     pub summary: &'static str,
-    /// What it cannot tell, in one sentence.
+    /// The failure to watch for, in one sentence.
     pub caveat: &'static str,
     /// Authors and year.
     pub citation: &'static str,
-    /// arXiv id, or the DOI of a paper that is not there.
+    /// arXiv id, or a DOI if the paper is not on arXiv.
     pub arxiv: &'static str,
     /// The equation, in plain text.
     pub equation: &'static str,
-    /// Passes that it takes, in words.
+    /// The passes it takes, in words.
     pub cost: &'static str,
     /// Where the result lives.
     pub space: Space,
@@ -221,19 +224,19 @@ pub struct MethodSpec {
     pub shape: &'static str,
     /// Whether the result has a sign.
     pub sign: Sign,
-    /// How channels reduce for painting.
+    /// How channels are reduced for painting.
     pub channels: ChannelReduction,
-    /// Whether the map is the same whatever class is asked about.
+    /// Whether the map is the same for every class.
     pub class_free: bool,
     /// Whether it draws random numbers.
     pub random: bool,
-    /// What it needs of a pass and of the model.
+    /// What it needs from a pass and from the model.
     pub needs: &'static [Need],
     /// Whether the request may name layers.
     pub reads: Reads,
-    /// Whether there is a live estimate, and stopping keeps it.
+    /// Whether it shows estimates, and stopping keeps the last one.
     pub estimates: bool,
-    /// Its options beside `target`, `output` and, where it reads one, `layer`.
+    /// Its options, apart from `target`, `output` and, if it reads one, `layer`.
     pub options: &'static [OptionSpec],
 }
 

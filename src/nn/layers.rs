@@ -14,9 +14,10 @@ use crate::nn::weights::{Param, Weights};
 pub enum Padding {
     /// `((stride - 1) + dilation (k - 1)) / 2` on every side, as PyTorch's and timm's default.
     Symmetric,
-    /// TensorFlow's SAME: output ceil(n / stride), the odd pixel at the end.
+    /// TensorFlow's SAME: the output has ceil(n / stride) pixels; an odd pixel of padding goes at
+    /// the end.
     Same,
-    /// So many on every side.
+    /// This padding on each side.
     Fixed(usize),
 }
 
@@ -57,7 +58,7 @@ pub struct Conv2dSpec {
     pub groups: usize,
     /// Padding rule; `None` for none.
     pub padding: Option<Padding>,
-    /// Whether the convolution has a bias of its own.
+    /// Whether the convolution has its own bias.
     pub bias: bool,
 }
 
@@ -78,43 +79,43 @@ impl Conv2dSpec {
         }
     }
 
-    /// With a batch norm behind it.
+    /// Adds a batch norm after it.
     #[must_use]
     pub fn norm(mut self, name: impl Into<String>, epsilon: f64) -> Self {
         self.batch_norm = Some((name.into(), epsilon));
         self
     }
-    /// With a stride.
+    /// Sets the stride.
     #[must_use]
     pub fn stride(mut self, stride: usize) -> Self {
         self.stride = stride;
         self
     }
-    /// With a dilation.
+    /// Sets the dilation.
     #[must_use]
     pub fn dilation(mut self, dilation: usize) -> Self {
         self.dilation = dilation;
         self
     }
-    /// In groups.
+    /// Sets the number of groups.
     #[must_use]
     pub fn groups(mut self, groups: usize) -> Self {
         self.groups = groups;
         self
     }
-    /// With another padding rule.
+    /// Sets the padding rule.
     #[must_use]
     pub fn padding(mut self, padding: Option<Padding>) -> Self {
         self.padding = padding;
         self
     }
-    /// With a bias of its own.
+    /// Gives it its own bias.
     #[must_use]
     pub fn bias(mut self, bias: bool) -> Self {
         self.bias = bias;
         self
     }
-    /// With a kernel that is not square.
+    /// Sets a kernel that is not square.
     #[must_use]
     pub fn kernel(mut self, kernel: [usize; 2]) -> Self {
         self.kernel = kernel;
@@ -125,7 +126,7 @@ impl Conv2dSpec {
         [self.outputs, self.inputs / self.groups, self.kernel[0], self.kernel[1]]
     }
 
-    /// The tensors that it needs.
+    /// The tensors it needs.
     pub fn params(&self) -> Vec<Param> {
         let mut params = vec![Param::new(&self.name, "weight", &self.weight_shape())];
         if self.bias {
@@ -142,7 +143,7 @@ impl Conv2dSpec {
         pads(self.padding, n, self.stride, self.dilation * (self.kernel[axis] - 1))
     }
 
-    /// Output height and width for an input of `h` x `w`; 0 where the kernel does not fit.
+    /// Output height and width for an input of `h` x `w`; 0 if the kernel does not fit.
     pub fn output(&self, size: [usize; 2]) -> [usize; 2] {
         [0, 1].map(|axis| {
             let (begin, end) = self.pads(axis, size[axis]);
@@ -225,7 +226,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// Of weights that are used once.
+    /// For weights that are used once.
     pub fn new(spec: Conv2dSpec, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Self {
         Self { spec, weight, bias, prepared: PreparedConv::default() }
     }
@@ -255,14 +256,14 @@ pub struct Pool {
     pub stride: usize,
     /// Padding rule; zeros for averages, minus infinity for maxima.
     pub padding: Padding,
-    /// Whether a last window that reaches beyond the padded input counts.
+    /// Whether a last window that reaches beyond the padded input counts (PyTorch's `ceil_mode`).
     pub ceil: bool,
     /// Whether averages count padded zeros.
     pub count_padding: bool,
 }
 
 impl Pool {
-    /// A window that counts padded zeros and drops what is left over.
+    /// A window that counts padded zeros and drops incomplete windows.
     pub const fn new(kernel: usize, stride: usize, padding: usize) -> Self {
         Self { kernel, stride, padding: Padding::Fixed(padding), ceil: false, count_padding: true }
     }
@@ -272,7 +273,7 @@ impl Pool {
         pads(Some(self.padding), n, self.stride, self.kernel - 1)
     }
 
-    /// Output length of an axis of length `n`; 0 where the window does not fit.
+    /// Output length of an axis of length `n`; 0 if the window does not fit.
     pub fn output(&self, n: usize) -> usize {
         let (begin, end) = self.pads(n);
         let Some(rest) = (n + begin + end).checked_sub(self.kernel) else { return usize::from(self.ceil && n > 0) };
@@ -325,7 +326,7 @@ pub struct LinearSpec {
 }
 
 impl LinearSpec {
-    /// The tensors that it needs.
+    /// The tensors it needs.
     pub fn params(&self) -> Vec<Param> {
         let mut params = vec![Param::new(&self.name, "weight", &[self.outputs, self.inputs])];
         if self.bias {
@@ -365,7 +366,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Of weights `[in, out]` that are used once.
+    /// For weights `[in, out]` that are used once.
     pub fn new(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
         Self { weight, bias, prepared: PreparedLinear::default() }
     }
@@ -397,7 +398,7 @@ pub struct LayerNormSpec {
 }
 
 impl LayerNormSpec {
-    /// The tensors that it needs.
+    /// The tensors it needs.
     pub fn params(&self) -> Vec<Param> {
         ["weight", "bias"].map(|leaf| Param::new(&self.name, leaf, &[self.width])).to_vec()
     }

@@ -74,7 +74,8 @@ impl Loader {
         }
         if parameters > MAX_PARAMETERS {
             return bad_model(format!(
-                "config.json asks for a model of {parameters} parameters; the limit is {MAX_PARAMETERS}, as a wasm memory holds 4 GiB"
+                "config.json asks for a model of {parameters} parameters; the limit is {MAX_PARAMETERS}, because \
+                 WebAssembly has 4 GiB of memory"
             ));
         }
         Ok(Self {
@@ -98,7 +99,8 @@ impl Loader {
             let size = shape.iter().fold(4u64, |size, &axis| size.saturating_mul(axis as u64));
             if size > bytes {
                 return Err(Error::OutOfMemory(format!(
-                    "tensor {name} takes {size} bytes, and a kernel of this device can be given {bytes} at most; use the CPU or a smaller model"
+                    "tensor {name} takes {size} bytes, but a kernel of this device accepts {bytes} at most; use the \
+                     CPU or a smaller model"
                 )));
             }
         }
@@ -115,7 +117,7 @@ impl Loader {
             let Some(prefix) = self.buffer.first_chunk::<8>() else { return Ok(()) };
             let length = u64::from_le_bytes(*prefix);
             if length > MAX_HEADER_BYTES || self.buffer.get(8).is_some_and(|&b| b != b'{') {
-                return bad_model("the weights are not a safetensors file (its header's length makes no sense)");
+                return bad_model("the weights are not a safetensors file (the header's length is impossible)");
             }
             let end = 8 + length as usize;
             let Some(header) = self.buffer.get(8..end) else { return Ok(()) };
@@ -143,14 +145,14 @@ impl Loader {
                 return if piece.is_empty() {
                     Ok(())
                 } else {
-                    bad_model("the weights file is longer than its header says")
+                    bad_model("the weights file is longer than its header says; download it again")
                 };
             };
             let wanted = entry.bytes - self.buffer.len();
             if self.buffer.is_empty() && entry.bytes > 0 {
                 self.buffer.try_reserve_exact(entry.bytes).map_err(|_| {
                     Error::OutOfMemory(format!(
-                        "no memory for tensor {} ({} bytes); open a smaller model",
+                        "there is not enough memory for tensor {} ({} bytes); open a smaller model",
                         entry.name, entry.bytes
                     ))
                 })?;
@@ -179,7 +181,7 @@ impl Loader {
     pub fn finish(mut self) -> Result<Package> {
         match &self.header {
             Some(entries) if entries.is_empty() => (),
-            _ => return bad_model("the weights file ends early; fetch it again"),
+            _ => return bad_model("the weights file is truncated; download it again"),
         }
         let model = self.plan.build(&mut self.weights)?;
         let Self { config, labels, parameters, .. } = self;
@@ -191,7 +193,7 @@ impl Loader {
 fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeque<Entry>> {
     // `Metadata` checks on reading that the tensors follow each other without gaps and that sizes and shapes agree.
     let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|e| Error::BadModel(format!("the weights' safetensors header is damaged: {e}")))?;
+        .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {e}")))?;
     let mut wanted: BTreeMap<String, Vec<usize>> =
         plan.params().into_iter().map(|Param { name, shape }| (name, shape)).collect();
     let mut entries: Vec<(usize, Entry)> = Vec::new();
@@ -216,7 +218,7 @@ fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeq
     let missing: Vec<String> = wanted.into_keys().collect();
     extra.sort();
     wrong.sort();
-    let problems: Vec<String> = [("missing", missing), ("unexpected", extra), ("misshaped", wrong)]
+    let problems: Vec<String> = [("missing", missing), ("unexpected", extra), ("of the wrong shape or type", wrong)]
         .into_iter()
         .filter(|(_, names)| !names.is_empty())
         .map(|(what, names)| {
@@ -227,7 +229,7 @@ fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeq
         .collect();
     if !problems.is_empty() {
         return bad_model(format!(
-            "the weights do not belong to {} as config.json describes it; {}",
+            "the weights do not match {} as config.json describes it; {}",
             config.architecture,
             problems.join("; ")
         ));

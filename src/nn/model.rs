@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::nn::pass::{Activation, Pass};
 use crate::nn::weights::{Param, Weights};
 
-/// A part of a model that can be resumed: a single tensor goes in, a single tensor comes out.
+/// A part of a model that can be resumed: one tensor goes in, one comes out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stage {
     /// A readable name.
@@ -35,7 +35,7 @@ pub enum Fold {
     },
     /// `[N, prefix + h w, width]`: drop the prefix tokens (class, registers), the rest are the grid's rows.
     Tokens {
-        /// Class and register tokens in front.
+        /// Class and register tokens before the patches.
         prefix: usize,
         /// Grid height.
         h: usize,
@@ -86,13 +86,13 @@ impl Fold {
 pub struct Layer {
     /// timm's module name.
     pub id: String,
-    /// The stage in which it is met.
+    /// The stage that computes it.
     pub stage: usize,
     /// How it folds to a grid.
     pub fold: Fold,
 }
 
-/// What a model is made of, as far as methods depend on it.
+/// What a model contains, as far as methods depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
@@ -126,9 +126,9 @@ pub struct AttentionSpec {
     pub blocks: usize,
     /// Heads of each.
     pub heads: usize,
-    /// Tokens in front of the patches, in order: `class`, `distillation`, `register`.
+    /// Tokens before the patches, in order: `class`, `distillation`, `register`.
     pub special: Vec<&'static str>,
-    /// The classifier reads the mean of the patches; else the class token.
+    /// Whether the classifier reads the mean of the patches instead of the class token.
     pub averaged: bool,
     /// Patch grid, rows and columns.
     pub grid: [usize; 2],
@@ -166,11 +166,11 @@ pub struct ModelSpec {
     pub stages: Vec<Stage>,
     /// From shallow to deep.
     pub layers: Vec<Layer>,
-    /// The layer that CAM methods read unless told otherwise.
+    /// The layer that CAM methods read by default.
     pub default_layer: String,
     /// What it is made of.
     pub features: BTreeSet<Feature>,
-    /// Its attention, where it has any.
+    /// Its attention, if it has any.
     pub attention: Option<AttentionSpec>,
 }
 
@@ -183,7 +183,7 @@ impl ModelSpec {
         if total > 0.0 { part / total } else { 1.0 }
     }
 
-    /// The layer of that name.
+    /// The layer with this name.
     ///
     /// # Errors
     /// [`Error::BadOption`] naming the layers that exist.

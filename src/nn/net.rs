@@ -42,23 +42,24 @@ pub enum Op {
     AvgPool(Pool),
     /// Mean over space, to `[N, C, 1, 1]`.
     GlobalAvgPool,
-    /// Means over a grid of so many rows and columns, as PyTorch's `AdaptiveAvgPool2d`.
+    /// Means over a grid of this many rows and columns, as in PyTorch's `AdaptiveAvgPool2d`.
     AdaptiveAvgPool([usize; 2]),
-    /// Times a number.
+    /// Multiplication by a number.
     Times(f64),
-    /// So many rows and columns more on every side, mirrored at the outermost ones.
+    /// Padding by this many rows and columns on each side, mirrored at the edge.
     ReflectPad(usize),
     /// To `[N, C H W, 1, 1]`, channels slowest.
     Flatten,
     /// Operations on the vector of channels at each place.
     Places(Vec<PlaceOp>),
-    /// Times what these make of it, `[N, C, 1, 1]` or of the same shape: squeeze and excitation.
+    /// Multiplication by the output of these, `[N, C, 1, 1]` or of the same shape: squeeze and
+    /// excitation.
     Gate(Vec<Op>),
-    /// The sum of what these make of it; an empty list is the identity.
+    /// The sum of the outputs of these; an empty list is the identity.
     Sum(Vec<Vec<Op>>),
-    /// What these make of it, one after the other along C; an empty list is the identity.
+    /// The outputs of these, concatenated along C; an empty list is the identity.
     Concat(Vec<Vec<Op>>),
-    /// A point with a name that methods can read.
+    /// A named point that methods can read.
     Tap(String),
 }
 
@@ -73,7 +74,7 @@ pub enum PlaceOp {
     Act(Act),
     /// Global response normalisation (Woo et al. 2023, arXiv 2301.00808, section 3.2): name and width.
     ResponseNorm(String, usize),
-    /// Times a vector `[C]`: layer scale.
+    /// Multiplication by a vector `[C]`: layer scale.
     Scale(Param),
 }
 
@@ -112,7 +113,7 @@ pub fn linear(name: &str, inputs: usize, outputs: usize) -> Op {
     Op::Places(vec![PlaceOp::Linear(LinearSpec { name: name.into(), inputs, outputs, bias: true })])
 }
 
-/// Gives tensors other names, and taps; a tap without a new name goes.
+/// Renames tensors and taps; a tap without a new name is removed.
 pub fn rename(ops: Vec<Op>, tensors: &dyn Fn(&str) -> String, taps: &dyn Fn(&str) -> Option<String>) -> Vec<Op> {
     let all = |branches: Vec<Vec<Op>>| branches.into_iter().map(|ops| rename(ops, tensors, taps)).collect();
     ops.into_iter()
@@ -208,7 +209,7 @@ fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]
                 for branch in branches {
                     let made = trace(branch, shape, to)?;
                     if *out.get_or_insert(made) != made {
-                        return bad_model("config.json: branches of this architecture do not fit each other");
+                        return bad_model("config.json: the branches of this architecture do not match each other");
                     }
                 }
                 out.unwrap_or(shape)
@@ -220,7 +221,7 @@ fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]
                     match &mut out {
                         Some([channels, height, width]) if [*height, *width] == [h, w] => *channels += more,
                         Some(_) => {
-                            return bad_model("config.json: branches of this architecture do not fit each other");
+                            return bad_model("config.json: the branches of this architecture do not match each other");
                         }
                         None => out = Some([more, h, w]),
                     }
@@ -346,7 +347,7 @@ impl NetPlan {
         }
         if shape != [config.num_classes, 1, 1] {
             return bad_model(format!(
-                "config.json: this architecture ends in {shape:?} for {} classes",
+                "config.json: this architecture's output has shape {shape:?}, which does not match {} classes",
                 config.num_classes
             ));
         }

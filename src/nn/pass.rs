@@ -43,7 +43,7 @@ impl Activation {
         }
     }
 
-    /// So many times, one after the other along the leading axis.
+    /// Repeats it this many times along the leading axis.
     #[must_use]
     pub fn repeat(self, times: usize) -> Self {
         match self {
@@ -84,7 +84,7 @@ macro_rules! tappable {
 }
 tappable!(2 Logits, 3 Tokens, 4 Map);
 
-/// What a tap took.
+/// What a tap recorded.
 #[derive(Debug, Clone)]
 pub struct Tapped {
     /// The activation, outside any graph.
@@ -122,8 +122,8 @@ impl Tapped {
     }
 }
 
-/// How the operations with a rule are computed. Every method has the plain computation as its default; relevance methods
-/// override what they change.
+/// How operations with a rule are computed. Every function defaults to the plain computation;
+/// relevance methods override what they change.
 pub trait Rules {
     /// Convolution, `[N, C, H, W] -> [N, O, h, w]`.
     fn conv2d(&self, layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
@@ -200,7 +200,7 @@ fn flat<const D: usize>(x: Tensor<D>) -> Tensor<4> {
 
 type Edit<'a> = Box<dyn Fn(Activation) -> Result<Activation> + 'a>;
 
-/// One forward pass' requests and what they brought.
+/// The requests of one forward pass, and what they recorded.
 pub struct Pass<'a> {
     wanted: BTreeMap<String, bool>,
     edits: BTreeMap<String, Edit<'a>>,
@@ -256,12 +256,12 @@ impl<'a> Pass<'a> {
         self.tapped.get(id).ok_or_else(|| Error::Internal(format!("the pass met no layer {id:?}")))
     }
 
-    /// Whether something is asked of the point named `id`.
+    /// Whether anything was requested at the point named `id`.
     pub fn wants(&self, id: &str) -> bool {
         self.wanted.contains_key(id) || self.edits.contains_key(id)
     }
 
-    /// A named point: the identity unless something was asked of it.
+    /// A named point: the identity unless something was requested there.
     ///
     /// # Errors
     /// Those of a replacement.

@@ -16,7 +16,7 @@ pub struct Param {
 }
 
 impl Param {
-    /// A parameter of the name `prefix` + `.` + `leaf`.
+    /// A parameter named `prefix` + `.` + `leaf`.
     pub fn new(prefix: &str, leaf: &str, shape: &[usize]) -> Self {
         let name = if prefix.is_empty() { leaf.to_owned() } else { format!("{prefix}.{leaf}") };
         Self { name, shape: shape.to_vec() }

@@ -44,10 +44,10 @@ impl Config {
     /// [`Error::BadModel`] saying what is wrong with it.
     pub fn parse(text: &str) -> Result<Self> {
         if text.len() > MAX_CONFIG_BYTES {
-            return bad_model(format!("config.json has {} bytes; at most {MAX_CONFIG_BYTES} are read", text.len()));
+            return bad_model(format!("config.json has {} bytes; the limit is {MAX_CONFIG_BYTES}", text.len()));
         }
         let value: Value = serde_json::from_str(text).map_err(|e| {
-            Error::BadModel(format!("config.json is not valid JSON ({e}); is this timm's config.json?"))
+            Error::BadModel(format!("config.json is not valid JSON ({e}); use the config.json that timm saved"))
         })?;
         let Some(top) = value.as_object() else {
             return bad_model("config.json is not a JSON object");
@@ -57,13 +57,13 @@ impl Config {
         let pretrained =
             top.get("pretrained_cfg").unwrap_or(if top.contains_key("input_size") { &value } else { &empty });
         let Some(name) = top.get("architecture").and_then(Value::as_str) else {
-            return bad_model("config.json has no \"architecture\"; only timm's layout is read");
+            return bad_model("config.json has no \"architecture\"; only timm's layout is supported");
         };
         let architecture = name.split('.').next().unwrap_or(name).to_owned();
         let mut args = Args::new(match top.get("model_args") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(args)) => args.clone(),
-            Some(_) => return bad_model("config.json: \"model_args\" is not an object"),
+            Some(_) => return bad_model("config.json: \"model_args\" must be an object"),
         });
         let count = args.take("num_classes");
         let count = count.as_ref().or(top.get("num_classes")).or(pretrained.get("num_classes"));
@@ -71,17 +71,18 @@ impl Config {
             Some(Some(n)) if (1..=1_000_000).contains(&n) => n as usize,
             Some(Some(0)) => {
                 return bad_model(format!(
-                    "config.json: num_classes is 0; this {architecture} is a feature extractor without classes, and only classifiers can be explained"
+                    "config.json: num_classes is 0; this {architecture} is a feature extractor without classes. Open a \
+                     classifier instead"
                 ));
             }
-            Some(_) => return bad_model("config.json: \"num_classes\" is not a number between 1 and 1,000,000"),
+            Some(_) => return bad_model("config.json: \"num_classes\" must be a number from 1 to 1,000,000"),
             None => return bad_model("config.json has no \"num_classes\""),
         };
         let described = top.get("global_pool").filter(|pool| !pool.is_null());
         let global_pool = match args.take("global_pool").or(described.cloned()) {
             None => None,
             Some(Value::String(pool)) => Some(pool),
-            Some(_) => return bad_model("config.json: \"global_pool\" is not a string"),
+            Some(_) => return bad_model("config.json: \"global_pool\" must be a string"),
         };
         let label_names = match top.get("label_names").or(pretrained.get("label_names")) {
             None | Some(Value::Null) => None,
@@ -95,20 +96,20 @@ impl Config {
                             names.len()
                         ));
                     }
-                    None => return bad_model("config.json: \"label_names\" holds something that is not a string"),
+                    None => return bad_model("config.json: \"label_names\" must contain only strings"),
                 }
             }
-            Some(_) => return bad_model("config.json: \"label_names\" is not a list"),
+            Some(_) => return bad_model("config.json: \"label_names\" must be a list"),
         };
         let temperature = match top.get("temperature").map(Value::as_f64) {
             None => 1.0,
             Some(Some(t)) if (0.01..=100.0).contains(&t) => t,
-            Some(_) => return bad_model("config.json: \"temperature\" is not a number from 0.01 to 100"),
+            Some(_) => return bad_model("config.json: \"temperature\" must be a number from 0.01 to 100"),
         };
         let keys = match top.get("keys").map(|v| v.as_str()) {
             None | Some(Some("timm")) => Keys::Timm,
             Some(Some("torchvision")) => Keys::Torchvision,
-            Some(_) => return bad_model("config.json: \"keys\" is neither \"timm\" nor \"torchvision\""),
+            Some(_) => return bad_model("config.json: \"keys\" must be \"timm\" or \"torchvision\""),
         };
         let preprocess = PreprocessConfig::from_pretrained_cfg(pretrained)?;
         Ok(Self { architecture, num_classes, global_pool, args, preprocess, label_names, temperature, keys })

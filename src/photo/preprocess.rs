@@ -26,7 +26,7 @@ pub struct PreprocessConfig {
     pub mean: [f32; 3],
     /// Divided by.
     pub std: [f32; 3],
-    /// Share of the resized picture's side that the crop keeps.
+    /// Share of the resized image's side that the crop keeps.
     pub crop_pct: f64,
     /// Resampling filter.
     pub interpolation: Interpolation,
@@ -48,7 +48,7 @@ impl PreprocessConfig {
                 let list: Option<Vec<f32>> =
                     value.as_array().and_then(|a| a.iter().map(|v| v.as_f64().map(|v| v as f32)).collect());
                 let triple = list.and_then(|l| <[f32; 3]>::try_from(l).ok()).filter(|t| t.iter().all(|&v| fits(v)));
-                triple.ok_or_else(|| bad(key, "must be three sensible numbers"))
+                triple.ok_or_else(|| bad(key, "must be three numbers in a plausible range"))
             }
         };
         let input_size = match get("input_size") {
@@ -112,7 +112,7 @@ impl PreprocessConfig {
     }
 }
 
-/// The rectangle of the upright photo, in its pixels, that a model really saw.
+/// The part of the upright photo that the model saw, in the photo's pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Crop {
@@ -130,12 +130,12 @@ pub struct Crop {
     pub photo_height: u32,
 }
 
-/// A photo as the model is fed it.
+/// A photo prepared for the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
     /// `[3, H, W]`, normalised.
     pub data: Vec<f32>,
-    /// What it shows.
+    /// The part of the photo that it shows.
     pub crop: Crop,
 }
 
@@ -146,7 +146,7 @@ pub struct Prepared {
 pub fn preprocess(photo: &Photo, config: &PreprocessConfig) -> Result<Prepared> {
     let (width, height) = (photo.width as usize, photo.height as usize);
     if width == 0 || height == 0 || photo.rgb.len() != width * height * 3 {
-        return Err(Error::UnsupportedImage("the picture has no pixels; choose another one".into()));
+        return Err(Error::UnsupportedImage("the image has no pixels; choose another one".into()));
     }
     let [_, h, w] = config.input_size;
     let (resized_w, resized_h) = config.resized(width, height);

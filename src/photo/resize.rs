@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::photo::Photo;
 
-/// A resampling filter of Pillow, stretched by the scale when it shrinks (antialiasing).
+/// One of Pillow's resampling filters; stretched by the scale when shrinking (antialiasing).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Interpolation {

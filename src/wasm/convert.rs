@@ -18,13 +18,15 @@ pub(super) fn tensors(result: &Tensors) -> JsResult<JsValue> {
 
 pub(super) fn read_request(request: JsValue) -> JsResult<Map<String, Value>> {
     serde_wasm_bindgen::from_value(request).map_err(|e| {
-        throw(Error::BadOption(format!("the options hold something that is neither number, text nor truth value: {e}")))
+        throw(Error::BadOption(format!(
+            "an option has an unsupported type; use numbers, strings, booleans, lists and objects: {e}"
+        )))
     })
 }
 
 pub(super) fn read_image(input: &JsValue) -> JsResult<Image> {
     let bad = |what: &str| throw(Error::BadOption(format!("image: {what}")));
-    let get = |key: &str| Reflect::get(input, &JsValue::from_str(key)).map_err(|_| bad("not an object"));
+    let get = |key: &str| Reflect::get(input, &JsValue::from_str(key)).map_err(|_| bad("it must be an object"));
     let side = |key: &str| -> JsResult<u32> {
         let value = get(key)?.as_f64().filter(|v| v.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(v));
         value.map(|v| v as u32).ok_or_else(|| bad("width and height must be whole numbers"))
@@ -49,10 +51,10 @@ pub(super) fn read_image(input: &JsValue) -> JsResult<Image> {
                 shape.iter().map(|v| v.as_f64().filter(|v| *v >= 0.0).map(|v| v as usize)).collect();
             Ok(Image::Tensor {
                 data: data.to_vec(),
-                shape: shape.ok_or_else(|| bad("a tensor's shape must hold whole numbers"))?,
+                shape: shape.ok_or_else(|| bad("a tensor's shape must contain whole numbers"))?,
             })
         }
-        _ => Err(bad("of no known kind")),
+        _ => Err(bad("its kind must be encoded, rgba or tensor")),
     }
 }
 

@@ -21,7 +21,7 @@ thread_local! {
 struct Gpu {
     device: Device,
     description: String,
-    /// Most bytes of a buffer that a kernel can be given.
+    /// The most bytes that a kernel's buffer may have.
     binding: u64,
 }
 
@@ -31,20 +31,20 @@ struct DeviceInfo<'a> {
     description: String,
 }
 
-/// Makes a device ready, once; its description.
+/// Opens a device, once, and returns its description.
 #[wasm_bindgen(js_name = openDevice)]
 pub async fn open_device(kind: String, on_lost: Function) -> JsResult<JsValue> {
     let description = match kind.as_str() {
         "cpu" => "CPU, WebAssembly SIMD, one thread".into(),
         "webgpu" => open_gpu(on_lost).await.map_err(throw)?,
-        other => return Err(throw(Error::BadOption(format!("device: {other:?} is neither \"cpu\" nor \"webgpu\"")))),
+        other => return Err(throw(Error::BadOption(format!("device must be \"cpu\" or \"webgpu\"; got {other:?}")))),
     };
     to_js(&DeviceInfo { kind: &kind, description })
 }
 
 #[cfg(not(feature = "webgpu"))]
 async fn open_gpu(_: Function) -> crate::Result<String> {
-    Err(Error::DeviceUnavailable("this build has no WebGPU".into()))
+    Err(Error::DeviceUnavailable("this build does not include WebGPU; use the CPU".into()))
 }
 
 #[cfg(feature = "webgpu")]
@@ -54,7 +54,7 @@ async fn open_gpu(on_lost: Function) -> crate::Result<String> {
     }
     let options = Device::wgpu_options().tasks_max(32);
     let (device, setup) = options.init_with_setup_async().await.map_err(|e| {
-        Error::DeviceUnavailable(format!("no WebGPU device could be had: {}; use the CPU", first_line(&e.to_string())))
+        Error::DeviceUnavailable(format!("WebGPU is not available: {}; use the CPU", first_line(&e.to_string())))
     })?;
     let lost = on_lost.clone();
     setup.device.set_device_lost_callback(move |reason, message| {

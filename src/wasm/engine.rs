@@ -100,7 +100,7 @@ impl Engine {
         })
     }
 
-    /// The likeliest classes.
+    /// The most likely classes.
     pub async fn classify(&self, input: JsValue, top_k: Option<f64>, job: &Job) -> JsResult<JsValue> {
         let (job, mut taken) = (job.inner.clone(), Taken::from(&self.slot)?);
         let image = read_image(&input)?;
@@ -108,7 +108,7 @@ impl Engine {
             None => None,
             Some(k) if k.fract() == 0.0 && (1.0..=1e6).contains(&k) => Some(k as usize),
             Some(k) => {
-                return Err(throw(Error::BadOption(format!("topK: it must be a whole number of at least 1, got {k}"))));
+                return Err(throw(Error::BadOption(format!("topK must be a whole number of at least 1; got {k}"))));
             }
         };
         let result: Classification = taken.get()?.classify(&image, top_k, &*job).await.map_err(throw)?;
@@ -131,7 +131,7 @@ impl Engine {
         Ok(object)
     }
 
-    /// A layer's activations; the default layer's where none is named.
+    /// A layer's activations; by default the default layer's.
     pub async fn activations(&self, input: JsValue, layer: Option<String>, job: &Job) -> JsResult<JsValue> {
         let (job, mut taken) = (job.inner.clone(), Taken::from(&self.slot)?);
         let image = read_image(&input)?;

@@ -56,7 +56,7 @@ impl Job {
         self.inner.cancelled.set(true);
     }
 
-    /// Ends the call after its current chunk with what there is, where its method estimates.
+    /// Ends the call after its current chunk and keeps the estimate, if its method has one.
     pub fn stop(&self) {
         self.inner.stopped.set(true);
     }

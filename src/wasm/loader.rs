@@ -60,14 +60,15 @@ struct Guessed {
     note: String,
 }
 
-/// A config for weights that have none, from their safetensors header (JSON, without the length in front).
+/// A config for weights without one, from their safetensors header (JSON, without the leading
+/// length).
 #[wasm_bindgen(js_name = guessConfig)]
 pub fn guess_config(header: &[u8]) -> JsResult<JsValue> {
     let guess::Guess { config, note, .. } = guess::guess(header).map_err(throw)?;
     to_js(&Guessed { config, note })
 }
 
-/// Reads a PyTorch state dict of which any byte range can be had.
+/// Reads a PyTorch state dict by byte ranges.
 #[wasm_bindgen]
 pub struct StateDictReader {
     inner: pth::Reader,
@@ -75,23 +76,24 @@ pub struct StateDictReader {
 
 #[wasm_bindgen]
 impl StateDictReader {
-    /// Of a file of `size` bytes.
+    /// For a file of `size` bytes.
     #[wasm_bindgen(constructor)]
     pub fn new(size: f64) -> Self {
         Self { inner: pth::Reader::new(size as u64) }
     }
 
-    /// The range [begin, end) that it wants next; `undefined` where it has all.
+    /// The range [begin, end) that it needs next; `undefined` once it has all.
     pub fn wants(&self) -> Option<Vec<f64>> {
         self.inner.wants().map(|range| vec![range.start as f64, range.end as f64])
     }
 
-    /// Takes the bytes of that range.
+    /// Takes the bytes of this range.
     pub fn supply(&mut self, bytes: &[u8]) -> JsResult<()> {
         self.inner.supply(bytes).map_err(throw)
     }
 
-    /// The same tensors as a safetensors file: `header` (with the length in front), then the file's `ranges`, flat [begin, end, ...].
+    /// The same tensors as a safetensors file: `header` (with the leading length), then the file's
+    /// `ranges`, flat [begin, end, ...].
     pub fn finish(self) -> JsResult<JsValue> {
         let found = self.inner.finish().map_err(throw)?;
         let ranges: Vec<f64> = found.ranges.iter().flat_map(|r| [r.start as f64, r.end as f64]).collect();
@@ -111,7 +113,7 @@ pub struct Digest {
 
 #[wasm_bindgen]
 impl Digest {
-    /// Of nothing yet.
+    /// An empty hash.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Self {
         Self::default()

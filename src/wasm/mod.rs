@@ -49,7 +49,7 @@ pub fn version() -> String {
     crate::VERSION.into()
 }
 
-/// Calls `callback(message)` on a panic; the instance is dead then.
+/// Calls `callback(message)` on a panic, after which the instance is dead.
 #[wasm_bindgen(js_name = onPanic)]
 pub fn on_panic(callback: Function) {
     ON_PANIC.set(Some(callback));

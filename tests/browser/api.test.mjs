@@ -179,9 +179,9 @@ describe('both families, both methods, both devices', () => {
       return { failure, device: explainer.info.device };
     });
     assert.equal(failure.code, 'out-of-memory', failure.message);
-    assert.match(failure.message, /^tensor \S+ takes \d+ bytes, .* 16384 at most; use the CPU/);
+    assert.match(failure.message, /^tensor \S+ takes \d+ bytes, .* accepts 16384 at most; use the CPU/);
     assert.equal(device.kind, 'cpu');
-    assert.match(device.reason, /did not start here \(tensor /);
+    assert.match(device.reason, /did not start \(tensor /);
     await page.close();
   });
 });

@@ -301,7 +301,7 @@ test('why WebGPU did not take over is said in German, what the device said in En
   const reason = page.locator('#device-reason');
   await reason.locator('[lang="en"]').waitFor({ timeout: 120_000 });
   const detail = await reason.locator('[lang="en"]').textContent();
-  assert.match(detail, /^no WebGPU device could be had: [^\n()]*none left; use the CPU$/);
+  assert.match(detail, /^WebGPU is not available: [^\n()]*none left; use the CPU$/);
   assert.equal(await reason.textContent(), `Läuft auf der CPU (CPU, WebAssembly SIMD, ein Thread): WebGPU lief hier nicht an (${detail}).`);
   assert.deepEqual(page.errors, []);
   await page.close();

@@ -214,7 +214,7 @@ describe('what it takes is known before it starts', () => {
       });
       const { code, message } = await openModel(page, hub.model);
       assert.equal(code, 'bad-model');
-      assert.match(message, /3\.0 GB.*up to 2\.0 GB/);
+      assert.match(message, /3\.0 GB; the limit is 2\.0 GB/);
       const files = await page.evaluate(async () => {
         const weights = new Blob(Array(600).fill(new Blob([new Uint8Array(4 << 20)])));
         return t.failure(api.createExplainer({ model: { config: '{}', weights, name: 'huge.safetensors' }, device: 'cpu' }));
@@ -346,12 +346,12 @@ describe('what goes wrong is said', () => {
       /is a web page/,
       1,
     ],
-    ['no weights', [status(404)], /not there \(404\).*\.pth or \.bin/, 1],
-    ['a gated repository', [status(401)], /refused \(401\).*private or gated/, 1],
-    ['a forbidden one', [status(403)], /refused \(403\).*private or gated/, 1],
-    ['too many requests', always(status(429)), /asked for too often \(429\)/, 4],
-    ['a server with a fault', always(status(502)), /fault of its own \(502\)/, 4],
-    ['a body that always ends early', always(breakAfter(0)), /broke off after 0 of \d+ bytes/, 4],
+    ['no weights', [status(404)], /not found \(404\).*\.pth or \.bin/, 1],
+    ['a gated repository', [status(401)], /denied \(401\).*is private, or needs an account/, 1],
+    ['a forbidden one', [status(403)], /denied \(403\).*is private, or needs an account/, 1],
+    ['too many requests', always(status(429)), /rate-limited \(429\); try again in a few minutes/, 4],
+    ['a server with a fault', always(status(502)), /its server reported an error \(502\)/, 4],
+    ['a body that always ends early', always(breakAfter(0)), /interrupted after 0 of \d+ bytes/, 4],
     ['a part that nobody asked for', [(the) => the.part({}, 4)], /part of the file \(206\)/, 1],
   ]) {
     test(
@@ -376,11 +376,11 @@ describe('what goes wrong is said', () => {
     withHub(small('tiny-vit'), async (page, hub) => {
       const { config } = hub;
       hub.config = undefined;
-      assert.match((await inspect(page, hub.model)).message, /config\.json is not there \(404\)/);
+      assert.match((await inspect(page, hub.model)).message, /config\.json was not found \(404\)/);
       hub.config = Buffer.from('{"architecture"');
       assert.equal((await inspect(page, hub.model)).code, 'bad-model');
       hub.config = config;
-      const either = /does not answer.*or it does not allow requests from this page \(CORS\)/;
+      const either = /does not respond.*or it does not allow requests from this page \(CORS\)/;
       const closed = await listen((_, response) => response.end('{}'));
       for (const url of ['http://127.0.0.1:9/model', `${closed.url}/model`]) {
         const { code, message } = await openModel(page, { url });
@@ -448,7 +448,7 @@ describe('files', () => {
     assert.equal(lone.code, 'nothing', lone.message);
     assert.equal(lone.model.architecture, 'mobilenetv2_035');
     assert.equal(lone.model.labels.length, 10);
-    assert.match(lone.model.assumed, /no config\.json; by its tensors this is mobilenetv2_035\..*224 pixels/);
+    assert.match(lone.model.assumed, /no config\.json; judging by its tensors, this is mobilenetv2_035\..*224 pixels/);
     assert.equal(lone.model.sha256, sha256(weights));
     const pth = stateDict(weights);
     const saved = await openFiles(page, { weights: pth, name: 'lone.pth' });
@@ -473,16 +473,16 @@ describe('files', () => {
     for (const [name, weights, words, config] of [
       ['vit.safetensors', vit.weights, /no supported architecture.*config\.json/],
       ['plain.pth', saved('plain'), /no supported architecture.*config\.json/],
-      ['hostile.pth', hostile('echo it ran'), /posix\.system.*nothing of it was run/],
+      ['hostile.pth', hostile('echo it ran'), /posix\.system.*none of it was run/],
       ['hostile.pth', hostile('echo it ran'), /posix\.system/, vit.config],
       ['whole.pth', saved('whole'), /whole pickled model, not a state dict.*state_dict\(\)/],
-      ['namespace.pth', saved('namespace'), /argparse\.Namespace.*nothing of it was run/],
+      ['namespace.pth', saved('namespace'), /argparse\.Namespace.*none of it was run/],
       ['script.pth', saved('script'), /TorchScript/],
       ['legacy.pth', saved('legacy'), /before PyTorch 1\.6/],
-      ['cut.pth', pth.subarray(0, -1000), /cut off|damaged/],
-      ['text.pth', Buffer.from('This is nothing of the kind.'), /no file of weights/],
-      ['text.safetensors', Buffer.from('This is nothing of the kind.'), /no file of weights/],
-      ['empty.safetensors', Buffer.alloc(0), /no file of weights/],
+      ['cut.pth', pth.subarray(0, -1000), /truncated|damaged/],
+      ['text.pth', Buffer.from('This is nothing of the kind.'), /not a weights file/],
+      ['text.safetensors', Buffer.from('This is nothing of the kind.'), /not a weights file/],
+      ['empty.safetensors', Buffer.alloc(0), /not a weights file/],
       ['empty.pt', Buffer.alloc(0), /not a PyTorch file/],
     ]) {
       const { code, message } = await openFiles(page, { config, weights, name });
@@ -547,7 +547,7 @@ describe('kept on the machine', () => {
       assert.equal(info.model.sha256, sha256(hub.weights));
       assert.equal(info.model.cached, null);
       assert.equal(info.warnings[0].code, 'quota');
-      assert.match(info.warnings[0].message, /no room/);
+      assert.match(info.warnings[0].message, /no storage left/);
       assert.deepEqual(await page.evaluate(() => api.listCachedModels()), []);
     }),
   );
@@ -764,7 +764,10 @@ describe('on the page', () => {
       await facts(page, sha256(data));
       await idle(page);
       assert.equal(await page.locator('#alert').isVisible(), false);
-      assert.match(await page.textContent('#assumed'), /no config\.json; by its tensors this is mobilenetv2_035\..*Assumed: .*224 pixels/);
+      assert.match(
+        await page.textContent('#assumed'),
+        /no config\.json; judging by its tensors, this is mobilenetv2_035\..*Assumed: .*224 pixels/,
+      );
       assert.equal(await page.textContent('#model option:checked'), name.split('.')[0]);
       said.push(await page.textContent('#predictions'));
       await shots(page, `opening-${name.split('.')[1]}`);
@@ -820,9 +823,9 @@ describe('on the page', () => {
       ['model.safetensors', weights, 'bad-model', /^model\.safetensors: .*config\.json/],
       ['plain.pth', saved('plain'), 'bad-model', /^plain\.pth: .*config\.json/],
       ['config.json', config, 'bad-model', /^config\.json alone is no model: the weights are missing/],
-      ['hostile.pth', hostile('echo it ran'), 'bad-model', /posix\.system.*nothing of it was run/],
+      ['hostile.pth', hostile('echo it ran'), 'bad-model', /posix\.system.*none of it was run/],
       ['net.pt', saved('whole'), 'bad-model', /whole pickled model, not a state dict/],
-      ['words.safetensors', words, 'bad-model', /no file of weights/],
+      ['words.safetensors', words, 'bad-model', /not a weights file/],
       ['words.txt', words, 'unsupported-image', /picture|photo|image/],
       ['folder.zip', Buffer.from('PK\x03\x04nothing'), 'unsupported-image', /picture|photo|image/],
     ]) {

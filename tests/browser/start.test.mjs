@@ -72,7 +72,7 @@ describe('without an adapter', () => {
     const page = await browser.newPage();
     await page.goto(`${server.url}/`);
     await explained(page);
-    await page.waitForFunction(() => /no (WebGPU|adapter)/.test(document.querySelector('#device-reason').textContent));
+    await page.waitForFunction(() => /not support WebGPU|no adapter/.test(document.querySelector('#device-reason').textContent));
     assert.deepEqual(
       server.hits.filter((path) => /webgpu|builds\.json/.test(path)),
       [],
@@ -152,7 +152,7 @@ test('whether there is WebGPU is found out though the signal that opened the mod
     explainer.dispose();
     return reason;
   });
-  const found = existsSync(join(dist, GPU)) ? 'WebGPU takes over as soon as it is ready' : 'the WebGPU build is not served here';
+  const found = existsSync(join(dist, GPU)) ? 'WebGPU takes over as soon as it is ready' : 'this site does not offer the WebGPU build';
   assert.equal(reason, found);
   // Where the model cannot be opened nobody asks any more, and a failure of it is nobody's.
   let asked = false;

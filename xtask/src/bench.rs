@@ -10,7 +10,7 @@ use crate::test::chromium;
 use crate::tools::{self, command, root};
 
 const FOLDER: &str = "tests/bench";
-/// Committed, and shown by the README.
+/// Committed, and shown by docs/benchmark.md.
 const RESULTS: &str = "tests/bench/results";
 /// Those of `tests/bench/sections/`.
 const SECTIONS: [&str; 6] = ["cpu", "webgpu", "cost", "start", "memory", "size"];
@@ -49,7 +49,7 @@ impl Options {
         }
         let partly = options.fast || options.quick || options.model.is_some();
         if options.save && partly {
-            bail!("--save keeps results for the README: they have to be of the release build and of all models");
+            bail!("--save keeps results for docs/benchmark.md: they must be of the release build and of all models");
         }
         Ok(options)
     }

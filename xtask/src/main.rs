@@ -19,7 +19,7 @@ cargo xtask package [--cpu] [--fast]        build, and pack the npm package and 
 cargo xtask size [--update]                 build for the CPU and compare the download with tests/sizes.json
 cargo xtask test [--native] [--browser]     run the checks and tests (all, or one half)
 cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser (sections: cpu, webgpu, cost, start, memory, size);
-                  [--model NAME] [--save]   of one model; into tests/bench/results/, which the README shows, in place of target/bench/
+                  [--model NAME] [--save]   of one model; into tests/bench/results/, which docs/benchmark.md shows, in place of target/bench/
 
 --cpu    leave the WebGPU build out
 --fast   quicker to build, slower to run: for tests and for work on the page

@@ -23,24 +23,25 @@ use crate::methods::{Kind, MethodSpec, OptionSpec, Output};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "attention_rollout",
     name: "Attention rollout",
-    summary: "From which patches could the classifier's token have gathered what it holds, through the attention of all blocks?",
-    caveat: "It is the same for every class: it follows attention alone, and neither what was passed along nor what the classifier made of it.",
+    summary: "From which patches can information reach the classifier through the attention of all blocks?",
+    caveat: "The map is the same for every class: it follows attention alone, not what the tokens carry or how the \
+             classifier uses it.",
     citation: "Abnar and Zuidema 2020",
     arxiv: "2005.00928",
     equation: "row of A^_L ... A^_1 that the classifier reads, A^ = row-normalised (A + 1)",
-    cost: "1 forward of the blocks",
+    cost: "1 forward pass through the blocks",
     options: &[
         OptionSpec {
             id: "headFusion",
             kind: Kind::Choice { default: "mean", choices: &["mean", "max", "min"] },
             unit: None,
-            help: "how the heads of a block become one",
+            help: "how the heads of a block are combined",
         },
         OptionSpec {
             id: "discard",
             kind: Kind::Number { default: 0.0, min: 0.0, max: 1.0 },
             unit: None,
-            help: "share of each block's entries, the smallest, that count as 0",
+            help: "share of each block's attention weights, the smallest ones, to set to 0",
         },
     ],
     ..ATTENTION

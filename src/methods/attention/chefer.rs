@@ -24,12 +24,13 @@ use crate::nn::pass::{Pass, Tappable};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "chefer",
     name: "Generic attention explainability (Chefer)",
-    summary: "Through which patches did attention that raises the score reach the classifier's token?",
-    caveat: "What more attention would lower is left out, and so is all that reaches the score by other ways than attention.",
+    summary: "Through which patches does attention that raises the score reach the classifier?",
+    caveat: "Attention that lowers the score is left out, and so is everything that reaches the score other than \
+             through attention.",
     citation: "Chefer et al. 2021",
     arxiv: "2103.15679",
     equation: "row of R that the classifier reads, R <- R + mean_heads ReLU(dA * A) R",
-    cost: "1 forward and 1 backward of the blocks",
+    cost: "1 forward and 1 backward pass through the blocks",
     class_free: false,
     needs: &[Need::Gradients, Need::Attention],
     ..ATTENTION

@@ -40,7 +40,7 @@ pub const BLOCK: OptionSpec = OptionSpec {
     id: "block",
     kind: Kind::Integer { default: None, min: 0, max: 63 },
     unit: None,
-    help: "the block that is read, from 0; the last where left out",
+    help: "the block to read, counted from 0; the last by default",
 };
 
 /// A token whose norm at the last block's output stands out.
@@ -64,13 +64,14 @@ impl AttentionSpec {
         self.special.get(token).copied().unwrap_or("patch")
     }
 
-    /// A patch's row and column; `None` of a special token.
+    /// A patch's row and column; `None` for a special token.
     pub fn place(&self, token: usize) -> Option<(usize, usize)> {
         let [_, columns] = self.grid;
         token.checked_sub(self.special.len()).map(|patch| (patch / columns, patch % columns))
     }
 
-    /// Weights `[T]` of the rows that speak for the whole photo, those that the classifier reads: the class token's alone, or all patches' alike.
+    /// Weights `[T]` of the rows that stand for the whole image, those that the classifier reads:
+    /// the class token's only, or all patches' equally.
     pub fn whole(&self) -> Vec<f32> {
         let (tokens, special) = (self.tokens(), self.special.len());
         let read = if self.averaged { special..tokens } else { 0..1 };
@@ -78,7 +79,7 @@ impl AttentionSpec {
         (0..tokens).map(|t| if read.contains(&t) { weight } else { 0.0 }).collect()
     }
 
-    /// The tokens that stand out among norms `[T]`; none where they are not of this model.
+    /// The tokens whose norms stand out among `[T]`; none if the norms are not of this model.
     pub fn outliers(&self, norms: &[f32]) -> Vec<Outlier> {
         let patches = norms.get(self.special.len()..).unwrap_or_default();
         let middle = median(patches.to_vec());
@@ -109,7 +110,8 @@ fn sink(map: &[f32], prefix: usize, outliers: &[Outlier]) -> Option<Warning> {
         code: "attention-sink",
         cause: None,
         message: format!(
-            "{:.0} % of the map lies on {} of {} patches whose norm stands out behind the last block (details.outlierTokens): such attention sinks often stand for the whole photo and not for their place",
+            "{:.0} % of the map lies on {} of {} patches with unusually large norms after the last block \
+             (details.outlierTokens): such attention sinks often represent the whole image, not their own place",
             100.0 * share,
             on.len(),
             map.len()
@@ -125,14 +127,14 @@ pub fn of<'a>(context: &'a Context<'_>) -> Result<&'a AttentionSpec> {
     context.spec().attention.as_ref().ok_or_else(|| Error::Internal("the model has no attention".into()))
 }
 
-/// An option that counts from 0 to below `count`; `None` where it is left out.
+/// An option that counts from 0 to below `count`; `None` if it is absent.
 ///
 /// # Errors
 /// [`Error::BadOption`] naming the model's range.
 pub fn index(context: &Context<'_>, id: &str, count: usize) -> Result<Option<usize>> {
     match context.options().integer(id)? {
         Some(given) if given >= count => Err(Error::BadOption(format!(
-            "{id}: {} has {count}, so give a whole number from 0 to {}, got {given}",
+            "{id}: {} has {count}; give a whole number from 0 to {}, not {given}",
             context.spec().architecture,
             count.saturating_sub(1)
         ))),
@@ -175,8 +177,9 @@ pub fn norms(context: &Context<'_>) -> Result<Tensor<1>> {
     Ok((tokens.clone() * tokens).sum_dim(2).sqrt().flatten(0, 2))
 }
 
-/// The output of a method with a number `[1, T]` for each token: the patches' as a map `[h, w]`; `details` (an object), `specialShare`, the
-/// part of the whole row on special tokens, and `outlierTokens`.
+/// The output of a method with a number `[1, T]` for each token: those of the patches as a map `[h,
+/// w]`; in `details` (an object) `specialShare`, the share of the row on special tokens, and
+/// `outlierTokens`.
 ///
 /// # Errors
 /// Those of the model and the device.

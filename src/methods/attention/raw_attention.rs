@@ -19,25 +19,26 @@ use crate::methods::{Kind, MethodSpec, OptionSpec, Output};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "raw_attention",
     name: "Attention",
-    summary: "Which patches does a token look at, in one block, by one head or their mean?",
-    caveat: "It is the same for every class, and what is looked at need not change anything.",
+    summary: "Which patches does a token attend to in one block, by one head or averaged over heads?",
+    caveat: "The map is the same for every class, and a patch that gets attention need not affect the score.",
     citation: "Dosovitskiy et al. 2020",
     arxiv: "2010.11929",
     equation: "softmax(q k / sqrt d), the query's row",
-    cost: "1 block forward",
+    cost: "1 forward pass through one block",
     options: &[
         BLOCK,
         OptionSpec {
             id: "head",
             kind: Kind::Integer { default: None, min: 0, max: 63 },
             unit: None,
-            help: "the head that is read, from 0; the mean over all where left out",
+            help: "the head to read, counted from 0; the mean over all by default",
         },
         OptionSpec {
             id: "query",
             kind: Kind::Integer { default: None, min: 0, max: 32767 },
             unit: None,
-            help: "the patch that looks, row by row from 0; where left out what the classifier reads: the class token, or the mean of the patches",
+            help: "the patch whose attention is read, counted row by row from 0; by default what the classifier reads: \
+                   the class token, or the mean of the patches",
         },
     ],
     ..ATTENTION

@@ -28,19 +28,19 @@ pub static SPEC: MethodSpec = MethodSpec {
     id: "token_cut",
     name: "TokenCut",
     group: Group::Discovery,
-    summary: "Into which two parts do the patches fall by what they hold, and which of the two stands out?",
-    caveat: "It knows of no class, and always finds two parts, also where there is one thing or none.",
+    summary: "Which patches stand out when all patches are split into two groups by similarity?",
+    caveat: "It ignores the class, and it always finds two groups, even if the image shows one object or none.",
     citation: "Wang et al. 2022",
     arxiv: "2202.11539",
     equation: "second smallest x of (D - W) x = l D x, W = 1 where cos(k_i, k_j) > tau, else 1e-5",
-    cost: "1 block forward",
+    cost: "1 forward pass through one block",
     sign: Sign::Signed,
     options: &[
         OptionSpec {
             id: "tau",
             kind: Kind::Number { default: 0.2, min: -1.0, max: 1.0 },
             unit: None,
-            help: "cosine above which two patches are alike",
+            help: "cosine similarity above which two patches count as alike",
         },
         BLOCK,
     ],
@@ -73,8 +73,9 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         output.warnings.push(Warning {
             code: "zero-map",
             cause: None,
-            message: "every value is 0: all patches are equally alike at this tau, so that none parts from the others"
-                .into(),
+            message: "every value is 0: all patches are equally alike at this tau, so none stands out; try another \
+                      tau"
+            .into(),
         });
         return Ok(output);
     };

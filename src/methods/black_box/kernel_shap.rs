@@ -36,19 +36,20 @@ use crate::methods::{
 pub static SPEC: MethodSpec = MethodSpec {
     id: "kernel_shap",
     name: "KernelSHAP",
-    summary: "What is each superpixel's fair share of the difference between the photo's score and the baseline's?",
-    caveat: "Fair by Shapley's axioms over photos with holes, which the model never saw in training; an estimate unless every coalition was tried.",
+    summary: "What is each superpixel's fair share of the score difference between the image and the baseline?",
+    caveat: "Fair by Shapley's axioms, but over images with holes, unlike anything the model was trained on; an \
+             estimate unless every coalition was tried.",
     citation: "Lundberg and Lee 2017",
     arxiv: "1705.07874",
     equation: "argmin_phi sum_z (M-1) / (C(M,k) k (M-k)) (v(z) - v(0) - phi z)^2, sum phi = v(1) - v(0)",
-    cost: "nSamples + 1 forward: 401 without options, about 32 s where a forward takes 0.08 s",
+    cost: "nSamples + 1 forward passes: 401 by default, about 32 s if a pass takes 0.08 s",
     needs: &[Need::Superpixels],
     options: &[
         OptionSpec {
             id: "nSamples",
             kind: Kind::Integer { default: Some(400), min: 2, max: 20_000 },
             unit: Some("coalitions"),
-            help: "coalitions of superpixels, in pairs; all of them where they are no more than this",
+            help: "number of coalitions of superpixels, in pairs; all of them if there are no more than this",
         },
         N_SEGMENTS,
         COMPACTNESS,
@@ -63,7 +64,7 @@ pub static SPEC: MethodSpec = MethodSpec {
 };
 
 enum Coalitions {
-    /// As the request says.
+    /// Given by the request.
     Given(Vec<Vec<bool>>),
     /// All, one of each pair; bit j is player j.
     All(Vec<u32>),
@@ -144,7 +145,7 @@ struct KernelShap {
 
 struct ShapleyFit {
     phi: Vec<f64>,
-    /// Whether the coalitions tell all players apart.
+    /// Whether the coalitions determine every player's share.
     determined: bool,
     standard_error: f64,
 }
@@ -235,7 +236,10 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         output.warnings.push(Warning {
             code: "underdetermined",
             cause: None,
-            message: format!("the coalitions do not tell all {m} superpixels apart: what they leave open is shared evenly; raise nSamples"),
+            message: format!(
+                "the coalitions do not determine all {m} superpixels, so the undetermined part is shared \
+                              evenly; raise nSamples"
+            ),
         });
     }
     let sum: f64 = fit.phi.iter().sum();

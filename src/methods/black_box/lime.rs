@@ -29,19 +29,21 @@ use crate::methods::{BASELINE, BLUR_SIGMA, CHUNK_SIZE, Kind, MethodSpec, Need, O
 pub static SPEC: MethodSpec = MethodSpec {
     id: "lime",
     name: "LIME",
-    summary: "Which superpixels carry the score in the linear model that fits best when some of them are hidden?",
-    caveat: "A line through what need not be linear: r2 says how well it fits, and the map changes with the superpixels and the kernel's width.",
+    summary: "Which superpixels support the score in a linear model fitted to copies of the image with some of them \
+              hidden?",
+    caveat: "A linear fit can be poor (see r2, how well it fits), and the map changes with the superpixels and the \
+             kernel width.",
     citation: "Ribeiro et al. 2016",
     arxiv: "1602.04938",
     equation: "argmin_c sum_i exp(-d_i^2 / width^2) (F(z_i) - b - c z_i)^2 + ridge |c|^2",
-    cost: "nSamples forward: 400 without options, about 32 s where a forward takes 0.08 s",
+    cost: "nSamples forward passes: 400 by default, about 32 s if a pass takes 0.08 s",
     needs: &[Need::Superpixels],
     options: &[
         OptionSpec {
             id: "nSamples",
             kind: Kind::Integer { default: Some(400), min: 1, max: 20_000 },
             unit: Some("samples"),
-            help: "random choices of superpixels; the paper takes 1000",
+            help: "number of random selections of superpixels; the paper uses 1000",
         },
         N_SEGMENTS,
         COMPACTNESS,
@@ -49,13 +51,13 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "kernelWidth",
             kind: Kind::Number { default: 0.25, min: 0.01, max: 100.0 },
             unit: Some("cosine distance"),
-            help: "how near to the whole photo a sample must be to count",
+            help: "how close to the whole image a sample must be to count",
         },
         OptionSpec {
             id: "ridge",
             kind: Kind::Number { default: 1.0, min: 0.0, max: 1e6 },
             unit: None,
-            help: "penalty on the coefficients' squares",
+            help: "penalty on the squared coefficients",
         },
         BASELINE,
         BLUR_SIGMA,
@@ -154,7 +156,7 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     };
     let output = black_box::estimate(context, &black_box::baseline(context)?, &mut lime).await?;
     if lime.sums.weight == 0.0 {
-        return Err(Error::BadOption("kernelWidth: so narrow that no sample has any weight; make it wider".into()));
+        return Err(Error::BadOption("kernelWidth is so narrow that every sample has weight 0; make it wider".into()));
     }
     let fit = lime.fit();
     let details = json!({ "segments": lime.segments.count, "intercept": finite(fit.intercept), "r2": finite(fit.r2) });

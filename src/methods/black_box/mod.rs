@@ -23,7 +23,7 @@ pub const BLACK_BOX: MethodSpec = MethodSpec {
     ..MethodSpec::base(Group::BlackBox, Space::Input, "[1, H, W]")
 };
 
-/// Most features of a least-squares fit.
+/// The most features that a least-squares fit may have.
 pub const MAX_FEATURES: usize = 1000;
 
 /// How many superpixels.
@@ -31,7 +31,7 @@ pub const N_SEGMENTS: OptionSpec = OptionSpec {
     id: "nSegments",
     kind: Kind::Integer { default: Some(50), min: 2, max: 400 },
     unit: Some("superpixels"),
-    help: "superpixels, about",
+    help: "approximate number of superpixels",
 };
 
 /// Their shape.
@@ -39,26 +39,26 @@ pub const COMPACTNESS: OptionSpec = OptionSpec {
     id: "compactness",
     kind: Kind::Number { default: 10.0, min: 0.01, max: 1000.0 },
     unit: Some("CIELAB units"),
-    help: "colour difference that weighs as much as a superpixel's width; the larger, the squarer",
+    help: "colour difference that weighs as much as a superpixel's width; larger values give squarer superpixels",
 };
 
-/// Segments from elsewhere.
+/// Segments given by the caller.
 pub const SEGMENTATION: OptionSpec = OptionSpec {
     id: "segmentation",
     kind: Kind::Tensor { shape: "[H, W], ids from 0" },
     unit: None,
-    help: "each pixel's segment, in place of superpixels",
+    help: "each pixel's segment, to use instead of superpixels",
 };
 
-/// Samples from elsewhere.
+/// Samples given by the caller.
 pub const SAMPLES: OptionSpec = OptionSpec {
     id: "samples",
     kind: Kind::Tensor { shape: "[N, segments], 0 or 1" },
     unit: None,
-    help: "the segments that each sample shows, in place of samples drawn here",
+    help: "the segments that each sample shows, to use instead of drawing them",
 };
 
-/// A map that a sequence of masked inputs makes better and better.
+/// A map that improves with every masked input.
 pub trait Estimator {
     /// How many samples there are.
     fn samples(&self) -> usize;
@@ -70,7 +70,8 @@ pub trait Estimator {
     fn map(&self) -> Vec<f32>;
 }
 
-/// Scores an estimator's masked inputs in chunks, shows estimates, and stops where the caller wants to: a map `[1, H, W]`.
+/// Scores an estimator's masked inputs in chunks, shows estimates, and stops when the caller asks
+/// for it: a map `[1, H, W]`.
 ///
 /// # Errors
 /// [`Error::Aborted`] between chunks; those of the model and the device.
@@ -101,7 +102,7 @@ pub async fn estimate(context: &Context<'_>, baseline: &[f32], estimator: &mut i
     Ok(Output { warnings, ..Output::new(estimator.map(), [1, h, w]) })
 }
 
-/// The one reference picture that the request means.
+/// The one baseline image that the request names.
 ///
 /// # Errors
 /// Those of [`Context::references`].
@@ -109,7 +110,7 @@ pub fn baseline(context: &Context<'_>) -> Result<Vec<f32>> {
     context.references()?.into_iter().next().ok_or_else(|| Error::Internal("there is no baseline".into()))
 }
 
-/// A photo divided into features.
+/// An image divided into features.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segments {
     /// Each pixel's segment.
@@ -119,7 +120,8 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// The request's `segmentation`, or SLIC superpixels of the input as the model sees it, its normalisation undone.
+    /// The request's `segmentation`, or SLIC superpixels of the input as the model sees it, with
+    /// the normalisation undone.
     ///
     /// # Errors
     /// [`Error::BadOption`] for ids that are no whole numbers from 0 to 999.
@@ -132,7 +134,10 @@ impl Segments {
                 let id = |&v: &f32| {
                     let fits = v.fract() == 0.0 && (0.0..MAX_FEATURES as f32).contains(&v);
                     fits.then_some(v as usize).ok_or_else(|| {
-                        Error::BadOption(format!("segmentation: {v} is no whole number from 0 to {}", MAX_FEATURES - 1))
+                        Error::BadOption(format!(
+                            "segmentation: {v} is not a whole number from 0 to {}",
+                            MAX_FEATURES - 1
+                        ))
                     })
                 };
                 given.data.iter().map(id).collect::<Result<Vec<_>>>()?
@@ -159,10 +164,11 @@ impl Segments {
     /// [`Error::BadOption`] for other numbers than 0 and 1.
     pub fn samples(&self, context: &Context<'_>) -> Result<Option<Vec<Vec<bool>>>> {
         let fits = |shape: &[usize]| matches!(shape, [_, m] if *m == self.count);
-        let given = context.options().tensor("samples", fits, &format!("[N, {}], a column a segment", self.count))?;
+        let given =
+            context.options().tensor("samples", fits, &format!("[N, {}], one column per segment", self.count))?;
         let Some(given) = given else { return Ok(None) };
         if let Some(v) = given.data.iter().find(|v| **v != 0.0 && **v != 1.0) {
-            return Err(Error::BadOption(format!("samples: {v} is neither 0 nor 1")));
+            return Err(Error::BadOption(format!("samples must be 0 or 1; got {v}")));
         }
         Ok(Some(given.data.chunks(self.count).map(|row| row.iter().map(|&v| v == 1.0).collect()).collect()))
     }
@@ -178,7 +184,8 @@ impl Segments {
     }
 }
 
-/// The sums of a weighted least-squares fit of y by rows of features; memory does not grow with the samples.
+/// The running sums of a weighted least-squares fit of y to rows of features; memory does not grow
+/// with the number of samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeastSquares {
     features: usize,
@@ -199,7 +206,7 @@ pub struct LeastSquares {
 }
 
 impl LeastSquares {
-    /// Of no samples.
+    /// An empty fit.
     pub fn new(features: usize) -> Self {
         Self {
             features,
@@ -213,7 +220,7 @@ impl LeastSquares {
         }
     }
 
-    /// Takes a sample.
+    /// Adds a sample.
     pub fn add(&mut self, row: &[f64], y: f64, weight: f64) {
         self.rows += 1;
         self.weight += weight;
@@ -229,7 +236,7 @@ impl LeastSquares {
     }
 }
 
-/// A number for `details`; `null` where it is not finite.
+/// A number for `details`; `null` if it is not finite.
 pub fn finite(value: f64) -> Value {
     serde_json::json!(value.is_finite().then_some(value))
 }

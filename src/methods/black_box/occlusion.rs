@@ -24,25 +24,26 @@ use crate::methods::{BASELINE, BLUR_SIGMA, CHUNK_SIZE, Kind, MethodSpec, OptionS
 pub static SPEC: MethodSpec = MethodSpec {
     id: "occlusion",
     name: "Occlusion",
-    summary: "How far does the score fall when a window over this place hides the photo?",
-    caveat: "What is visible in two places is missed, as hiding one leaves the other; and the window's edge is itself something new to see.",
+    summary: "How far does the score fall when a window hides this place?",
+    caveat: "Evidence that is visible in two places is missed, because hiding one leaves the other, and the window's \
+             edge is itself a new feature.",
     citation: "Zeiler and Fergus 2013",
     arxiv: "1311.2901",
     equation: "mean over windows W with the pixel of F(x) - F(x outside W, x' inside)",
-    cost: "one forward a window: 225 without options, about 18 s where a forward takes 0.08 s",
+    cost: "one forward pass per window: 225 by default, about 18 s if a pass takes 0.08 s",
     random: false,
     options: &[
         OptionSpec {
             id: "window",
             kind: Kind::Integer { default: None, min: 1, max: 1024 },
             unit: Some("input pixels"),
-            help: "the window's side, at most the input's shorter side; without it an eighth of that",
+            help: "side of the window, at most the input's shorter side; an eighth of that by default",
         },
         OptionSpec {
             id: "stride",
             kind: Kind::Integer { default: None, min: 1, max: 1024 },
             unit: Some("input pixels"),
-            help: "from window to window, at most the window's side; without it half of that",
+            help: "step from window to window, at most the window's side; half of that by default",
         },
         BASELINE,
         BLUR_SIGMA,
@@ -105,12 +106,14 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     let shorter = h.min(w);
     let window = options.integer("window")?.unwrap_or((shorter / 8).max(1));
     if window > shorter {
-        return Err(Error::BadOption(format!("window: at most {shorter}, the input's shorter side, got {window}")));
+        return Err(Error::BadOption(format!(
+            "window must be at most {shorter}, the input's shorter side; got {window}"
+        )));
     }
     let stride = options.integer("stride")?.unwrap_or((window / 2).max(1));
     if stride > window {
         return Err(Error::BadOption(format!(
-            "stride: at most {window}, the window's side, or pixels between windows are never hidden; got {stride}"
+            "stride must be at most {window}, the window's side, or some pixels are never hidden; got {stride}"
         )));
     }
     let [rows, columns] = [h, w].map(|n| (n - window).div_ceil(stride) + 1);

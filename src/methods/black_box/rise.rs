@@ -26,36 +26,37 @@ use crate::methods::{BASELINE, BLUR_SIGMA, CHUNK_SIZE, Kind, MethodSpec, OptionS
 pub static SPEC: MethodSpec = MethodSpec {
     id: "rise",
     name: "RISE",
-    summary: "How high does the score stay on average when this place is among the parts of the photo that are shown?",
-    caveat: "An average over random masks: noise fades with the root of their number, and nothing finer than a mask's cell is seen.",
+    summary: "How high is the score, on average, when a random mask leaves this place visible?",
+    caveat: "It averages over random masks: noise fades only with the square root of their number, and nothing finer \
+             than a mask cell shows.",
     citation: "Petsiuk et al. 2018",
     arxiv: "1806.07421",
     equation: "sum_i (F(x M_i + x' (1 - M_i)) - mean F) M_i / (N p)",
-    cost: "nSamples forward: 400 without options, about 32 s where a forward takes 0.08 s",
+    cost: "nSamples forward passes: 400 by default, about 32 s if a pass takes 0.08 s",
     options: &[
         OptionSpec {
             id: "nSamples",
             kind: Kind::Integer { default: Some(400), min: 1, max: 20_000 },
             unit: Some("masks"),
-            help: "random masks; the paper takes 4000",
+            help: "number of random masks; the paper uses 4000",
         },
         OptionSpec {
             id: "cells",
             kind: Kind::Integer { default: Some(7), min: 1, max: 64 },
             unit: Some("cells"),
-            help: "cells along a side of the coarse grid",
+            help: "number of cells along a side of the coarse grid",
         },
         OptionSpec {
             id: "probability",
             kind: Kind::Number { default: 0.5, min: 0.01, max: 0.99 },
             unit: None,
-            help: "probability that a cell is shown",
+            help: "probability that a cell is visible",
         },
         OptionSpec {
             id: "centre",
             kind: Kind::Boolean { default: true },
             unit: None,
-            help: "subtract the mean score; false is the paper's formula",
+            help: "subtract the mean score; false gives the paper's formula",
         },
         BASELINE,
         BLUR_SIGMA,
@@ -65,7 +66,7 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "masks",
             kind: Kind::Tensor { shape: "[N, H, W]" },
             unit: None,
-            help: "each pixel's share of the photo, in place of masks drawn here",
+            help: "masks to use instead of drawing them: each pixel's visible share",
         },
     ],
     ..BLACK_BOX

@@ -21,12 +21,12 @@ use crate::nn::pass::{Activation, Pass, Tappable};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "ablation_cam",
     name: "Ablation-CAM",
-    summary: "Which of the layer's channels does the score fall without, and where are they active?",
-    caveat: "Channels are removed one by one: what two of them say together is counted for neither or for both.",
+    summary: "Which of this layer's channels lower the score when removed, and where are they active?",
+    caveat: "Channels are removed one at a time: evidence that two of them share is counted for neither or for both.",
     citation: "Desai and Ramaswamy 2020",
     arxiv: "10.1109/WACV45572.2020.9093360",
     equation: "sum_k ((y - y_k) / |y|) A_k, y_k the score with A_k = 0",
-    cost: "1 forward up to the layer and 1 forward from the layer on for each of its channels",
+    cost: "1 forward pass up to the layer, then 1 from the layer on for each of its channels",
     needs: &[],
     estimates: true,
     options: &[
@@ -34,7 +34,8 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "replacement",
             kind: Kind::Number { default: 0.0, min: -1e9, max: 1e9 },
             unit: Some("activation"),
-            help: "what a channel is set to; far below all values it is what pytorch-grad-cam does in layers with negative ones",
+            help: "what a channel is set to; in layers with negative activations pytorch-grad-cam sets it far below \
+                   all values",
         },
         MAX_CHANNELS,
         CHUNK_SIZE,

@@ -7,15 +7,15 @@ use crate::methods::Context;
 use crate::methods::{Kind, OptionSpec, Output};
 use crate::nn::model::Layer;
 
-/// How many channels have a score of their own.
+/// How many channels get a score of their own.
 pub const MAX_CHANNELS: OptionSpec = OptionSpec {
     id: "maxChannels",
     kind: Kind::Integer { default: Some(0), min: 0, max: 65_536 },
     unit: Some("channels"),
-    help: "channels to weigh, those of the largest variance; 0 for all",
+    help: "number of channels to weight, those with the largest variance; 0 for all",
 };
 
-/// A layer's activations, off the device.
+/// A layer's activations, read back from the device.
 pub struct ChannelMaps {
     values: Vec<f32>,
     /// Rows and columns.
@@ -32,7 +32,7 @@ impl ChannelMaps {
         self.values.len() / self.places()
     }
 
-    /// Channel `k`, row-major; empty where there is none.
+    /// Channel `k`, row-major; empty if there is no such channel.
     pub fn channel(&self, k: usize) -> &[f32] {
         self.values.chunks_exact(self.places()).nth(k).unwrap_or_default()
     }
@@ -59,8 +59,9 @@ impl ChannelMaps {
     }
 }
 
-/// The CAM of each of the request's layers: `score` gives a layer's channels, chunk by chunk, a score `[n]` each, `weights` turns those of all channels so far into as many
-/// weights. `stage` is where `score` enters the model, which decides how large a chunk is. [`MAX_CHANNELS`] limits the channels.
+/// The CAM of each of the request's layers. `score` scores a layer's channels chunk by chunk, `[n]`
+/// each; `weights` turns the scores so far into as many weights. `stage` is where `score` enters
+/// the model, which decides the size of a chunk. [`MAX_CHANNELS`] limits the channels.
 ///
 /// # Errors
 /// [`Error::Aborted`](crate::Error::Aborted) between chunks; those of `score`, the model and the device.

@@ -16,12 +16,13 @@ use crate::methods::{MethodSpec, Output};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "eigen_grad_cam",
     name: "Eigen-Grad-CAM",
-    summary: "Where is what explains most of the layer's evidence for the class?",
-    caveat: "One direction among channels: evidence of another kind is left out, and what remains need not add up to the score.",
+    summary: "Where is the dominant pattern in this layer's evidence for the class?",
+    caveat: "It keeps a single direction among the channels: other evidence is lost, and the map need not add up to \
+             the score.",
     citation: "after Muhammad and Yeasin 2020",
     arxiv: "2008.00299",
     equation: "(g A) v, v the first right singular vector of g A as [h w, k], g = d score / d A",
-    cost: "1 forward and 1 backward from the layer on",
+    cost: "1 forward and 1 backward pass from the layer on",
     options: &[CENTRE],
     ..CAM
 };

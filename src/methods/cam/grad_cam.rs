@@ -15,12 +15,13 @@ use crate::methods::{MethodSpec, Output};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "grad_cam",
     name: "Grad-CAM",
-    summary: "Where in the layer's grid would more of what the model found there raise the score?",
-    caveat: "The grid is coarse, and the mean gradient of a channel may hide that it speaks for the class in one place and against it in another.",
+    summary: "Which regions of this layer push the score up?",
+    caveat: "The grid is coarse, and averaging a channel's gradient hides channels that support the class in one place \
+             and oppose it in another.",
     citation: "Selvaraju et al. 2016",
     arxiv: "1610.02391",
     equation: "sum_k mean_hw(d score / d A_k) A_k",
-    cost: "1 forward and 1 backward from the layer on",
+    cost: "1 forward and 1 backward pass from the layer on",
     ..CAM
 };
 

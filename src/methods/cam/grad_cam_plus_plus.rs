@@ -18,17 +18,18 @@ use crate::methods::{Kind, MethodSpec, OptionSpec, Output};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "grad_cam_plus_plus",
     name: "Grad-CAM++",
-    summary: "Where is what raises the score, counting every place of a channel that does, however few?",
-    caveat: "Its weights are a closed form for the exponential of the score, not a derivative of the score itself.",
+    summary: "Which regions of this layer push the score up, counting every occurrence, however small?",
+    caveat: "Its weights are derived for the exponential of the score, so the map does not measure contributions to \
+             the score itself.",
     citation: "Chattopadhyay et al. 2017",
     arxiv: "1710.11063",
     equation: "sum_k w_k A_k, w_k = sum_hw ReLU(g_k) / (2 + g_k sum_hw A_k), g_k = d score / d A_k",
-    cost: "1 forward and 1 backward from the layer on",
+    cost: "1 forward and 1 backward pass from the layer on",
     options: &[OptionSpec {
         id: "epsilon",
         kind: Kind::Number { default: 0.0, min: 0.0, max: 1e6 },
         unit: Some("squared gradient"),
-        help: "added to the denominator of the weights; pytorch-grad-cam has 1e-6, torch-cam amounts to a large one",
+        help: "added to the denominator of the weights; pytorch-grad-cam uses 1e-6, torch-cam in effect a large value",
     }],
     ..CAM
 };

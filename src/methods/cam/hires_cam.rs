@@ -17,12 +17,13 @@ use crate::methods::{MethodSpec, Output};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "hires_cam",
     name: "HiResCAM",
-    summary: "How much does what the layer found at each place add to the score, to first order?",
-    caveat: "The grid is coarse, and a gradient is a straight line: what the layers behind saturate is missed.",
+    summary: "How much does each place in this layer add to the score, to first order?",
+    caveat: "The grid is coarse, and a gradient is only a local view: contributions that later layers saturate are \
+             missed.",
     citation: "Draelos and Carin 2020",
     arxiv: "2011.08891",
     equation: "sum_k (d score / d A_k) A_k",
-    cost: "1 forward and 1 backward from the layer on",
+    cost: "1 forward and 1 backward pass from the layer on",
     ..CAM
 };
 

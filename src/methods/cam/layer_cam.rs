@@ -17,12 +17,13 @@ use crate::methods::{MethodSpec, Output};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "layer_cam",
     name: "LayerCAM",
-    summary: "Where has the layer found what speaks for the class at that very place?",
-    caveat: "Evidence against the class is left out, and shallow layers show edges of everything that has any positive gradient.",
+    summary: "Which places in this layer support the class, each weighted by its own gradient?",
+    caveat: "Evidence against the class is left out, and in shallow layers every edge with a positive gradient lights \
+             up.",
     citation: "Jiang et al. 2021",
     arxiv: "10.1109/TIP.2021.3089943",
     equation: "sum_k ReLU(d score / d A_k) A_k",
-    cost: "1 forward and 1 backward from the layer on",
+    cost: "1 forward and 1 backward pass from the layer on",
     ..CAM
 };
 

@@ -16,12 +16,12 @@ use crate::methods::{MethodSpec, Output, Sign};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "norm_grad",
     name: "NormGrad",
-    summary: "How much would each place change the layer's weights if the model learned from this photo?",
-    caveat: "It has no sign: what speaks against the class is as bright as what speaks for it.",
+    summary: "Which places would change this layer's weights most if the model were trained on this image?",
+    caveat: "It has no sign: evidence against the class looks as bright as evidence for it.",
     citation: "Rebuffi et al. 2020",
     arxiv: "2004.02866",
     equation: "sqrt(sum_k A_k^2) sqrt(sum_k (d score / d A_k)^2)",
-    cost: "1 forward and 1 backward from the layer on",
+    cost: "1 forward and 1 backward pass from the layer on",
     sign: Sign::Positive,
     ..CAM
 };

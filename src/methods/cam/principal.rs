@@ -15,12 +15,12 @@ const STEPS: usize = 100;
 /// Where the residual ends them, by the matrix's trace.
 const TOLERANCE: f64 = 1e-14;
 
-/// The option whether each channel's mean is taken away first.
+/// The option that subtracts each channel's mean first.
 pub const CENTRE: OptionSpec = OptionSpec {
     id: "centre",
     kind: Kind::Boolean { default: true },
     unit: None,
-    help: "take each channel's mean away before the decomposition",
+    help: "subtract each channel's mean before the decomposition",
 };
 
 /// The CAM of each of the request's layers from a tensor `[1, C, h, w]` of each: see

@@ -17,12 +17,13 @@ use crate::methods::{MethodSpec, Output};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "xgrad_cam",
     name: "XGrad-CAM",
-    summary: "Where is the layer active in channels that add to the score where they are active?",
-    caveat: "The grid is coarse; where activations have both signs, a channel that sums to nearly 0 can drown the others.",
+    summary: "Which regions push the score up, with each channel weighted by its gradient where it is active?",
+    caveat: "The grid is coarse, and if activations have both signs, a channel that sums to nearly 0 can drown out the \
+             others.",
     citation: "Fu et al. 2020",
     arxiv: "2008.02312",
     equation: "sum_k (sum_hw(g_k A_k) / sum_hw A_k) A_k, g_k = d score / d A_k",
-    cost: "1 forward and 1 backward from the layer on",
+    cost: "1 forward and 1 backward pass from the layer on",
     ..CAM
 };
 

@@ -21,18 +21,18 @@ use crate::nn::pass::{Pass, Rules};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "guided_backprop",
     name: "Guided backpropagation",
-    summary: "Which fine structures set off the units that speak for the score?",
-    caveat: "It comes close to restoring the photo's edges whatever the class: a sharp picture, hardly an explanation.",
+    summary: "Which fine structures activate the units that support the score?",
+    caveat: "It mostly redraws the image's edges, whatever the class: the map is sharp but explains little.",
     citation: "Springenberg et al. 2014",
     arxiv: "1412.6806",
     equation: "d score / dx with g [a > 0] [g > 0] passed through every ReLU",
-    cost: "1 forward and 1 backward",
+    cost: "1 forward and 1 backward pass",
     needs: &[Need::Gradients, Need::Rectifiers],
     options: &[OptionSpec {
         id: "rule",
         kind: Kind::Choice { default: "guided", choices: &["guided", "deconvolution"] },
         unit: None,
-        help: "what a ReLU passes back: positive gradients of its active units, or all positive gradients",
+        help: "what a ReLU passes back: positive gradients of its active units only, or all positive gradients",
     }],
     ..GRADIENT
 };

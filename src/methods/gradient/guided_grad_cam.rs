@@ -18,19 +18,20 @@ use crate::methods::{Kind, MethodSpec, Need, OptionSpec, Output, Reads};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "guided_grad_cam",
     name: "Guided Grad-CAM",
-    summary: "Which fine structures lie where the layer found evidence for the class?",
-    caveat: "Its sharpness is that of guided backpropagation, which hardly depends on the class: only the place is Grad-CAM's.",
+    summary: "Which fine structures lie in the regions that push the score up?",
+    caveat: "Its detail comes from guided backpropagation, which hardly depends on the class: only the location comes \
+             from Grad-CAM.",
     citation: "Selvaraju et al. 2016",
     arxiv: "1610.02391",
     equation: "guided_backprop * upsampled ReLU(grad_cam)",
-    cost: "2 forward and 2 backward, one pair of them from the layer on",
+    cost: "2 forward and 2 backward passes, one pair of them from the layer on",
     needs: &[Need::Gradients, Need::Rectifiers],
     reads: Reads::Layer,
     options: &[OptionSpec {
         id: "interpolation",
         kind: Kind::Choice { default: "bilinear", choices: &["bilinear", "nearest"] },
         unit: None,
-        help: "how the layer's map is shown on the input's grid",
+        help: "how the layer's map is resized to the input",
     }],
     ..GRADIENT
 };

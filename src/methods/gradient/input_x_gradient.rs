@@ -14,12 +14,13 @@ use crate::methods::{ChannelReduction, MethodSpec, Output};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "input_x_gradient",
     name: "Input times gradient",
-    summary: "How much does each pixel contribute to the score if the model is taken for linear around this photo?",
-    caveat: "The model is not linear: the contributions need not add up to the score, and pixels of the mean colour get nothing.",
+    summary: "How much does each pixel contribute to the score if the model is treated as linear around this image?",
+    caveat: "The model is not linear, so contributions need not add up to the score, and pixels of the mean colour get \
+             0.",
     citation: "Shrikumar et al. 2016",
     arxiv: "1605.01713",
     equation: "x * d score / dx",
-    cost: "1 forward and 1 backward",
+    cost: "1 forward and 1 backward pass",
     channels: ChannelReduction::Sum,
     ..GRADIENT
 };

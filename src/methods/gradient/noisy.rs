@@ -15,20 +15,20 @@ pub const OPTIONS: &[OptionSpec] = &[
         id: "nSamples",
         kind: Kind::Integer { default: Some(25), min: 1, max: 1000 },
         unit: Some("noisy copies"),
-        help: "gradients that are gathered",
+        help: "number of noisy copies",
     },
     OptionSpec {
         id: "noiseLevel",
         kind: Kind::Number { default: 0.15, min: 0.0, max: 1.0 },
         unit: Some("of the input's range"),
-        help: "standard deviation of the noise, as a share of the input's largest minus its smallest value",
+        help: "standard deviation of the noise, as a share of the input's range (largest minus smallest value)",
     },
     SEED,
     OptionSpec {
         id: "noise",
         kind: Kind::Tensor { shape: "[nSamples, C, H, W]" },
         unit: None,
-        help: "standard normal numbers to use instead of drawing them",
+        help: "standard normal noise to use instead of drawing it",
     },
     CHUNK_SIZE,
 ];

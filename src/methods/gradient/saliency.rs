@@ -14,12 +14,13 @@ use crate::methods::{MethodSpec, Output, Sign};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "saliency",
     name: "Saliency",
-    summary: "Which pixels would change the score most if they changed a little?",
-    caveat: "It is noisy, and it says what would change the score, not what made it: a pixel that is already decisive may have no gradient left.",
+    summary: "Which pixels change the score most when they change a little?",
+    caveat: "It is noisy, and it shows what would change the score, not what produced it: a decisive pixel can have a \
+             gradient near 0.",
     citation: "Simonyan et al. 2013",
     arxiv: "1312.6034",
     equation: "|d score / dx|",
-    cost: "1 forward and 1 backward",
+    cost: "1 forward and 1 backward pass",
     sign: Sign::Positive,
     ..GRADIENT
 };

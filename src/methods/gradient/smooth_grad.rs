@@ -16,12 +16,13 @@ use crate::methods::{MethodSpec, Output};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "smooth_grad",
     name: "SmoothGrad",
-    summary: "Which pixels would change the score if they changed a little, on average over photos that look the same?",
-    caveat: "It hides what differs between the copies, and too much noise makes photos that the model has never seen the like of.",
+    summary: "Which pixels change the score when they change a little, on average over noisy copies of the image?",
+    caveat: "Averaging hides where the copies disagree, and too much noise makes images unlike anything the model was \
+             trained on.",
     citation: "Smilkov et al. 2017",
     arxiv: "1706.03825",
     equation: "mean_i d score / dx (x + e_i), e_i ~ N(0, (noiseLevel (max x - min x))^2)",
-    cost: "nSamples forward and backward",
+    cost: "nSamples forward and backward passes",
     random: true,
     estimates: true,
     options: noisy::OPTIONS,

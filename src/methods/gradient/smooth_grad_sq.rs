@@ -14,12 +14,13 @@ use crate::methods::{MethodSpec, Output, Sign};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "smooth_grad_sq",
     name: "SmoothGrad squared",
-    summary: "Which pixels would change the score if they changed a little, whichever way, in photos that look the same?",
-    caveat: "Squares bring out the strongest pixels and lose the sign: it ranks well and says nothing about for or against.",
+    summary: "Which pixels change the score most, in either direction, across noisy copies of the image?",
+    caveat: "Squaring emphasises the strongest pixels and drops the sign: evidence for and against the class look the \
+             same.",
     citation: "Hooker et al. 2018",
     arxiv: "1806.10758",
     equation: "mean_i (d score / dx (x + e_i))^2, e_i ~ N(0, (noiseLevel (max x - min x))^2)",
-    cost: "nSamples forward and backward",
+    cost: "nSamples forward and backward passes",
     sign: Sign::Positive,
     random: true,
     estimates: true,

@@ -16,12 +16,13 @@ use crate::methods::{MethodSpec, Output, Sign};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "var_grad",
     name: "VarGrad",
-    summary: "Where does the gradient depend on details that nobody would see?",
-    caveat: "It says where the model is curved, not what speaks for the class: a decisive pixel that acts linearly gets 0.",
+    summary: "Where does the gradient vary most between noisy copies of the image?",
+    caveat: "It shows where the model is curved, not what supports the class: a decisive pixel that acts linearly gets \
+             0.",
     citation: "Adebayo et al. 2018",
     arxiv: "1810.03307",
     equation: "mean_i (g_i - mean g)^2, g_i = d score / dx (x + e_i), e_i ~ N(0, (noiseLevel (max x - min x))^2)",
-    cost: "nSamples forward and backward",
+    cost: "nSamples forward and backward passes",
     sign: Sign::Positive,
     random: true,
     estimates: true,

@@ -21,12 +21,14 @@ use crate::methods::{BASELINE, BLUR_SIGMA, Completeness, Kind, MethodSpec, Optio
 pub static SPEC: MethodSpec = MethodSpec {
     id: "guided_ig",
     name: "Guided IG",
-    summary: "How much did each pixel add to the score, on a way from a baseline picture that keeps out of steep places?",
-    caveat: "The way hangs on the last digits of gradients: on large models another device may take another one, and the sum can miss the difference of the scores by far.",
+    summary: "How much does each pixel add to the score along a path from a baseline image that avoids steep \
+              gradients?",
+    caveat: "The path depends on the last digits of the gradients: for large models it can differ between devices, and \
+             the sum can be far from the score difference.",
     citation: "Kapishnikov et al. 2021",
     arxiv: "2106.09788",
     equation: "sum_k d score / dx (x_k) * (x_{k+1} - x_k), the values with the smallest |d score / dx| going first",
-    cost: "nSteps forward and backward",
+    cost: "nSteps forward and backward passes",
     options: &[
         OptionSpec {
             id: "nSteps",
@@ -38,13 +40,13 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "fraction",
             kind: Kind::Number { default: 0.25, min: 0.01, max: 1.0 },
             unit: Some("share of values"),
-            help: "how many values, those with the smallest gradients, move at once",
+            help: "how many values move at once, those with the smallest gradients first",
         },
         OptionSpec {
             id: "maxDist",
             kind: Kind::Number { default: 0.02, min: 0.0, max: 1.0 },
-            unit: Some("share of the way"),
-            help: "how far a value may be from the straight line: 0 = integrated gradients, 1 = anywhere",
+            unit: Some("share of the path"),
+            help: "how far a value may stray from the straight path: 0 gives integrated gradients, 1 sets no limit",
         },
         BASELINE,
         BLUR_SIGMA,

@@ -26,12 +26,12 @@ use crate::methods::{BLUR_SIGMA, CHUNK_SIZE, Completeness, Kind, MethodSpec, Opt
 pub static SPEC: MethodSpec = MethodSpec {
     id: "integrated_gradients",
     name: "Integrated gradients",
-    summary: "How much did each pixel add to the score on the way from a baseline picture to this one?",
-    caveat: "It answers relative to the baseline: what the baseline shares with the photo gets nothing.",
+    summary: "How much does each pixel add to the score along a straight path from a baseline image to this one?",
+    caveat: "The answer is relative to the baseline: whatever the image shares with the baseline gets 0.",
     citation: "Sundararajan et al. 2017",
     arxiv: "1703.01365",
     equation: "(x - x') * integral_0^1 d score / dx (x' + a (x - x')) da",
-    cost: "nSteps forward and backward for each baseline",
+    cost: "nSteps forward and backward passes per baseline",
     options: &[
         OptionSpec {
             id: "nSteps",
@@ -43,7 +43,7 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "baseline",
             kind: Kind::Baseline { default: "mean", choices: Baseline::CHOICES, many: true },
             unit: None,
-            help: "the reference picture; of several, the mean over all",
+            help: "the baseline image; with several, their maps are averaged",
         },
         BLUR_SIGMA,
         SEED,
@@ -52,13 +52,13 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "tolerance",
             kind: Kind::Number { default: 0.0, min: 0.0, max: 1.0 },
             unit: Some("of F(x) - F(x')"),
-            help: "doubles nSteps until the residual is at most this; 0 keeps nSteps",
+            help: "nSteps is doubled until the residual is at most this; 0 keeps nSteps",
         },
         OptionSpec {
             id: "maxSteps",
             kind: Kind::Integer { default: Some(1000), min: 1, max: 4000 },
             unit: Some("points"),
-            help: "where doubling ends, with a tolerance",
+            help: "with a tolerance, the most steps that doubling may reach",
         },
         CHUNK_SIZE,
     ],
@@ -113,7 +113,8 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         code: "incomplete",
         cause: None,
         message: format!(
-            "after {most} steps the attribution still misses the difference of the scores, {difference:.3}, by {residual:.1e}: more than the tolerance of {tolerance}"
+            "after {most} steps the attribution still misses the score difference, {difference:.3}, by {residual:.1e}, \
+             more than the tolerance of {tolerance}; raise maxSteps"
         ),
     });
     Ok(Output {
@@ -124,11 +125,11 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     })
 }
 
-/// How far a method is that takes several integrals.
+/// The progress of a method that takes several integrals.
 pub struct Progress {
-    /// Points that are behind.
+    /// Points done.
     pub done: usize,
-    /// Points in all.
+    /// Points in total.
     pub total: usize,
 }
 

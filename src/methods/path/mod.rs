@@ -19,7 +19,7 @@ pub const QUADRATURE: OptionSpec = OptionSpec {
     id: "quadrature",
     kind: Kind::Choice { default: "gauss_legendre", choices: Rule::CHOICES },
     unit: None,
-    help: "the integration rule",
+    help: "integration rule",
 };
 
 /// The rule that the option [`QUADRATURE`] names.

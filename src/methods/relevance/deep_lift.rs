@@ -35,12 +35,13 @@ use crate::nn::pass::{Pass, Plain, Rules, Tappable};
 pub static SPEC: MethodSpec = MethodSpec {
     id: "deep_lift",
     name: "DeepLIFT",
-    summary: "How much of the score's difference from a baseline picture's does each pixel carry, unit by unit?",
-    caveat: "It answers relative to the baseline, and two nets that compute the same function may get different maps.",
+    summary: "How much of the score difference from a baseline image does each pixel account for, traced unit by unit?",
+    caveat: "The answer is relative to the baseline, and two networks that compute the same function can get different \
+             maps.",
     citation: "Shrikumar et al. 2017",
     arxiv: "1704.02685",
     equation: "(x - x') * product of weights and of (f(a) - f(a')) / (a - a')",
-    cost: "2 forward and 1 backward",
+    cost: "2 forward passes and 1 backward pass",
     options: &[
         BASELINE,
         BLUR_SIGMA,
@@ -49,7 +50,8 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "pooling",
             kind: Kind::Choice { default: "rescale", choices: &["rescale", "gradient"] },
             unit: None,
-            help: "max pooling: shares that add up, or the plain gradient, as captum behind a ReLU",
+            help: "what max pooling passes back: shares that add up, or the plain gradient, as captum does after a \
+                   ReLU",
         },
     ],
     ..RELEVANCE

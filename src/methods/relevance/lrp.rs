@@ -31,12 +31,13 @@ use crate::nn::pass::Pass;
 pub static SPEC: MethodSpec = MethodSpec {
     id: "lrp",
     name: "LRP",
-    summary: "How is the score shared out when every unit hands it back to what fed it?",
-    caveat: "The shares are rules, not consequences of the function: another composite draws another map, and the z+ rule hardly tells classes apart.",
+    summary: "How is the score divided when every unit passes its share back to its inputs?",
+    caveat: "The map follows from the chosen rules, not from the model's function alone: another composite gives \
+             another map, and the z+ rule hardly tells classes apart.",
     citation: "Bach et al. 2015",
     arxiv: "10.1371/journal.pone.0130140",
     equation: "R_i = sum_j z_ij / z_j R_j, from R = logit * d score / d logit",
-    cost: "1 forward and 1 backward, two to three times as long as plain ones",
+    cost: "1 forward and 1 backward pass, each two to three times as long as a plain one",
     options: &[EPSILON, COMPOSITE],
     ..RELEVANCE
 };
@@ -46,7 +47,7 @@ pub const EPSILON: OptionSpec = OptionSpec {
     id: "epsilon",
     kind: Kind::Number { default: 1e-6, min: 1e-12, max: 1.0 },
     unit: None,
-    help: "added to the magnitude of the denominators of dense layers",
+    help: "added to the magnitude of the denominators in dense layers",
 };
 
 /// Which rules.
@@ -54,7 +55,7 @@ pub const COMPOSITE: OptionSpec = OptionSpec {
     id: "composite",
     kind: Kind::Choice { default: "epsilon_plus_flat", choices: &["epsilon_plus_flat", "epsilon_plus"] },
     unit: None,
-    help: "the rules: the flat rule or the z+ rule at the first layer",
+    help: "the set of rules: with the flat rule or the z+ rule at the first layer",
 };
 
 /// Computes the relevance.

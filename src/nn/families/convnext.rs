@@ -29,7 +29,7 @@ pub const FAMILY: Family = Family {
 fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let architecture = &config.architecture;
     let Some((version, name)) = architecture.split_once('_') else {
-        return bad_model(format!("{architecture} is no ConvNeXt"));
+        return bad_model(format!("{architecture} is not a ConvNeXt"));
     };
     let v2 = version == "convnextv2";
     let size = name.trim_end_matches("_ols").trim_end_matches("_hnf").trim_end_matches("_mlp");
@@ -43,7 +43,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         "base" => ([3, 3, 27, 3], [128, 256, 512, 1024]),
         "large" => ([3, 3, 27, 3], [192, 384, 768, 1536]),
         "xlarge" => ([3, 3, 27, 3], [256, 512, 1024, 2048]),
-        _ => return bad_model(format!("{architecture} is no ConvNeXt")),
+        _ => return bad_model(format!("{architecture} is not a ConvNeXt")),
     };
     let mut args = config.args.clone();
     let depths = args.list("depths", depths, 1..=64)?;

@@ -32,7 +32,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         "densenet169" => (32, [6, 12, 32, 32]),
         "densenet201" => (32, [6, 12, 48, 32]),
         "densenet264d" => (48, [6, 12, 64, 48]),
-        _ => return bad_model(format!("{architecture} is no DenseNet")),
+        _ => return bad_model(format!("{architecture} is not a DenseNet")),
     };
     let blurred = architecture.contains("blur");
     let mut args = config.args.clone();
@@ -57,7 +57,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         other => return bad_model(format!("config.json: stem_type {other:?} is not supported for {architecture}")),
     };
     if widths.contains(&0) {
-        return bad_model(format!("config.json: growth_rate {growth} leaves the stem no channels"));
+        return bad_model(format!("config.json: growth_rate {growth} leaves no channels for the stem"));
     }
     let (kernel, deepest) = (if widths.is_empty() { 7 } else { 3 }, widths.len());
     let mut stem = Vec::new();

@@ -51,7 +51,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         None => (false, size.strip_prefix('b').unwrap_or_default()),
     };
     let Some(&(width, depth)) = size.parse().ok().and_then(|i: usize| SIZES.get(i)) else {
-        return bad_model(format!("{architecture} is no EfficientNet"));
+        return bad_model(format!("{architecture} is not an EfficientNet"));
     };
     let mut args = config.args.clone();
     let common = Common::take(&mut args, tensorflow)?.take_output_stride(&mut args)?;

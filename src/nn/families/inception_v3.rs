@@ -26,11 +26,11 @@ pub const FAMILY: Family = Family {
 
 /// What a block is made of, as its authors' program has it.
 enum Block {
-    /// Kernels of 5 x 5 and twice 3 x 3; so many channels from the pooling.
+    /// Kernels of 5 x 5 and twice 3 x 3; the number is the channels from the pooling.
     A(usize),
     /// To half the rows and columns.
     B,
-    /// Kernels of 1 x 7 and 7 x 1, so many channels between them.
+    /// Kernels of 1 x 7 and 7 x 1; the number is the channels between them.
     C(usize),
     /// To half the rows and columns.
     D,

@@ -26,7 +26,7 @@ pub struct Run {
     pub squeeze: Option<Squeeze>,
 }
 
-/// How a block weighs its channels.
+/// How a block weights its channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Squeeze {
     /// EfficientNet: to a quarter of the block's input; the block's activation, sigmoid.
@@ -48,7 +48,7 @@ pub fn deepen(stack: &mut [Run], depth: f64) {
     }
 }
 
-/// What the convolutions of a net have in common.
+/// What the convolutions of a network have in common.
 #[derive(Debug, Clone, Copy)]
 pub struct Common {
     /// Padding rule.
@@ -71,7 +71,7 @@ impl Common {
             Some("") => Padding::Symmetric,
             Some("same") => Padding::Same,
             Some(other) => {
-                return bad_model(format!("config.json: pad_type {other:?} is neither \"\" nor \"same\""));
+                return bad_model(format!("config.json: pad_type must be \"\" or \"same\"; got {other:?}"));
             }
         };
         args.read_null_as("bn_eps", 1e-5);

@@ -48,7 +48,7 @@ const STACKS: [(usize, usize, usize, usize); 7] =
 fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let architecture = &config.architecture;
     let Some((width, depth, fixed)) = multipliers(architecture) else {
-        return bad_model(format!("{architecture} is no MobileNetV2"));
+        return bad_model(format!("{architecture} is not a MobileNetV2"));
     };
     let mut args = config.args.clone();
     let common = Common::take(&mut args, false)?.take_output_stride(&mut args)?;

@@ -62,7 +62,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let (rows, last, features, width): (&[Row], _, _, _) = match name.split_once('_') {
         Some(("small", width)) => (&SMALL, 576, 1024, width),
         Some(("large", width)) => (&LARGE, 960, 1280, width),
-        _ => return bad_model(format!("{architecture} is no MobileNetV3")),
+        _ => return bad_model(format!("{architecture} is not a MobileNetV3")),
     };
     let (minimal, width) = match width.strip_prefix("minimal_") {
         Some(width) => (true, width),
@@ -73,7 +73,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         "075" => (0.75, 1.0),
         "100" => (1.0, 1.0),
         "150d" => (1.5, 1.2),
-        _ => return bad_model(format!("{architecture} is no MobileNetV3")),
+        _ => return bad_model(format!("{architecture} is not a MobileNetV3")),
     };
     let mut args = config.args.clone();
     let common = Common::take(&mut args, tensorflow)?;

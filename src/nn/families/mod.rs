@@ -27,7 +27,7 @@ use crate::package::Config;
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Family {
-    /// snake_case, as the file.
+    /// snake_case, like the file.
     pub id: &'static str,
     /// As people write it.
     pub title: &'static str,
@@ -35,7 +35,7 @@ pub struct Family {
     pub names: &'static [&'static str],
     /// The default layer of CAM methods, in words.
     pub default_layer: &'static str,
-    /// What its results are compared with.
+    /// The libraries that its results are compared with.
     pub checked_against: &'static str,
     /// Describes the model that a package's config asks for.
     #[serde(skip)]
@@ -93,7 +93,7 @@ pub fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     match FAMILIES.iter().find(|f| f.architectures().iter().any(|name| name == asked)) {
         Some(family) => (family.plan)(config),
         None => Err(Error::UnsupportedArchitecture(format!(
-            "architecture {asked:?} is not supported; the nearest that are: {}",
+            "architecture {asked:?} is not supported; the nearest supported ones are {}",
             nearest(asked).join(", ")
         ))),
     }
@@ -130,7 +130,7 @@ pub(crate) struct Step {
 }
 
 impl Strides {
-    /// Behind a stem of that stride; at most `output_stride` in all.
+    /// After a stem with this stride; at most `output_stride` in total.
     pub fn new(stem: usize, output_stride: usize) -> Self {
         Self { stride: stem, dilation: 1, most: output_stride }
     }

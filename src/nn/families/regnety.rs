@@ -83,7 +83,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let architecture = &config.architecture;
     let size = architecture.strip_prefix("regnety_").unwrap_or_default();
     let Some(line) = line(size.trim_end_matches("_tv")) else {
-        return bad_model(format!("{architecture} is no RegNetY"));
+        return bad_model(format!("{architecture} is not a RegNetY"));
     };
     let mut args = config.args.clone();
     let line = Line {

@@ -61,7 +61,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let squeezes = architecture.starts_with("se");
     let Some((layers, bottleneck, groups, width)) = shape(architecture.strip_prefix("se").unwrap_or(architecture))
     else {
-        return bad_model(format!("{architecture} is no ResNet"));
+        return bad_model(format!("{architecture} is not a ResNet"));
     };
     let (deep, tiered) = (architecture.ends_with('d') && width == 64, architecture.ends_with('t'));
     let mut args = config.args.clone();

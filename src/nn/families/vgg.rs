@@ -33,7 +33,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         "vgg13" => [2, 2, 2, 2, 2],
         "vgg16" => [2, 2, 3, 3, 3],
         "vgg19" => [2, 2, 4, 4, 4],
-        _ => return bad_model(format!("{architecture} is no VGG")),
+        _ => return bad_model(format!("{architecture} is not a VGG")),
     };
     let mut args = config.args.clone();
     let ratio = args.number("mlp_ratio", 1.0, 1e-4..=4.0)?;

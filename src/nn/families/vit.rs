@@ -36,22 +36,23 @@ const MAX_ATTENTION: usize = 1 << 30;
 /// timm's arguments for an architecture where they are not in its name.
 #[derive(Clone, Copy)]
 pub(super) struct Variant {
-    /// Width, depth and heads where they are not those of the size in the name.
+    /// Width, depth and heads, if they differ from those of the size in the name.
     pub(super) size: Option<[usize; 3]>,
     pub(super) qkv_bias: bool,
     /// Whether `init_values` is set.
     pub(super) layer_scale: bool,
     pub(super) class_token: bool,
-    /// Positions for patches alone.
+    /// Positions for patches only.
     pub(super) no_embed_class: bool,
     pub(super) pre_norm: bool,
     /// Pooling over patches instead of the class token.
     pub(super) average: bool,
-    /// Norm behind the pooling instead of before it; `None`: where the pooling averages.
+    /// Norm after the pooling instead of before it; `None`: if the pooling averages.
     pub(super) fc_norm: Option<bool>,
     pub(super) epsilon: f64,
     pub(super) act: Act,
-    /// A distillation token beside the class token and a classifier for each, whose logits are averaged.
+    /// A distillation token next to the class token, and a classifier for each; their logits are
+    /// averaged.
     pub(super) distilled: bool,
 }
 
@@ -198,7 +199,7 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     let size = SIZES.iter().find(|(name, ..)| Some(*name) == size);
     let (Some(&(_, variant)), Some(&(_, size, ratio)), Some(patch)) = (known, size, number(&architecture, "_patch"))
     else {
-        return bad_model(format!("{architecture} is no vision transformer"));
+        return bad_model(format!("{architecture} is not a vision transformer"));
     };
     let [width, depth, heads] = variant.size.unwrap_or(size);
     let mut args = config.args.clone();
@@ -232,7 +233,7 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
         Some("avg") => true,
         Some(other) => {
             return bad_model(format!(
-                "config.json: global_pool {other:?} is not supported for {architecture}; \"token\" and \"avg\" are"
+                "config.json: global_pool {other:?} is not supported for {architecture}; use \"token\" or \"avg\""
             ));
         }
     };
@@ -247,13 +248,15 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     let distilled = variant.distilled;
     if distilled && (average || fc_norm || no_embed_class || !class_token || registers > 0) {
         return bad_model(
-            "config.json: a distilled model has a class and a distillation token with positions, norm and pooling of its own",
+            "config.json: a distilled model must have a class token and a distillation token with positions, and no \
+             average pooling, fc_norm or registers",
         );
     }
     let grid = image.map(|side| side / patch);
     if grid.contains(&0) || width % heads != 0 {
         return bad_model(format!(
-            "config.json: {patch}-pixel patches of {image:?} pixels, {width} wide for {heads} heads: this does not divide"
+            "config.json: patches of {patch} pixels must fit into {image:?} pixels, and the width, {width}, must divide \
+             by {heads} heads"
         ));
     }
     let [h, w] = grid;
@@ -262,7 +265,8 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     let attention = heads.saturating_mul(tokens.saturating_mul(tokens));
     if attention >= MAX_ATTENTION {
         return Err(Error::OutOfMemory(format!(
-            "attention between {tokens} tokens in {heads} heads takes {} GB for one photo; a wasm memory holds 4",
+            "attention between {tokens} tokens in {heads} heads takes {} GB for one image, but WebAssembly has 4 GB; \
+             open a smaller model",
             attention.saturating_mul(4) >> 30
         )));
     }

@@ -33,9 +33,9 @@ const NEAR: u64 = 64 << 10;
 const MAX_WINDOW: u64 = 1 << 20;
 
 const RECORDS: [(&str, u64); 3] = [("byteorder", 64), ("version", 64), ("data.pkl", MAX_PICKLE_BYTES)];
-const ADVICE: &str = "in PyTorch, save model.state_dict() alone with torch.save, or convert it to safetensors";
+const ADVICE: &str = "save model.state_dict() alone with torch.save, or convert it to safetensors";
 
-/// What a file holds, in the terms of [`package::Loader`](crate::package::Loader).
+/// A file's contents, in the terms of [`package::Loader`](crate::package::Loader).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDict {
     /// A safetensors header (8 bytes of length and JSON) that describes the tensors in the file's order, less a prefix `module.`
@@ -47,7 +47,7 @@ pub struct StateDict {
     pub wrapper: Option<&'static str>,
 }
 
-/// Reads a file of which any byte range can be had.
+/// Reads a file by byte ranges.
 ///
 /// While [`wants`](Self::wants) names a range, [`supply`](Self::supply) its bytes; then [`finish`](Self::finish). After an error the
 /// reader is of no more use.
@@ -59,7 +59,7 @@ pub struct Reader {
     entries: BTreeMap<String, Entry>,
     wrapper: Option<&'static str>,
     tensors: Vec<View>,
-    /// Storages whose local header is still to be read, by its offset.
+    /// Storages whose local header has yet to be read, by its offset.
     pending: BTreeMap<u64, Entry>,
     /// Where the data of a storage begins, by the offset of its local header.
     starts: BTreeMap<u64, u64>,
@@ -135,7 +135,7 @@ impl Reader {
     pub fn supply(&mut self, bytes: &[u8]) -> Result<()> {
         let wanted = self.wants().unwrap_or_default();
         if bytes.len() as u64 != wanted.end - wanted.start {
-            return bad_model("the file could not be read whole; has it changed meanwhile?");
+            return bad_model("the file could not be read completely, perhaps because it has changed; choose it again");
         }
         match self.stage.clone() {
             Stage::Head => {
@@ -183,7 +183,7 @@ impl Reader {
             if let Some(entry) = self.entries.get(name) {
                 entry.check_stored()?;
                 if entry.size > limit {
-                    return bad_model(format!("{name} has {} bytes; at most {limit} are read", entry.size));
+                    return bad_model(format!("{name} has {} bytes; the limit is {limit}", entry.size));
                 }
                 self.stage = Stage::Record(index, entry.clone());
                 break;
@@ -195,15 +195,17 @@ impl Reader {
     fn read_record(&mut self, index: usize, body: &[u8]) -> Result<()> {
         match RECORDS.get(index) {
             Some(("byteorder", _)) if body == b"little" => Ok(()),
-            Some(("byteorder", _)) => bad_model(format!(
-                "the file was written on a machine of another byte order than little-endian; {ADVICE} on a little-endian one"
-            )),
+            Some(("byteorder", _)) => {
+                bad_model(format!("the file was written on a big-endian machine; on a little-endian one, {ADVICE}"))
+            }
             Some(("version", _)) => {
                 let version = std::str::from_utf8(body).ok().and_then(|text| text.trim().parse::<u32>().ok());
                 match version {
                     // Those that PyTorch itself reads (caffe2/serialize/versions.h).
                     Some(1..=10) => Ok(()),
-                    Some(version) => bad_model(format!("the file has format version {version}; 1 to 10 are read")),
+                    Some(version) => {
+                        bad_model(format!("the file has format version {version}; versions 1 to 10 are supported"))
+                    }
                     None => bad_model("the file's format version is not a number"),
                 }
             }
@@ -221,7 +223,7 @@ impl Reader {
         for (name, tensor) in described {
             let fault = |what: &str| bad_model(format!("tensor {} {what}", shown(name)));
             if !names.insert(name) {
-                return fault("is there twice");
+                return fault("appears twice");
             }
             if !tensor.is_contiguous() {
                 return fault(
@@ -230,7 +232,7 @@ impl Reader {
                 );
             }
             let Some(entry) = self.entries.get(&format!("data/{}", tensor.key)) else {
-                return fault("has a storage that the file does not hold; it is damaged, fetch it again");
+                return fault("has a storage that is not in the file; the file is damaged, download it again");
             };
             entry.check_stored()?;
             let element = tensor.dtype.bitsize() as u64 / 8;
@@ -238,10 +240,10 @@ impl Reader {
             let begin = tensor.offset.checked_mul(element);
             let (Some(bytes), Some(begin)) = (bytes, begin) else { return fault("has an impossible size") };
             if begin.checked_add(bytes).is_none_or(|end| end > entry.size) {
-                return fault("reaches past the end of its storage");
+                return fault("extends past the end of its storage");
             }
             let data_end = usize::try_from(bytes).ok().and_then(|n| data_begin.checked_add(n));
-            let Some(data_end) = data_end else { return fault("is larger than the memory") };
+            let Some(data_end) = data_end else { return fault("does not fit in memory") };
             let info =
                 TensorInfo { dtype: tensor.dtype, shape: tensor.shape.clone(), data_offsets: (data_begin, data_end) };
             data_begin = data_end;
@@ -263,7 +265,7 @@ impl Reader {
     /// [`Error::BadModel`] where [`wants`](Self::wants) still names a range.
     pub fn finish(self) -> Result<StateDict> {
         if !matches!(self.stage, Stage::Done) {
-            return bad_model("the PyTorch file was not read to its end");
+            return bad_model("the PyTorch file was not read to the end");
         }
         let (mut ranges, mut infos) = (Vec::new(), Vec::new());
         for View { info, name, storage, begin } in self.tensors {
@@ -295,14 +297,17 @@ fn check_kind(head: &[u8]) -> Result<()> {
         Ok(())
     } else if matches!(head, [0x80, 1..=5, ..]) {
         bad_model(format!(
-            "this file is in the format that torch.save wrote before PyTorch 1.6; load it with a newer one and, {ADVICE}"
+            "this file has the format that torch.save wrote before PyTorch 1.6; load it with a newer version and \
+             {ADVICE}"
         ))
     } else if head.get(257..262) == Some(b"ustar") {
         bad_model(format!(
-            "this file is a tar archive, as PyTorch wrote before 0.1.10; load it in PyTorch and, {ADVICE}"
+            "this file is a tar archive, as PyTorch wrote before 0.1.10; load it in PyTorch and {ADVICE}"
         ))
     } else {
-        bad_model("this is not a PyTorch file (no zip archive); is it a web page, or a pointer to a large file?")
+        bad_model(
+            "this is not a PyTorch file (not a zip archive); check that it is not a web page or a Git LFS pointer",
+        )
     }
 }
 
@@ -313,7 +318,7 @@ struct Bytes<'a>(&'a [u8]);
 impl<'a> Bytes<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {
         let Some((taken, rest)) = self.0.split_at_checked(count) else {
-            return bad_model("the file is damaged (a record ends early); fetch it again");
+            return bad_model("the file is damaged (a record is truncated); download it again");
         };
         self.0 = rest;
         Ok(taken)
@@ -325,7 +330,7 @@ impl<'a> Bytes<'a> {
     }
 
     fn text(&mut self, count: usize) -> Result<&'a str> {
-        std::str::from_utf8(self.take(count)?).or_else(|_| bad_model("data.pkl has text that is not UTF-8"))
+        std::str::from_utf8(self.take(count)?).or_else(|_| bad_model("data.pkl contains text that is not UTF-8"))
     }
 
     /// Up to a newline, which is read past.

@@ -18,12 +18,12 @@ const MAX_DIMENSIONS: usize = 8;
 
 #[derive(Debug, Clone, Copy)]
 enum Value<'a> {
-    /// Accepted and never looked at: numbers, None, bytes, lists.
+    /// Accepted and ignored: numbers, None, bytes, lists.
     Plain,
     Integer(i64),
     Text(&'a str),
     Callable(Callable),
-    /// An index of `Machine::objects`: containers may be shared or hold themselves.
+    /// An index into `Machine::objects`: containers may be shared or contain themselves.
     Object(usize),
 }
 
@@ -79,7 +79,7 @@ impl<'a> Pickle<'a> {
 }
 
 fn damaged<T>() -> Result<T> {
-    bad_model(format!("data.pkl is damaged or not what torch.save writes of a state dict; {ADVICE}"))
+    bad_model(format!("data.pkl is damaged or not what torch.save writes for a state dict; {ADVICE}"))
 }
 
 /// The pickle machine.
@@ -221,7 +221,7 @@ impl<'a> Machine<'a> {
 
     fn make(&mut self, object: Object<'a>) -> Result<Value<'a>> {
         if self.objects.len() >= MAX_OBJECTS {
-            return bad_model(format!("data.pkl holds too many objects for a state dict; {ADVICE}"));
+            return bad_model(format!("data.pkl contains too many objects for a state dict; {ADVICE}"));
         }
         self.objects.push(object);
         Ok(Value::Object(self.objects.len() - 1))
@@ -275,11 +275,12 @@ impl<'a> Machine<'a> {
                 let what = shown(&format!("{module}.{name}"));
                 return if rest.starts_with(b")\x81") && (self.stack.is_empty() || library) {
                     bad_model(format!(
-                        "this file holds a whole pickled model, not a state dict (it names {what}); {ADVICE}"
+                        "this file contains a whole pickled model, not a state dict (it names {what}); {ADVICE}"
                     ))
                 } else {
                     bad_model(format!(
-                        "the file's pickle names {what}, which no state dict needs; nothing of it was run. If you trust it, {ADVICE}"
+                        "the file's pickle names {what}, which no state dict needs; none of it was run. If you trust \
+                         it, {ADVICE}"
                     ))
                 };
             }
@@ -328,7 +329,7 @@ impl<'a> Machine<'a> {
                 };
                 self.tensors += 1;
                 if self.tensors > MAX_TENSORS {
-                    return bad_model(format!("the file holds more than {MAX_TENSORS} tensors"));
+                    return bad_model(format!("the file contains more than {MAX_TENSORS} tensors, which is the limit"));
                 }
                 self.make(Object::Tensor(Tensor { dtype, key, offset, shape, strides }))
             }
@@ -339,7 +340,7 @@ impl<'a> Machine<'a> {
     fn sizes(&self, value: Value<'a>) -> Result<Vec<usize>> {
         let items = self.tuple(value)?;
         if items.len() > MAX_DIMENSIONS {
-            return bad_model(format!("a tensor has {} dimensions; at most {MAX_DIMENSIONS} are read", items.len()));
+            return bad_model(format!("a tensor has {} dimensions; the limit is {MAX_DIMENSIONS}", items.len()));
         }
         let size = |item: &Value| match *item {
             Value::Integer(n) => usize::try_from(n).or_else(|_| damaged()),
@@ -363,9 +364,9 @@ impl<'a> Machine<'a> {
         let (index, entries) = match root {
             Value::Object(index) => match self.objects.get(index) {
                 Some(Object::Dict(entries)) => (index, entries),
-                _ => return bad_model(format!("the file holds no dict, so no state dict; {ADVICE}")),
+                _ => return bad_model(format!("the file does not contain a dict, and so no state dict; {ADVICE}")),
             },
-            _ => return bad_model(format!("the file holds no dict, so no state dict; {ADVICE}")),
+            _ => return bad_model(format!("the file does not contain a dict, and so no state dict; {ADVICE}")),
         };
         for wrapper in WRAPPERS {
             let found = entries.iter().rfind(|(key, _)| *key == wrapper).and_then(|&(_, inner)| self.tensors_of(inner));
@@ -378,7 +379,7 @@ impl<'a> Machine<'a> {
         }
         let keys: Vec<String> = entries.iter().take(5).map(|(key, _)| shown(key)).collect();
         bad_model(format!(
-            "no tensors are at the file's top level or under {} (it has: {}); {ADVICE}",
+            "there are no tensors at the file's top level or under {} (it has: {}); {ADVICE}",
             WRAPPERS.join(", "),
             keys.join(", ")
         ))

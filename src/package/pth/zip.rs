@@ -33,7 +33,7 @@ impl Entry {
             return Ok(());
         }
         bad_model(format!(
-            "{} is compressed or encrypted, which torch.save never does; unpack the file and save it again: {ADVICE}",
+            "{} is compressed or encrypted, which torch.save never does; unpack the file, then {ADVICE}",
             shown(&self.name)
         ))
     }
@@ -65,7 +65,7 @@ impl Entry {
 pub(super) fn find_directory(tail: &[u8], size: u64) -> Result<(Range<u64>, u64)> {
     let (before, end) = tail.split_at(tail.len().saturating_sub(22));
     if !end.starts_with(b"PK\x05\x06") {
-        return bad_model("the file has no zip directory at its end; it is cut off, fetch it again");
+        return bad_model("the file has no zip directory at its end: it is truncated; download it again");
     }
     let mut fields = Bytes(end);
     let (_signature, mut disks) = (fields.take(4)?, fields.le(4)?);
@@ -81,7 +81,7 @@ pub(super) fn find_directory(tail: &[u8], size: u64) -> Result<(Range<u64>, u64)
         let (_signature, _disk, place) = (fields.take(4)?, fields.le(4)?, fields.le(8)?);
         let mut fields = Bytes(record);
         if place != directory_end || fields.take(4)? != b"PK\x06\x06" {
-            return bad_model("the zip archive's end is damaged; fetch the file again");
+            return bad_model("the end of the zip archive is damaged; download the file again");
         }
         let _size_and_versions = fields.take(12)?;
         disks = fields.le(8)?;
@@ -89,10 +89,10 @@ pub(super) fn find_directory(tail: &[u8], size: u64) -> Result<(Range<u64>, u64)
         (length, start) = (fields.le(8)?, fields.le(8)?);
     }
     if disks != 0 || comment != 0 || start.checked_add(length) != Some(directory_end) {
-        return bad_model("the zip archive's end contradicts its size; the file is damaged, fetch it again");
+        return bad_model("the end of the zip archive contradicts its size: the file is damaged; download it again");
     }
     if length > MAX_DIRECTORY_BYTES {
-        return bad_model(format!("the zip directory has {length} bytes; at most {MAX_DIRECTORY_BYTES} are read"));
+        return bad_model(format!("the zip directory has {length} bytes; the limit is {MAX_DIRECTORY_BYTES}"));
     }
     Ok((start..directory_end, count))
 }
@@ -123,7 +123,7 @@ pub(super) fn read_directory(bytes: &[u8], count: u64, start: u64) -> Result<BTr
             }
         }
         let (Ok(name), b"PK\x01\x02") = (name, signature) else {
-            return bad_model("the zip directory is damaged; fetch the file again");
+            return bad_model("the zip directory is damaged; download the file again");
         };
         let stored = method == 0 && flags & 1 == 0 && packed == size;
         entries.push((Entry { name: name.to_owned(), offset, size, stored, end: start }, packed));
@@ -151,12 +151,12 @@ pub(super) fn read_directory(bytes: &[u8], count: u64, start: u64) -> Result<BTr
         if let Some(path) = entry.name.strip_prefix(&root)
             && let Some(twin) = below.insert(path.to_owned(), entry)
         {
-            return bad_model(format!("the zip entry {} is there twice", shown(&twin.name)));
+            return bad_model(format!("the zip entry {} appears twice", shown(&twin.name)));
         }
     }
     if below.keys().any(|path| path == "constants.pkl" || path.starts_with("code/")) {
         return bad_model(
-            "this file is a TorchScript archive, a program rather than a state dict; in PyTorch, save \
+            "this file is a TorchScript archive, a program rather than a state dict; save \
              torch.jit.load(file).state_dict() with torch.save",
         );
     }

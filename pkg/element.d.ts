@@ -9,6 +9,8 @@
  * Parts for CSS: `base`, `figure`, `frame`, `canvas`, `poster`, `progress`, `legend`, `caption`, `warnings`, `controls`, `predict`, `reveal`, `score`, `error`.
  * Custom properties: `--sightline-background`, `-color`, `-muted`, `-border`, `-accent`, `-on-accent`, `-bar`, `-alarm`, `-radius`, `-max-width`, `-font`.
  * Slots: `caption` and `legend`, each in place of what would be said there.
+ *
+ * @packageDocumentation
  */
 import type { Attribution, Classification, ErrorCode, Info, Paintable, SightlineError, Target } from './index.js';
 

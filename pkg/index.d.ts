@@ -1,4 +1,8 @@
-/** Sightline's public types. The method ids and options come from the core's registry. */
+/**
+ * Sightline's public types. The method ids and options come from the core's registry.
+ *
+ * @packageDocumentation
+ */
 import type { MethodId, MethodSpec } from './wasm/registry.js';
 
 export type { MethodId, MethodSpec };
@@ -63,31 +67,34 @@ export interface ExplainerOptions {
   assetBaseUrl?: string | URL;
 }
 
+/** What `Info` says of the model. */
+interface ModelInfo {
+  id: string;
+  architecture: string;
+  inputSize: [number, number, number];
+  labels: string[];
+  parameters: number;
+  /** From shallow to deep; shapes without the batch axis. */
+  layers: { id: string; shape: number[] }[];
+  defaultLayer: string;
+  /** Those that work on this model. */
+  methods: MethodId[];
+  /** Of transformers: blocks, heads of each, the tokens in front of the patches, and the patch grid [rows, columns]. */
+  attention: { blocks: number; heads: number; special: ('class' | 'distillation' | 'register')[]; grid: [number, number] } | null;
+  /** Of the weights' file. */
+  bytes: number;
+  /** Of the weights' file, hexadecimal. */
+  sha256: string;
+  /** The folder that the package came from; null where it was given as files. */
+  url: string | null;
+  /** What was assumed where the package has no config.json, in words. */
+  assumed: string | null;
+  /** When the copy on this machine was made (ISO 8601); null where there is none. */
+  cached: string | null;
+}
+
 export interface Info {
-  readonly model: {
-    id: string;
-    architecture: string;
-    inputSize: [number, number, number];
-    labels: string[];
-    parameters: number;
-    /** From shallow to deep; shapes without the batch axis. */
-    layers: { id: string; shape: number[] }[];
-    defaultLayer: string;
-    /** Those that work on this model. */
-    methods: MethodId[];
-    /** Of transformers: blocks, heads of each, the tokens in front of the patches, and the patch grid [rows, columns]. */
-    attention: { blocks: number; heads: number; special: ('class' | 'distillation' | 'register')[]; grid: [number, number] } | null;
-    /** Of the weights' file. */
-    bytes: number;
-    /** Of the weights' file, hexadecimal. */
-    sha256: string;
-    /** The folder that the package came from; null where it was given as files. */
-    url: string | null;
-    /** What was assumed where the package has no config.json, in words. */
-    assumed: string | null;
-    /** When the copy on this machine was made (ISO 8601); null where there is none. */
-    cached: string | null;
-  };
+  readonly model: ModelInfo;
   readonly device: { kind: 'webgpu' | 'cpu'; description: string; reason: string };
   readonly version: string;
   /** What did not work without keeping the model from opening, such as `quota`: it could not be kept for the next time. */
@@ -186,7 +193,8 @@ export interface Attribution {
 
 /** What it takes to compute an attribution again, but the photo. */
 export interface Provenance {
-  model: { id: string; architecture: string /** Of the weights' file, hexadecimal. */; sha256: string };
+  /** `sha256` is of the weights' file, hexadecimal. */
+  model: { id: string; architecture: string; sha256: string };
   /** Of Sightline. */
   version: string;
   /** The method's options, those left out by their defaults; pictures and tensors as their shape in words. */
@@ -297,6 +305,7 @@ export interface BatchItem {
   error: SightlineError | null;
 }
 
+/** An open model, as `createExplainer` returns it: the constructor is private. */
 export class Explainer {
   private constructor();
   readonly info: Info;
@@ -359,7 +368,7 @@ export interface CachedModel {
   date: string;
   /** Whether all of it is here, or what an interrupted download left. */
   complete: boolean;
-  /** Known once it has been opened, like the two below. */
+  /** Known once it has been opened, as are `architecture` and `numClasses`. */
   sha256?: string;
   architecture?: string;
   numClasses?: number;

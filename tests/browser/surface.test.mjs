@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { publicApi } from '../../scripts/api.mjs';
-import { dist, launch, serve, shot } from './harness.mjs';
+import { dist, launch, serve, shot, violations } from './harness.mjs';
 
 const load = (name) => import(pathToFileURL(join(dist, 'pkg', name)));
 const modules = await publicApi();
@@ -34,7 +34,7 @@ test('the types name what the modules export', async () => {
   }
 });
 
-test('the API reference names every declaration and method, and has no dead link', async (context) => {
+test('the API reference names every declaration and method, has no dead link, and axe finds nothing in it', async (context) => {
   const [server, browser] = await Promise.all([serve(), launch({ gpu: false })]);
   context.after(() => Promise.all([browser.close(), server.close()]));
   const page = await browser.newPage({ viewport: { width: 360, height: 740 } });
@@ -56,4 +56,8 @@ test('the API reference names every declaration and method, and has no dead link
     [],
   );
   assert.equal(seen.wide, 360);
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    assert.deepEqual(await violations(page), [], colorScheme);
+  }
 });

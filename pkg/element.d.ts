@@ -12,6 +12,8 @@
  * Custom properties: `--sightline-background`, `-color`, `-muted`, `-border`, `-accent`,
  * `-on-accent`, `-bar`, `-alarm`, `-radius`, `-max-width`, `-font`.
  * Slots: `caption` and `legend`; each replaces the text that would stand there.
+ *
+ * @packageDocumentation
  */
 import type { Attribution, Classification, ErrorCode, Info, Paintable, SightlineError, Target } from './index.js';
 

@@ -1,4 +1,8 @@
-/** Sightline's public types. Method ids and options come from the core's registry. */
+/**
+ * Sightline's public types. Method ids and options come from the core's registry.
+ *
+ * @packageDocumentation
+ */
 import type { MethodId, MethodSpec } from './wasm/registry.js';
 
 export type { MethodId, MethodSpec };
@@ -70,34 +74,37 @@ export interface ExplainerOptions {
   assetBaseUrl?: string | URL;
 }
 
+/** What `Info` says of the model. */
+interface ModelInfo {
+  id: string;
+  architecture: string;
+  inputSize: [number, number, number];
+  labels: string[];
+  parameters: number;
+  /** From shallow to deep; shapes without the batch axis. */
+  layers: { id: string; shape: number[] }[];
+  defaultLayer: string;
+  /** The methods that work on this model. */
+  methods: MethodId[];
+  /**
+   * For transformers: the number of blocks and of heads in each, the tokens before the patches,
+   * and the patch grid [rows, columns].
+   */
+  attention: { blocks: number; heads: number; special: ('class' | 'distillation' | 'register')[]; grid: [number, number] } | null;
+  /** Size of the weights file. */
+  bytes: number;
+  /** SHA-256 of the weights file, hexadecimal. */
+  sha256: string;
+  /** The folder that the package came from; null if it was given as files. */
+  url: string | null;
+  /** What was assumed, in words, if the package has no config.json. */
+  assumed: string | null;
+  /** When the copy on this machine was made (ISO 8601); null if there is none. */
+  cached: string | null;
+}
+
 export interface Info {
-  readonly model: {
-    id: string;
-    architecture: string;
-    inputSize: [number, number, number];
-    labels: string[];
-    parameters: number;
-    /** From shallow to deep; shapes without the batch axis. */
-    layers: { id: string; shape: number[] }[];
-    defaultLayer: string;
-    /** The methods that work on this model. */
-    methods: MethodId[];
-    /**
-     * For transformers: the number of blocks and of heads in each, the tokens before the patches,
-     * and the patch grid [rows, columns].
-     */
-    attention: { blocks: number; heads: number; special: ('class' | 'distillation' | 'register')[]; grid: [number, number] } | null;
-    /** Size of the weights file. */
-    bytes: number;
-    /** SHA-256 of the weights file, hexadecimal. */
-    sha256: string;
-    /** The folder that the package came from; null if it was given as files. */
-    url: string | null;
-    /** What was assumed, in words, if the package has no config.json. */
-    assumed: string | null;
-    /** When the copy on this machine was made (ISO 8601); null if there is none. */
-    cached: string | null;
-  };
+  readonly model: ModelInfo;
   readonly device: { kind: 'webgpu' | 'cpu'; description: string; reason: string };
   readonly version: string;
   /**
@@ -213,7 +220,8 @@ export interface Attribution {
 
 /** All that is needed to compute an attribution again, except the photo. */
 export interface Provenance {
-  model: { id: string; architecture: string /** Of the weights' file, hexadecimal. */; sha256: string };
+  /** `sha256` is of the weights file, hexadecimal. */
+  model: { id: string; architecture: string; sha256: string };
   /** Sightline's version. */
   version: string;
   /** The method's options, with defaults filled in; images and tensors as their shape in words. */
@@ -338,6 +346,7 @@ export interface BatchItem {
   error: SightlineError | null;
 }
 
+/** An open model, as `createExplainer` returns it: the constructor is private. */
 export class Explainer {
   private constructor();
   readonly info: Info;

@@ -1,49 +1,40 @@
-// What the package exports, against what was last announced: surface.txt. After a change that is meant, note it in CHANGELOG.md and run
+// What the package exports, against what was last announced: surface/. After a change that is meant, note it in
+// CHANGELOG.md and run
 // UPDATE=1 node --test tests/browser/surface.test.mjs
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { declarations, withoutComments } from '../../scripts/declarations.mjs';
-import { dist, launch, root, serve, shot } from './harness.mjs';
+import { publicApi } from '../../scripts/api.mjs';
+import { dist, launch, serve, shot, violations } from './harness.mjs';
 
 const load = (name) => import(pathToFileURL(join(dist, 'pkg', name)));
-const declared = (name) => declarations(readFileSync(join(root, 'pkg', `${name}.d.ts`), 'utf8')).all;
+const modules = await publicApi();
+const { methods } = await load('wasm/registry.js');
 
-test('the public surface is the one that was announced', async () => {
-  const { methods } = await load('wasm/registry.js');
-  const lines = [];
-  for (const name of ['index', 'element']) {
-    lines.push(`# ${name}`);
-    const flat = ({ code }) => withoutComments(code).replace(/\s+/g, ' ').trim();
-    lines.push(...declared(name).map(flat).sort());
-  }
-  lines.push('# methods');
-  for (const { id, reads, space, options } of methods) {
-    lines.push(`${id} (${reads}, ${space}): ${options.map((o) => `${o.id} ${o.type} ${o.default ?? 'automatic'}`).join(', ')}`);
-  }
-  const file = new URL('surface.txt', import.meta.url);
-  const surface = `${lines.join('\n')}\n`;
-  if (process.env.UPDATE) writeFileSync(file, surface);
-  const announced = readFileSync(file, 'utf8').split('\n');
-  const found = surface.split('\n');
-  const changes = [
-    ...announced.filter((line) => !found.includes(line)).map((line) => `- ${line}`),
-    ...found.filter((line) => !announced.includes(line)).map((line) => `+ ${line}`),
-  ];
-  assert.deepEqual(changes, [], 'the public surface changed: note it in CHANGELOG.md, then run this test with UPDATE=1');
-});
+const options = (all) => all.map((one) => `${one.id} ${one.type} ${one.default ?? 'automatic'}`).join(', ');
+const surface = {
+  ...Object.fromEntries(modules.map(({ name, report }) => [`${name}.api.md`, report])),
+  'methods.txt': methods.map((one) => `${one.id} (${one.reads}, ${one.space}): ${options(one.options)}\n`).join(''),
+};
+for (const [name, text] of Object.entries(surface)) {
+  test(`${name} is as announced; UPDATE=1 announces a change`, () => {
+    const file = new URL(`surface/${name}`, import.meta.url);
+    if (process.env.UPDATE) writeFileSync(file, text);
+    assert.deepEqual(text.split('\n'), readFileSync(file, 'utf8').split('\n'));
+  });
+}
 
 test('the types name what the modules export', async () => {
-  for (const name of ['index', 'element']) {
-    const values = declared(name).filter(({ kind }) => ['function', 'class', 'const'].includes(kind));
-    assert.deepEqual(Object.keys(await load(`${name}.js`)).sort(), values.map((one) => one.name).sort(), `${name}.js`);
+  for (const { name, entry } of modules) {
+    const values = entry.members.filter(({ kind }) => ['Function', 'Class', 'Variable'].includes(kind));
+    const declared = values.map(({ displayName }) => displayName);
+    assert.deepEqual(Object.keys(await load(`${name}.js`)).sort(), declared.sort(), `${name}.js`);
   }
 });
 
-test('the API reference names every declaration and method, and has no dead link', async (context) => {
-  const { methods } = await load('wasm/registry.js');
+test('the API reference names every declaration and method, has no dead link, and axe finds nothing in it', async (context) => {
   const [server, browser] = await Promise.all([serve(), launch({ gpu: false })]);
   context.after(() => Promise.all([browser.close(), server.close()]));
   const page = await browser.newPage({ viewport: { width: 360, height: 740 } });
@@ -54,7 +45,8 @@ test('the API reference names every declaration and method, and has no dead link
     wide: document.documentElement.scrollWidth,
   }));
   await shot(page, 'docs');
-  const wanted = [...[...declared('index'), ...declared('element')].map(({ name }) => name), ...methods.map(({ id }) => `method-${id}`)];
+  const declared = modules.flatMap(({ entry }) => entry.members.map(({ displayName }) => displayName));
+  const wanted = [...declared, ...methods.map(({ id }) => `method-${id}`)];
   assert.deepEqual(
     wanted.filter((id) => !seen.ids.includes(id)),
     [],
@@ -64,4 +56,8 @@ test('the API reference names every declaration and method, and has no dead link
     [],
   );
   assert.equal(seen.wide, 360);
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    assert.deepEqual(await violations(page), [], colorScheme);
+  }
 });

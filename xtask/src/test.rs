@@ -113,14 +113,18 @@ fn node_tests(folder: &str) -> Result<Command> {
     Ok(node)
 }
 
-/// The test files, by name: Node 20 and 22 read a folder's name differently.
+/// The test files of a folder and those below it, by name: Node 20 and 22 read a folder's name differently.
 fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut files = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.to_string_lossy().ends_with(".test.mjs") {
-            files.push(path);
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+            let path = entry?.path();
+            if path.is_dir() && !path.ends_with("node_modules") {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(".test.mjs") {
+                files.push(path);
+            }
         }
     }
     if files.is_empty() {

@@ -1,18 +1,19 @@
 // @ts-check
 // <sightline-explainer>: a photo, and where a classifier looked in it. Importing it where there is no document (on a server) defines nothing and
 // fails nowhere. What is needed to compute is loaded when something is to be computed.
-import { COLORMAPS } from './colormaps.js';
-import { placeOf } from './crop.js';
-import { describe, targetWords } from './describe.js';
-import { elementStrings } from './element-strings.js';
-import { build, make } from './element-view.js';
-import { aborted, SightlineError, wrap } from './errors.js';
-import { requestBlob } from './fetch.js';
-import { lease, modelOf, until } from './leases.js';
-import { overlap } from './overlap.js';
-import { GRID, PaintArea } from './paint-area.js';
-import { methodOf, renderColorbar, renderHeatmap } from './render.js';
-import { fill, meaning } from './strings.js';
+
+import { elementStrings } from './element/strings.js';
+import { build, make } from './element/view.js';
+import { lease, modelOf, until } from './engine/leases.js';
+import { fill, meaning } from './i18n/strings.js';
+import { requestBlob } from './model/fetch.js';
+import { COLORMAPS } from './picture/colormaps.js';
+import { placeOf } from './picture/crop.js';
+import { GRID, PaintArea } from './picture/paint-area.js';
+import { methodOf, renderColorbar, renderHeatmap } from './picture/render.js';
+import { describe, targetWords } from './report/describe.js';
+import { overlap } from './report/overlap.js';
+import { aborted, SightlineError, wrap } from './util/errors.js';
 import { methods } from './wasm/registry.js';
 
 /** @typedef {import('./index.js').Attribution} Attribution */
@@ -54,7 +55,7 @@ export class SightlineExplainer extends Base {
   #planned = false;
   /** What is under way. @type {{ stop: AbortController, asked: string, result: Promise<Attribution> } | undefined} */
   #run;
-  /** @type {import('./leases.js').Lease | undefined} */
+  /** @type {import('./engine/leases.js').Lease | undefined} */
   #lease;
   /** @type {import('./index.js').Explainer | undefined} */
   #explainer;
@@ -132,7 +133,7 @@ export class SightlineExplainer extends Base {
   async exportPng({ what, legend, provenance } = {}) {
     const attribution = this.#attribution;
     if (!attribution || !this.#visible) throw new SightlineError('bad-option', 'there is no map to export: wait for the attribution event');
-    const { exportPng } = await import('./export.js');
+    const { exportPng } = await import('./report/export.js');
     return exportPng(attribution, this.#photo?.bitmap ?? null, {
       ...(what === undefined ? {} : { what }),
       ...(legend === undefined ? {} : { legend }),
@@ -283,7 +284,7 @@ export class SightlineExplainer extends Base {
 
   /** Without a model. @param {AbortSignal} signal */
   async #load(signal) {
-    const [{ fromJson }, json] = await Promise.all([import('./export.js'), this.#savedJson(signal), this.#fetchPhoto(signal)]);
+    const [{ fromJson }, json] = await Promise.all([import('./report/export.js'), this.#savedJson(signal), this.#fetchPhoto(signal)]);
     const attribution = fromJson(json);
     this.#leave();
     this.#classified = undefined;
@@ -582,7 +583,7 @@ export class SightlineExplainer extends Base {
     this.#dress();
   }
 
-  /** @param {import('./leases.js').Progress | { stage: 'compute', loaded: number, total: number }} p */
+  /** @param {import('./engine/leases.js').Progress | { stage: 'compute', loaded: number, total: number }} p */
   #progress({ stage, loaded, total }) {
     const [view, strings] = [this.#view, this.#strings];
     if (!view || !this.#run) return;

@@ -1,23 +1,23 @@
 // @ts-check
 // Sightline's public API. What is exported here, with index.d.ts, is the contract; everything else is private.
 
-import { deleteCached, listCached } from './cache.js';
-import { COLORMAPS } from './colormaps.js';
-import { chooseDevice } from './device.js';
-import { aborted, check, SightlineError, wrap } from './errors.js';
-import { requestJson } from './fetch.js';
-import { host } from './host.js';
-import { decodeByBrowser, toInput } from './image.js';
-import { home, locate } from './locate.js';
-import { addLabels, fetchWeights, findModel, inspect, modelList } from './source.js';
+import { chooseDevice } from './engine/device.js';
+import { host } from './engine/host.js';
+import { deleteCached, listCached } from './model/cache.js';
+import { requestJson } from './model/fetch.js';
+import { addLabels, fetchWeights, findModel, inspect, modelList } from './model/source.js';
+import { COLORMAPS } from './picture/colormaps.js';
+import { decodeByBrowser, toInput } from './picture/image.js';
+import { aborted, check, SightlineError, wrap } from './util/errors.js';
+import { home, locate } from './util/locate.js';
 import { methods, version } from './wasm/registry.js';
 
-export { isWhole, placeOf } from './crop.js';
-export { describe } from './describe.js';
-export { exportPng, fromJson, toJson, toNpy } from './export.js';
-export { familiarity } from './familiar.js';
-export { renderColorbar, renderHeatmap, sharedScale, toPlane, valueAt } from './render.js';
-export { describeStrings, exportStrings, stringsFor } from './strings.js';
+export { describeStrings, exportStrings, stringsFor } from './i18n/strings.js';
+export { isWhole, placeOf } from './picture/crop.js';
+export { renderColorbar, renderHeatmap, sharedScale, toPlane, valueAt } from './picture/render.js';
+export { describe } from './report/describe.js';
+export { exportPng, fromJson, toJson, toNpy } from './report/export.js';
+export { familiarity } from './report/familiarity.js';
 export { SightlineError, version };
 
 /** The attribution methods with their options, from the core's registry. */
@@ -93,7 +93,7 @@ export async function createExplainer(options) {
     if (onDevice !== undefined && typeof onDevice !== 'function') throw new SightlineError('bad-option', 'onDevice: it must be a function');
     check(signal);
     const base = baseOf(assetBaseUrl);
-    const progress = (/** @type {import('./host.js').Progress} */ { stage, loaded, total }) =>
+    const progress = (/** @type {import('./engine/host.js').Progress} */ { stage, loaded, total }) =>
       signal?.aborted || onProgress?.({ stage: /** @type {any} */ (stage), loaded, total });
     const hasBuild = async () => {
       // Without the signal: the explainer may be there, and its first task over, before this is asked.
@@ -113,7 +113,7 @@ export async function createExplainer(options) {
     const { source, folder, kept } = found;
     await addLabels(source, base, { signal });
     let engine = host.engine(choice.kind, base, source);
-    /** Does it on the CPU where WebGPU was only a guess and fails. @param {(e: import('./host.js').Engine) => Promise<any>} work */
+    /** Does it on the CPU where WebGPU was only a guess and fails. @param {(e: import('./engine/host.js').Engine) => Promise<any>} work */
     const attempt = async (work) => {
       try {
         return await abortable(work(engine), signal);
@@ -203,12 +203,12 @@ function provenance({ model: { id, architecture, sha256, labels }, version }, { 
 
 /** A model on a device. Made by {@link createExplainer}. */
 export class Explainer {
-  /** @type {import('./host.js').Engine} */
+  /** @type {import('./engine/host.js').Engine} */
   #engine;
   /** Moves to WebGPU. @type {((input: any) => Promise<void>) | undefined} */
   #move;
 
-  /** @param {import('./host.js').Engine} engine @param {import('./index.js').Info} info */
+  /** @param {import('./engine/host.js').Engine} engine @param {import('./index.js').Info} info */
   constructor(engine, info) {
     this.#engine = engine;
     /** @type {import('./index.js').Info} */
@@ -217,8 +217,8 @@ export class Explainer {
 
   /**
    * Moves to WebGPU where that is the better device: after the first attribution, and once the device is warm.
-   * @param {Promise<import('./device.js').Choice>} best @param {(device: import('./index.js').Info['device']) => void} onDevice
-   * @param {() => import('./host.js').Engine} onGpu
+   * @param {Promise<import('./engine/device.js').Choice>} best @param {(device: import('./index.js').Info['device']) => void} onDevice
+   * @param {() => import('./engine/host.js').Engine} onGpu
    */
   async [FOLLOW](best, onDevice, onGpu) {
     const cpu = this.#engine;

@@ -2,7 +2,7 @@
 // The element as a page of its own, for an iframe. It takes its options from the query string, listens to nobody, keeps nothing, and tells the page
 // around it its height (to anyone) and what a learner did (only to the origin that the query names; the browser delivers it to no other).
 import { OptionError, readOptions, unreachable } from './embed-options.js';
-import { elementStrings } from './pkg/element-strings.js';
+import { elementStrings } from './pkg/element/strings.js';
 import './pkg/element.js';
 
 const main = document.getElementById('main') ?? document.body;

@@ -1,6 +1,6 @@
 // @ts-check
 // Every text of the page, by language. A further language is one more object with the same keys and `{names}`, and an option of the language picker
-// in index.html. What the package says of itself, the sentences below maps, the texts in saved pictures and the errors, is in ./pkg/strings.js.
+// in index.html. What the package says of itself, the sentences below maps, the texts in saved pictures and the errors, is in ./pkg/i18n/strings.js.
 
 /** @typedef {typeof en} Strings */
 

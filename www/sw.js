@@ -1,7 +1,7 @@
 // @ts-check
 // Keeps the page for use without a connection. The build puts two lists of files with their SHA-256 in here: what is fetched when this worker is
 // installed, and what is kept once it was used. A file is kept under its address and hash, so that a new version fetches only what
-// changed, and the pages of the old one have theirs until the last of them is closed. The caches of ./pkg/cache.js are not touched.
+// changed, and the pages of the old one have theirs until the last of them is closed. The caches of ./pkg/model/cache.js are not touched.
 
 /** @type {Record<string, string>} */
 const ALWAYS = JSON.parse('{}');

@@ -75,7 +75,7 @@ async function launchGpu() {
     const page = await browser.newPage();
     await page.goto(`${server.url}/blank.html`);
     const adapter = await page.evaluate(async () => {
-      const { isSoftware } = await import('/pkg/device.js');
+      const { isSoftware } = await import('/pkg/engine/device.js');
       const found = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
       if (!found) return undefined;
       const { vendor, architecture, device, description } = found.info;

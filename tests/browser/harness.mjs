@@ -157,8 +157,8 @@ export const shot = (page, name) => page.screenshot({ path: join(screenshots, `$
 
 /** Runs `script`, a function that needs nothing around it, in the page's worker before its own program. */
 export async function beforeWorker(page, script) {
-  const body = `(${script})();\n${readFileSync(join(dist, 'pkg/worker.js'), 'utf8')}`;
-  await page.route('**/pkg/worker.js', (route) => route.fulfill({ contentType: 'text/javascript', body }));
+  const body = `(${script})();\n${readFileSync(join(dist, 'pkg/engine/worker.js'), 'utf8')}`;
+  await page.route('**/pkg/engine/worker.js', (route) => route.fulfill({ contentType: 'text/javascript', body }));
 }
 
 /** Tells the page that its adapter, which is a software one that `auto` refuses, is not. */

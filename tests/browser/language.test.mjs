@@ -4,8 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { elementStrings } from '../../pkg/element-strings.js';
-import { stringsFor } from '../../pkg/strings.js';
+import { elementStrings } from '../../pkg/element/strings.js';
+import { stringsFor } from '../../pkg/i18n/strings.js';
 import { languages } from '../../www/strings.js';
 import { asHardware, beforeWorker, collectErrors, dist, drop, explained, GPU, golden, idle, root, shot, site } from './harness.mjs';
 import { states } from './states.mjs';
@@ -32,7 +32,7 @@ const said = [
   ]),
   ...models.filter(({ path }) => path).map(({ title }) => title),
   ...samples.map(({ credit }) => credit),
-  ...['pkg/device.js', 'pkg/index.js'].flatMap((name) =>
+  ...['pkg/engine/device.js', 'pkg/index.js'].flatMap((name) =>
     [...read(name).matchAll(/\b(?:reason|missing): '([^']+)'/g)].map(([, text]) => text),
   ),
   ...[...read('pkg/index.js').matchAll(/reason: `([^`$]+)\(\$\{[^`]+\}\)`/g)].map(([, text]) => `${text}({reason})`),
@@ -60,7 +60,7 @@ test('every language has the same keys and placeholders, and a text for all that
       `${language}: what the core says`,
     );
     // And nothing that nobody says any more.
-    const sources = ['src/wasm.rs', 'pkg/colormaps.js', 'src/methods/eigen_grad_cam.rs', 'src/baseline.rs'].map(read);
+    const sources = ['src/wasm.rs', 'pkg/picture/colormaps.js', 'src/methods/eigen_grad_cam.rs', 'src/baseline.rs'].map(read);
     const known = (text) => said.includes(text) || sources.some((source) => source.includes(text.replaceAll('–', '-')));
     assert.deepEqual(
       Object.keys(strings.core).filter((text) => !known(text)),

@@ -19,7 +19,7 @@ test('compressed copies are of the files beside them, and the first visit has th
     assert.ok((copy.endsWith('.br') ? brotliDecompressSync : gunzipSync)(bytes).equals(file), copy);
     assert.ok(bytes.length < file.length, copy);
   }
-  for (const name of ['index.html', 'main.js', 'style.css', 'sw.js', 'pkg/worker.js', 'pkg/wasm/cpu/sightline_bg.wasm'])
+  for (const name of ['index.html', 'main.js', 'style.css', 'sw.js', 'pkg/engine/worker.js', 'pkg/wasm/cpu/sightline_bg.wasm'])
     for (const form of ['br', 'gz']) assert.ok(copies.includes(`${name}.${form}`), `${name}.${form}`);
 });
 
@@ -49,7 +49,8 @@ test('the page works from the copies; what its links name is fetched once and us
     modules.filter((path) => !linked.includes(path)),
     [],
   );
-  for (const path of ['/', '/main.js', '/pkg/worker.js', '/pkg/wasm/cpu/sightline_bg.wasm']) assert.equal(encodings.get(path), 'br', path);
+  for (const path of ['/', '/main.js', '/pkg/engine/worker.js', '/pkg/wasm/cpu/sightline_bg.wasm'])
+    assert.equal(encodings.get(path), 'br', path);
   assert.equal(encodings.get('/pkg/models/sightline-cnn/model.safetensors'), undefined);
   // Browsers complain of links that nothing used, some seconds after the page was loaded.
   await page.waitForTimeout(4000);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { elementStrings } from '../../pkg/element-strings.js';
+import { elementStrings } from '../../pkg/element/strings.js';
 import { collectErrors, dist, explained, idle, launch, serve, shot } from './harness.mjs';
 
 const it = {};
@@ -50,7 +50,7 @@ const inside = (page, selector, read = (e) => e.textContent) =>
 // --- the score ------------------------------------------------------------------------------------------------------------------------
 
 test('the overlap score: solved by hand, and against a slower twin', async () => {
-  const { overlap } = await import(pathToFileURL(join(dist, 'pkg/overlap.js')));
+  const { overlap } = await import(pathToFileURL(join(dist, 'pkg/report/overlap.js')));
   const map = (values, shape) => ({ values: Float32Array.from(values), shape, space: 'layer' });
   // Three quarters lie in the painted quarter, which is the strongest quarter; what is negative counts as nothing.
   assert.deepEqual(overlap([0, 0, 0, 1], map([1, -5, 0, 3], [2, 2]), { rows: 2, columns: 2, top: 25 }), {

@@ -150,7 +150,7 @@ describe('the package', () => {
       'README.md',
       'LICENSE',
       'CHANGELOG.md',
-      'worker.js',
+      'engine/worker.js',
       'wasm/builds.json',
       'wasm/cpu/sightline_bg.wasm',
       'models/models.json',

@@ -171,7 +171,7 @@ fn assets(files: &BTreeMap<PathBuf, PathBuf>) -> String {
         let kind = name.rsplit_once('.').map(|(_, kind)| kind);
         let folder = name.split_once('/').map_or("", |(folder, _)| folder);
         match folder {
-            "" => name == "worker.js",
+            "engine" => name == "engine/worker.js",
             "wasm" => name.matches('/').count() == 2 && matches!(kind, Some("js" | "wasm")),
             "labels" | "models" => matches!(kind, Some("json" | "safetensors")),
             _ => false,

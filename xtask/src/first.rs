@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 const PAGE_MODULE: &str = "main.js";
-const WORKER_MODULES: [&str; 2] = ["pkg/worker.js", "pkg/wasm/cpu/sightline.js"];
+const WORKER_MODULES: [&str; 2] = ["pkg/engine/worker.js", "pkg/wasm/cpu/sightline.js"];
 pub const WASM: &str = "pkg/wasm/cpu/sightline_bg.wasm";
 /// Fetched by every visit, whatever the address asks for.
 const DATA: [&str; 3] = [WASM, "pkg/models/models.json", "samples/samples.json"];

@@ -1,9 +1,9 @@
 // @ts-check
 // One explainer for all elements of a page that show the same model on the same device.
-import { aborted, SightlineError } from './errors.js';
+import { aborted, SightlineError } from '../util/errors.js';
 
-/** @typedef {import('./index.js').Explainer} Explainer */
-/** @typedef {Parameters<NonNullable<import('./index.js').ExplainerOptions['onProgress']>>[0]} Progress */
+/** @typedef {import('../index.js').Explainer} Explainer */
+/** @typedef {Parameters<NonNullable<import('../index.js').ExplainerOptions['onProgress']>>[0]} Progress */
 /** @typedef {{ key: string, users: Set<object>, explainer: Promise<Explainer>, stop: AbortController, listeners: Set<(p: Progress) => void>, timer?: ReturnType<typeof setTimeout> }} Entry */
 /** @typedef {{ key: string, explainer: Promise<Explainer>, release: () => void }} Lease */
 
@@ -13,7 +13,7 @@ const GRACE = 5000;
 const entries = new Map();
 
 /**
- * @param {{ model: import('./index.js').ModelSource, device: string, assetBaseUrl?: string }} options
+ * @param {{ model: import('../index.js').ModelSource, device: string, assetBaseUrl?: string }} options
  * @param {(p: Progress) => void} [onProgress]
  * @returns {Lease} to be released once
  */
@@ -22,7 +22,7 @@ export function lease({ model, device, assetBaseUrl }, onProgress) {
   let entry = entries.get(key);
   if (!entry) {
     const [stop, listeners] = [new AbortController(), new Set()];
-    const explainer = import('./index.js').then(({ createExplainer }) =>
+    const explainer = import('../index.js').then(({ createExplainer }) =>
       createExplainer({
         model,
         device: /** @type {'auto'} */ (device),
@@ -57,7 +57,7 @@ export function lease({ model, device, assetBaseUrl }, onProgress) {
   };
 }
 
-/** The model's id as an attribute gives it: a listed one, a hub's name (`owner/name`), or an address. @param {string} text @param {string} base @returns {import('./index.js').ModelSource} */
+/** The model's id as an attribute gives it: a listed one, a hub's name (`owner/name`), or an address. @param {string} text @param {string} base @returns {import('../index.js').ModelSource} */
 export function modelOf(text, base) {
   try {
     if (/^([a-z][a-z\d+.-]*:|[./])/i.test(text)) return { url: new URL(text, base).href };

@@ -1,5 +1,5 @@
 // @ts-check
-/** @typedef {import('./index.js').ErrorCode} ErrorCode */
+/** @typedef {import('../index.js').ErrorCode} ErrorCode */
 
 /** Any failure of Sightline: a stable `code` to match on, a `message` that says what to do. */
 export class SightlineError extends Error {

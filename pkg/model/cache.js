@@ -162,7 +162,7 @@ async function bytesIn(cache) {
   return entries.reduce((sum, { headers }) => sum + (headers.has('content-length') ? Number(headers.get('content-length')) : 0), 0);
 }
 
-/** The kept models, complete ones and what interrupted downloads left. @returns {Promise<import('./index.js').CachedModel[]>} */
+/** The kept models, complete ones and what interrupted downloads left. @returns {Promise<import('../index.js').CachedModel[]>} */
 export async function listCached() {
   try {
     const caches = storage();

@@ -71,7 +71,7 @@ async function build(kind, url, module) {
 /** @param {string} code @param {string} message */
 const refusal = (code, message) => Object.assign(new Error(message), { code });
 
-/** Bytes of the weights, which lie in a file or in the browser's storage. @param {import('./source.js').Source} source @param {number} from @param {number} to */
+/** Bytes of the weights, which lie in a file or in the browser's storage. @param {import('../model/source.js').Source} source @param {number} from @param {number} to */
 async function read({ weights, file }, from, to) {
   try {
     return new Uint8Array((await weights?.slice(from, to).arrayBuffer()) ?? []);
@@ -89,7 +89,7 @@ const ZIP = [0x50, 0x4b, 3, 4];
 /**
  * How the weights are to be read: a header, where the file is no safetensors file itself, the ranges that follow, and a config with what was assumed,
  * where there is none.
- * @param {any} glue @param {import('./source.js').Source} source
+ * @param {any} glue @param {import('../model/source.js').Source} source
  * @returns {Promise<{ config: string, note?: string, header?: Uint8Array, ranges: [number, number][] }>}
  */
 async function layout(glue, source) {

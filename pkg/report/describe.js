@@ -1,10 +1,11 @@
 // @ts-check
 // A sentence about a map, from its numbers alone. Without wasm, DOM or anything random: the same numbers give the same words.
-import { isWhole } from './crop.js';
-import { methodOf, toPlane } from './render.js';
-import { describeStrings, fill } from './strings.js';
 
-/** @typedef {import('./index.js').DescribeStrings} Strings */
+import { describeStrings, fill } from '../i18n/strings.js';
+import { isWhole } from '../picture/crop.js';
+import { methodOf, toPlane } from '../picture/render.js';
+
+/** @typedef {import('../index.js').DescribeStrings} Strings */
 
 /** A region is named where it holds at least this share: a ninth first, else a third. */
 const HOLDS = { ninth: 0.4, third: 0.5 };
@@ -15,8 +16,8 @@ const LITTLE = 0.05;
 /**
  * What a map shows, in one to three sentences: where most of what is positive lies, its strongest spot, and what share is negative and where. The map is the one
  * that is painted: channels made one as `toPlane` does, ninths and thirds being those of the map's area.
- * @param {import('./index.js').Describable} attribution
- * @param {{ labels?: import('./index.js').Labels, strings?: Partial<Strings>, channels?: import('./index.js').Channels }} [options]
+ * @param {import('../index.js').Describable} attribution
+ * @param {{ labels?: import('../index.js').Labels, strings?: Partial<Strings>, channels?: import('../index.js').Channels }} [options]
  * @returns {string}
  */
 export function describe(attribution, options = {}) {
@@ -113,7 +114,7 @@ function overlaps(n) {
 /** Whether a map says nothing about a class. @param {{ method?: string }} attribution */
 export const isClassFree = (attribution) => methodOf(attribution)?.classFree ?? false;
 
-/** What is explained, in words. @param {import('./index.js').Target} target @param {import('./index.js').Labels} labels @param {Strings} strings */
+/** What is explained, in words. @param {import('../index.js').Target} target @param {import('../index.js').Labels} labels @param {Strings} strings */
 export function targetWords(target, labels, strings = describeStrings) {
   const name = (/** @type {number} */ k) => labels[k] ?? String(k);
   if (typeof target === 'number') return fill(strings.class, { a: name(target) });

@@ -1,15 +1,16 @@
 // @ts-check
 // The main thread's side of the one worker that all explainers of a page share. It owns the queues and the packages' sources, so that a worker
 // that died is replaced without losing anything but the call that killed it.
-import { aborted, SightlineError } from './errors.js';
-import { request } from './fetch.js';
-import { locate } from './locate.js';
+
+import { request } from '../model/fetch.js';
+import { aborted, SightlineError } from '../util/errors.js';
+import { locate } from '../util/locate.js';
 
 /** @typedef {{ stage: string, loaded: number, total: number, passes?: { forward: number, backward: number } }} Progress */
 /** @typedef {{ op: string, call: number, engine: number, [key: string]: unknown }} Request */
 /**
  * A model on a device: where it comes from, and the worker generation that holds it.
- * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL, source: import('./source.js').Source, generation: number,
+ * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL, source: import('../model/source.js').Source, generation: number,
  *   opening?: Promise<any>, loading?: number, queue: Promise<unknown>, closed: boolean }} Engine
  */
 /** @typedef {{ request: Request, engine: Engine, retried: boolean, settled?: Promise<unknown>, resolve?: (v: any) => void, reject?: (e: Error) => void, onProgress?: (p: Progress) => void, onEstimate?: (e: any) => void }} Call */
@@ -31,14 +32,14 @@ class Host {
   /** Compiled builds by address: a replaced worker compiles nothing again. @type {Map<string, Promise<WebAssembly.Module>>} */
   #modules = new Map();
 
-  /** @param {'cpu' | 'webgpu'} kind @param {URL} base @param {import('./source.js').Source} source @returns {Engine} */
+  /** @param {'cpu' | 'webgpu'} kind @param {URL} base @param {import('../model/source.js').Source} source @returns {Engine} */
   engine(kind, base, source) {
     return { id: this.#next++, kind, base, source, generation: -1, queue: Promise.resolve(), closed: false };
   }
 
   /** @param {URL} base @returns {Promise<Worker>} */
   #start(base) {
-    this.#worker ??= startWorker(locate('worker.js', base)).then((worker) => {
+    this.#worker ??= startWorker(locate('engine/worker.js', base)).then((worker) => {
       const generation = this.#generation;
       this.#live = worker;
       worker.addEventListener('message', ({ data }) => {

@@ -1,5 +1,5 @@
 // @ts-check
-import { SightlineError } from './errors.js';
+import { SightlineError } from '../util/errors.js';
 
 /** @typedef {{ kind: 'cpu' | 'webgpu', reason: string }} Choice */
 

@@ -1,7 +1,7 @@
 // @ts-check
 // The rectangle of the photo that the model saw.
 
-/** @typedef {import('./index.js').Crop} Crop */
+/** @typedef {import('../index.js').Crop} Crop */
 
 /** Where it lies on a picture of the whole photo of this size; all of it where there is none. @param {Crop | null | undefined} crop @param {number} width @param {number} height */
 export const placeOf = (crop, width, height) =>

@@ -1,8 +1,9 @@
 // @ts-check
+
+import { SightlineError } from '../util/errors.js';
+import { locate } from '../util/locate.js';
 import { Kept } from './cache.js';
-import { SightlineError } from './errors.js';
 import { download, requestBlob, requestJson, requestSize } from './fetch.js';
-import { locate } from './locate.js';
 
 /**
  * A model package as the worker takes it. The weights stay a Blob, which costs no wasm memory and can be sent again when a worker is replaced.
@@ -35,7 +36,7 @@ const allow = (name) => (bytes) => {
 
 /**
  * Finds a model and its config.json; neither its weights nor labels are fetched yet.
- * @param {import('./index.js').ModelSource} model
+ * @param {import('../index.js').ModelSource} model
  * @param {URL} base
  * @param {{ signal?: AbortSignal }} options
  * @returns {Promise<Found>}
@@ -138,10 +139,10 @@ function explained(error) {
 
 /**
  * What opening a model takes.
- * @param {import('./index.js').ModelSource} model
+ * @param {import('../index.js').ModelSource} model
  * @param {URL} base
  * @param {{ signal?: AbortSignal }} options
- * @returns {Promise<import('./index.js').ModelInspection>}
+ * @returns {Promise<import('../index.js').ModelInspection>}
  */
 export async function inspect(model, base, options) {
   const { source, folder, file: at, kept } = await findModel(model, base, options);
@@ -189,7 +190,7 @@ export async function addLabels(source, base, options) {
   if (needed) source.labels = await requestJson(locate('labels/imagenet1k.json', base), options);
 }
 
-/** @typedef {{ hub?: string, models: import('./index.js').ListedModel[] }} ModelList */
+/** @typedef {{ hub?: string, models: import('../index.js').ListedModel[] }} ModelList */
 /** By address: a page that stays open asks once. @type {Map<string, ModelList>} */
 const lists = new Map();
 

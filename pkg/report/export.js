@@ -1,16 +1,17 @@
 // @ts-check
 // What is taken away: pictures with their legend and origin, and the numbers.
-import { table } from './colormaps.js';
-import { describe, isClassFree, targetWords } from './describe.js';
-import { SightlineError } from './errors.js';
-import { isDrawable, sizeOf } from './image.js';
-import { methodOf, renderHeatmap } from './render.js';
-import { describeStrings, exportStrings, fill } from './strings.js';
-import { version } from './wasm/registry.js';
 
-/** @typedef {import('./index.js').Attribution} Attribution */
-/** @typedef {import('./index.js').DescribeStrings & import('./index.js').ExportStrings} Strings */
-/** @typedef {import('./index.js').Rendered} Rendered */
+import { describeStrings, exportStrings, fill } from '../i18n/strings.js';
+import { table } from '../picture/colormaps.js';
+import { isDrawable, sizeOf } from '../picture/image.js';
+import { methodOf, renderHeatmap } from '../picture/render.js';
+import { SightlineError } from '../util/errors.js';
+import { version } from '../wasm/registry.js';
+import { describe, isClassFree, targetWords } from './describe.js';
+
+/** @typedef {import('../index.js').Attribution} Attribution */
+/** @typedef {import('../index.js').DescribeStrings & import('../index.js').ExportStrings} Strings */
+/** @typedef {import('../index.js').Rendered} Rendered */
 /** `slot`: its place in the grid, row by row. @typedef {{ picture: OffscreenCanvas, title: string, rendered: Rendered | null, slot: number }} Tile */
 
 const MAX_TILES = 64;
@@ -22,7 +23,7 @@ const SOFT = '#55565e';
 
 /**
  * @param {Attribution | Attribution[]} attributions @param {CanvasImageSource | ImageData | null} image
- * @param {import('./index.js').ExportOptions} [options]
+ * @param {import('../index.js').ExportOptions} [options]
  * @returns {Promise<Blob>}
  */
 export async function exportPng(attributions, image, options = {}) {
@@ -216,7 +217,7 @@ function layOut(tiles, { legend, columns, shared, texts, strings }) {
     lines.forEach((text, i) => context.fillText(text, x, top + i * line + (line - size) / 2));
   };
   const drawScale = (
-    /** @type {import('./index.js').Rendered} */ { lo, hi, colormap },
+    /** @type {import('../index.js').Rendered} */ { lo, hi, colormap },
     /** @type {number} */ x,
     /** @type {number} */ top,
     /** @type {number} */ room,
@@ -355,7 +356,7 @@ const numbers = (values) =>
     return Number(v.toPrecision(9));
   });
 
-/** @type {NonNullable<import('./index.js').Warning['cause']>[]} */
+/** @type {NonNullable<import('../index.js').Warning['cause']>[]} */
 const CAUSES = ['dead-relu', 'saturated', 'disconnected', 'cancelled'];
 const MAX_VALUES = 2 ** 24;
 const MAX_TEXT = 2e8;
@@ -385,7 +386,7 @@ export function fromJson(json) {
   });
   const { completeness: c, crop, passes, provenance: p } = from;
   return {
-    method: /** @type {import('./index.js').MethodId} */ (text(from.method, 'method')),
+    method: /** @type {import('../index.js').MethodId} */ (text(from.method, 'method')),
     target: targetOf(from.target),
     output: oneOf(from.output ?? 'logit', ['logit', 'log_probability'], 'output'),
     layer: from.layer === undefined || from.layer === null ? null : text(from.layer, 'layer'),
@@ -455,7 +456,7 @@ function valuesOf(value, shape, name) {
   if (!Array.isArray(value) || value.length !== count) throw bad(`${name} must be ${count} numbers, as its shape says`);
   return Float32Array.from(value, (v) => finite(v, name));
 }
-/** @param {any} value @returns {import('./index.js').Target} */
+/** @param {any} value @returns {import('../index.js').Target} */
 function targetOf(value) {
   const index = (/** @type {any} */ k) => {
     if (!(Number.isInteger(k) && k >= 0 && k < MAX_VALUES)) throw bad('target must name classes by their index');
@@ -466,19 +467,19 @@ function targetOf(value) {
   const [a, b] = listOf(value.contrast, 2, 'target');
   return { contrast: [index(a), index(b)] };
 }
-/** @param {any} value @returns {import('./index.js').Crop} */
+/** @param {any} value @returns {import('../index.js').Crop} */
 function cropOf(value) {
   const [x, y, width, height, photoWidth, photoHeight] = ['x', 'y', 'width', 'height', 'photoWidth', 'photoHeight'].map((name) => {
     const n = value[name];
     if (typeof n !== 'number' || !(n >= 0 && n <= 1e6)) throw bad(`crop: ${name} must be a number of pixels`);
     return n;
   });
-  const crop = /** @type {import('./index.js').Crop} */ ({ x, y, width, height, photoWidth, photoHeight });
+  const crop = /** @type {import('../index.js').Crop} */ ({ x, y, width, height, photoWidth, photoHeight });
   const inside = crop.x + crop.width <= crop.photoWidth * 1.001 && crop.y + crop.height <= crop.photoHeight * 1.001;
   if (!(crop.width > 0 && crop.height > 0 && inside)) throw bad('crop must lie within the photo');
   return crop;
 }
-/** @param {any} value @returns {import('./index.js').Provenance} */
+/** @param {any} value @returns {import('../index.js').Provenance} */
 function provenanceOf(value) {
   const entries = (/** @type {any} */ object, /** @type {string} */ name) => {
     if (typeof object !== 'object' || object === null) throw bad(`provenance: ${name} are missing`);

@@ -2,7 +2,7 @@
 // What the package says, by language: the sentence below a map, the texts in a saved picture, and what went wrong. A further language is one more
 // object with the same keys and `{names}`. Messages of errors and warnings are English; here is what they mean, by their codes.
 
-/** The English templates; `{name}` is replaced. A translation has the same keys and placeholders. @type {import('./index.js').DescribeStrings} */
+/** The English templates; `{name}` is replaced. A translation has the same keys and placeholders. @type {import('../index.js').DescribeStrings} */
 export const describeStrings = {
   locale: 'en',
   share: '{percent} %',
@@ -43,7 +43,7 @@ export const describeStrings = {
   nothing: 'The map has no finite number.',
 };
 
-/** @type {import('./index.js').ExportStrings} */
+/** @type {import('../index.js').ExportStrings} */
 export const exportStrings = {
   image: 'Photo',
   percentile: 'The scale ends at percentile {percentile}: {share} of the values lie beyond.',
@@ -60,7 +60,7 @@ export const exportStrings = {
   version: 'Sightline {version}.',
 };
 
-/** @type {Record<import('./index.js').ErrorCode, string>} */
+/** @type {Record<import('../index.js').ErrorCode, string>} */
 const errors = {
   'unsupported-image': 'The picture cannot be read.',
   'image-too-large': 'The picture is too large.',
@@ -77,7 +77,7 @@ const errors = {
   internal: 'Something went wrong.',
 };
 
-/** What is said in English needs no translation of its warnings. @type {import('./index.js').Strings} */
+/** What is said in English needs no translation of its warnings. @type {import('../index.js').Strings} */
 const en = {
   ...describeStrings,
   ...exportStrings,
@@ -91,7 +91,7 @@ const en = {
   warnings: {},
 };
 
-/** @type {import('./index.js').Strings} */
+/** @type {import('../index.js').Strings} */
 const de = {
   locale: 'de',
   share: '{percent} %',
@@ -192,11 +192,11 @@ export function nearest(tag) {
   return Object.hasOwn(languages, name) ? /** @type {keyof typeof languages} */ (name) : 'en';
 }
 
-/** The texts of the nearest language that there is: English or German. @param {string} language a BCP 47 tag @returns {import('./index.js').Strings} */
+/** The texts of the nearest language that there is: English or German. @param {string} language a BCP 47 tag @returns {import('../index.js').Strings} */
 export const stringsFor = (language) => languages[nearest(language)];
 
 /** @param {string} template @param {Record<string, string | number>} values */
 export const fill = (template, values) => template.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 
-/** What a warning means, where that is said in another language than its message. @param {{ code: string, cause?: string }} warning @param {import('./index.js').Strings} strings */
+/** What a warning means, where that is said in another language than its message. @param {{ code: string, cause?: string }} warning @param {import('../index.js').Strings} strings */
 export const meaning = ({ code, cause }, { warnings }) => warnings[cause ?? code] ?? warnings[code];

@@ -1,13 +1,14 @@
 // @ts-check
 // From numbers to a picture: synchronous, on the main thread, without wasm. The numbers are read and never changed.
+
+import { SightlineError } from '../util/errors.js';
+import { methods } from '../wasm/registry.js';
 import { COLORMAPS, table } from './colormaps.js';
 import { cellContour, smoothContour } from './contours.js';
 import { placeOf } from './crop.js';
-import { SightlineError } from './errors.js';
 import { isDrawable, sizeOf } from './image.js';
-import { methods } from './wasm/registry.js';
 
-/** @typedef {import('./index.js').Attribution} Attribution */
+/** @typedef {import('../index.js').Attribution} Attribution */
 
 const MAX_SIDE = 1280;
 /** A smooth heatmap is interpolated and coloured at up to this size and enlarged by the browser from there: it has to fit one frame. */
@@ -33,7 +34,7 @@ export const methodOf = ({ method }) => methods.find(({ id }) => id === method);
 
 /**
  * The attribution as one plane [h, w]: channels are summed, or their largest magnitude is taken where the method's registry entry says so.
- * @param {import('./index.js').Paintable} attribution
+ * @param {import('../index.js').Paintable} attribution
  * @param {'none' | 'sum' | 'max_abs'} [channels] as the registry says of the attribution's method where left out, and the sum where it names none
  * @returns {{ plane: Float32Array, h: number, w: number }}
  */
@@ -62,7 +63,7 @@ export function toPlane(attribution, channels = methodOf(attribution)?.channels 
 
 /**
  * The numbers at the ends of the colour scale. `percentile` cuts outliers off: the scale ends where that share of the magnitudes ends.
- * @param {Float32Array} plane @param {import('./index.js').Scale} scale @param {number} percentile
+ * @param {Float32Array} plane @param {import('../index.js').Scale} scale @param {number} percentile
  * @returns {[number, number]}
  */
 function limits(plane, scale, percentile) {
@@ -97,7 +98,7 @@ function checkPercentile(percentile) {
 
 /**
  * One scale for several maps: the widest of theirs. Their values must be comparable, as those of one method on one model are.
- * @param {import('./index.js').Paintable[]} attributions
+ * @param {import('../index.js').Paintable[]} attributions
  * @param {{ scale?: 'positive' | 'symmetric', percentile?: number, channels?: 'none' | 'sum' | 'max_abs' }} [options] as `renderHeatmap` takes them
  * @returns {[number, number]} the ends, for `scale` of `renderHeatmap`; [0, 1] or [-1, 1] where all maps are empty
  */
@@ -111,9 +112,9 @@ export function sharedScale(attributions, { scale = 'positive', percentile, chan
 
 /**
  * The number under a point of the canvas, as computed: that of the cell that the point lies in, whatever was interpolated for painting.
- * @param {import('./index.js').Paintable} attribution @param {import('./index.js').Rendered} rendered what `renderHeatmap` returned for it
+ * @param {import('../index.js').Paintable} attribution @param {import('../index.js').Rendered} rendered what `renderHeatmap` returned for it
  * @param {number} x in the canvas's pixels @param {number} y
- * @returns {import('./index.js').Place | null} null beside the heatmap
+ * @returns {import('../index.js').Place | null} null beside the heatmap
  */
 export function valueAt(attribution, { place, channels }, x, y) {
   const { plane, h, w } = toPlane(attribution, channels);
@@ -123,7 +124,7 @@ export function valueAt(attribution, { place, channels }, x, y) {
   return { value: plane[row * w + column] ?? 0, row, column, rows: h, columns: w };
 }
 
-/** @param {import('./index.js').RenderOptions} options @param {number} lo @param {number} hi @returns {number[]} */
+/** @param {import('../index.js').RenderOptions} options @param {number} lo @param {number} hi @returns {number[]} */
 function levelsOf({ contours = 0 }, lo, hi) {
   if (Array.isArray(contours)) {
     if (!contours.every(Number.isFinite)) throw new SightlineError('bad-option', 'contours: every level must be a number');
@@ -140,9 +141,9 @@ function levelsOf({ contours = 0 }, lo, hi) {
  * Paints the photo and, over the part that the model saw, the attribution.
  * @param {HTMLCanvasElement | OffscreenCanvas} canvas
  * @param {CanvasImageSource | ImageData | null} image
- * @param {import('./index.js').Paintable} attribution
- * @param {import('./index.js').RenderOptions} [options]
- * @returns {import('./index.js').Rendered}
+ * @param {import('../index.js').Paintable} attribution
+ * @param {import('../index.js').RenderOptions} [options]
+ * @returns {import('../index.js').Rendered}
  */
 export function renderHeatmap(canvas, image, attribution, options = {}) {
   const { alpha = 0.6, interpolation = 'smooth', threshold, only = false } = options;
@@ -183,7 +184,7 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
 
   const place = placeOf(crop, width, height);
   const clipped = plane.reduce((n, v) => n + (v > hi || (lo < 0 && v < lo) ? 1 : 0), 0) / plane.length;
-  /** @type {import('./index.js').Rendered} */
+  /** @type {import('../index.js').Rendered} */
   const rendered = { lo, hi, colormap, percentile, clipped, channels, empty: !(hi > lo), place, threshold: null, contours: [] };
   // A map without anything to show is not stretched to full colour: the photo stays as it is.
   if (rendered.empty) return rendered;
@@ -304,7 +305,7 @@ function paint(field, width, height, { inside, outside }, lo, hi, cut, magnitude
 /**
  * Light lines with a dark rim; at values below zero dark ones with a light rim. Seen on any colour.
  * @param {CanvasRenderingContext2D} context @param {Float32Array} plane @param {number} h @param {number} w @param {number[]} levels
- * @param {boolean} smooth @param {import('./index.js').Rendered['place']} place @param {boolean} negative
+ * @param {boolean} smooth @param {import('../index.js').Rendered['place']} place @param {boolean} negative
  */
 function drawContours(context, plane, h, w, levels, smooth, place, negative) {
   const key = JSON.stringify([levels, smooth, place]);

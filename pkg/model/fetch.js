@@ -1,6 +1,6 @@
 // @ts-check
 // All requests are made here, on the main thread: a page's Content-Security-Policy then binds them.
-import { aborted, check, SightlineError } from './errors.js';
+import { aborted, check, SightlineError } from '../util/errors.js';
 
 /** @typedef {(loaded: number, total: number | undefined) => void} OnBytes */
 /**

@@ -1,7 +1,7 @@
 // @ts-check
-// What <sightline-explainer> says beside the texts of ./strings.js, by language. A further language is one more object with the same keys.
+// What <sightline-explainer> says beside the texts of ../i18n/strings.js, by language. A further language is one more object with the same keys.
 
-import { nearest, stringsFor } from './strings.js';
+import { nearest, stringsFor } from '../i18n/strings.js';
 
 /** @typedef {typeof en} Strings */
 

@@ -1,6 +1,7 @@
 // @ts-check
-import { check, SightlineError } from './errors.js';
-import { requestBlob } from './fetch.js';
+
+import { requestBlob } from '../model/fetch.js';
+import { check, SightlineError } from '../util/errors.js';
 
 /**
  * What the worker takes.
@@ -12,7 +13,7 @@ import { requestBlob } from './fetch.js';
 const MAX_PIXELS = 100e6;
 
 /**
- * @param {import('./index.js').ImageSource} image
+ * @param {import('../index.js').ImageSource} image
  * @param {AbortSignal} [signal]
  * @returns {Promise<Input>}
  */

@@ -1,7 +1,8 @@
 // @ts-check
 // How well an area that somebody painted agrees with a map: two numbers, and what chance would give.
-import { SightlineError } from './errors.js';
-import { toPlane } from './render.js';
+
+import { toPlane } from '../picture/render.js';
+import { SightlineError } from '../util/errors.js';
 
 /** Cells that differ by less than this share count as equally strong: where one of the map's cells covers several, they differ by rounding alone. */
 const TIE = 1e-6;
@@ -49,7 +50,7 @@ function positiveOn(plane, h, w, rows, columns) {
  * `iou` is the intersection over union of the painted area and the strongest `top` % of the area that the model saw; cells as strong as the last of
  * those belong to them (`topArea` says how much that is), cells without positive attribution never do.
  * @param {ArrayLike<number>} painted row-major, `rows * columns` long, over the part of the photo that the model saw; other than 0 is painted
- * @param {import('./index.js').Paintable} attribution
+ * @param {import('../index.js').Paintable} attribution
  * @param {{ rows: number, columns: number, top?: number, channels?: 'none' | 'sum' | 'max_abs' }} grid
  * @returns {{ area: number, share: number | null, iou: number | null, top: number, topArea: number }} shares from 0 to 1; null where no value of the map is positive
  */

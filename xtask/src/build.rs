@@ -24,6 +24,8 @@ const REGISTRY_SCRIPT: &str = "scripts/registry.mjs";
 const BUILDS: &str = "pkg/wasm/builds.json";
 /// Those that get the policy. Not the examples that are there to be copied: it names this site's hosts, not those of the page it would end up in.
 const PAGES: [&str; 3] = ["index.html", "embed.html", "examples/index.html"];
+/// The list of the package's files, which its own modules import.
+pub const ASSETS: &str = "pkg/wasm/assets.js";
 const SERVICE_WORKER: &str = "sw.js";
 const POLICY_SCRIPT: &str = "scripts/policy.mjs";
 const COMPRESS_SCRIPT: &str = "scripts/compress.mjs";
@@ -223,9 +225,9 @@ pub fn assemble(devices: &[Device], fast: bool) -> Result<()> {
         collect(&device.folder(), &to, &wanted, &mut files)?;
         builds[device.name()] = json!({ "bytes": wasm_size(device)? });
     }
-    let list = pkg.join("wasm/assets.js");
+    let list = root().join(ASSETS);
     fs::write(&list, assets(&files)).context("cannot write the list of the package's files")?;
-    files.insert("pkg/wasm/assets.js".into(), list);
+    files.insert(ASSETS.into(), list);
     files.retain(|name, _| !written(name));
     let read = |path: PathBuf| fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()));
     let policy = tools::output(&mut command("node", &[POLICY_SCRIPT, "www/models/models.json"]))?;

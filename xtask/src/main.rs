@@ -4,9 +4,11 @@ mod bench;
 mod build;
 mod first;
 mod licences;
+mod lint;
 mod package;
 mod serve;
 mod size;
+mod steps;
 mod test;
 mod tools;
 
@@ -16,10 +18,13 @@ const HELP: &str = "\
 cargo xtask serve [--port N] [--fast]       build, serve dist/ on this machine and print the address
 cargo xtask build [--cpu] [--fast]          build the static site into dist/
 cargo xtask package [--cpu] [--fast]        build, and pack the npm package and the site into target/package/
-cargo xtask size [--update]                 build for the CPU and compare the download with tests/sizes.json
+cargo xtask lint                            run the checks that need no test: format, lints, imports, licences, types
 cargo xtask test [--native] [--browser]     run the checks and tests (all, or one half)
-cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser (sections: cpu, webgpu, cost, start, memory, size);
-                  [--model NAME] [--save]   of one model; into tests/bench/results/, which the README shows, in place of target/bench/
+cargo xtask size [--update]                 build for the CPU and compare the download with tests/sizes.json
+cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser
+                                            (sections: cpu, webgpu, cost, start, memory, size);
+                  [--model NAME] [--save]   of one model; into tests/bench/results/, which docs/benchmark.md shows,
+                                            in place of target/bench/
 
 --cpu    leave the WebGPU build out
 --fast   quicker to build, slower to run: for tests and for work on the page
@@ -51,9 +56,13 @@ fn dispatch(args: &[String]) -> Result<()> {
             package::run(cpu, fast)
         }
         "serve" => {
-            let (port, fast) = (rest.take_value("--port")?, rest.take("--fast"));
+            let (port, fast) = (rest.take_number("--port")?, rest.take("--fast"));
             rest.finish()?;
             serve::run(port, fast)
+        }
+        "lint" => {
+            rest.finish()?;
+            lint::run()
         }
         "size" => {
             let update = rest.take("--update");
@@ -84,7 +93,7 @@ impl Flags {
         self.0.len() < before
     }
 
-    fn take_value(&mut self, name: &str) -> Result<Option<u16>> {
+    fn take_number(&mut self, name: &str) -> Result<Option<u16>> {
         let Some(at) = self.0.iter().position(|flag| flag == name) else {
             return Ok(None);
         };
@@ -120,10 +129,10 @@ mod tests {
         let mut args = flags(&["--fast", "--port", "9000"]);
         assert!(args.take("--fast"));
         assert!(!args.take("--cpu"));
-        assert_eq!(args.take_value("--port").unwrap(), Some(9000));
+        assert_eq!(args.take_number("--port").unwrap(), Some(9000));
         args.finish().unwrap();
-        assert!(flags(&["--port"]).take_value("--port").is_err());
-        assert!(flags(&["--port", "70000"]).take_value("--port").is_err());
+        assert!(flags(&["--port"]).take_number("--port").is_err());
+        assert!(flags(&["--port", "70000"]).take_number("--port").is_err());
         assert!(flags(&["--fsat"]).finish().is_err());
     }
 }

@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use crate::build::{self, Device};
-use crate::licences;
 use crate::steps::Steps;
 use crate::tools::{self, WASM_TARGET, root};
+use crate::{licences, style};
 
 /// Runs the static checks, the cheapest first.
 pub fn run() -> Result<()> {
@@ -19,7 +19,8 @@ pub fn run() -> Result<()> {
 
 /// The checks that need no build of the core.
 pub fn sources(steps: &mut Steps) -> Result<()> {
-    steps.step("formatting", || tools::run(&mut tools::cargo(&["fmt", "--all", "--check"])))?;
+    steps.step("formatting", style::format)?;
+    steps.step("line lengths", style::lengths)?;
     steps.step("JavaScript lints", || tools::run(&mut tools::npm(&["run", "--silent", "lint"])))?;
     steps.step("licences", licences::check)?;
     steps.step("Rust lints", || clippy(&["--workspace", "--all-targets"]))?;

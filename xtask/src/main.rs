@@ -9,6 +9,7 @@ mod package;
 mod serve;
 mod size;
 mod steps;
+mod style;
 mod test;
 mod tools;
 

@@ -86,6 +86,22 @@ pub fn output(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{name}` printed no text"))
 }
 
+/// The repository's files whose names match one of the patterns: what git tracks, and what is there
+/// and not ignored.
+///
+/// # Errors
+/// Where this is not a git checkout, or no file matches.
+pub fn files(patterns: &[&str]) -> Result<Vec<String>> {
+    let mut git = command("git", &["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]);
+    let listed = output(git.args(patterns)).context("the files to check are those of a git checkout")?;
+    // A file that was deleted is listed until the deletion is committed.
+    let files: Vec<_> = listed.split_terminator('\0').filter(|name| root().join(name).is_file()).collect();
+    if files.is_empty() {
+        bail!("no file matches {}", patterns.join(", "));
+    }
+    Ok(files.into_iter().map(str::to_owned).collect())
+}
+
 fn describe(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy()];
     words.extend(command.get_args().map(|arg| arg.to_string_lossy()));

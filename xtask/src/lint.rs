@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::build::{self, Device};
 use crate::steps::Steps;
 use crate::tools::{self, WASM_TARGET, root};
-use crate::{licences, style};
+use crate::{architecture, licences, style};
 
 /// Runs the static checks, the cheapest first.
 pub fn run() -> Result<()> {
@@ -21,6 +21,7 @@ pub fn run() -> Result<()> {
 pub fn sources(steps: &mut Steps) -> Result<()> {
     steps.step("formatting", style::format)?;
     steps.step("line lengths", style::lengths)?;
+    steps.step("architecture", architecture::check)?;
     steps.step("JavaScript lints", || tools::run(&mut tools::npm(&["run", "--silent", "lint"])))?;
     steps.step("licences", licences::check)?;
     steps.step("Rust lints", || clippy(&["--workspace", "--all-targets"]))?;

@@ -1,5 +1,6 @@
 //! `cargo xtask`: builds the site, serves it, runs the tests.
 
+mod architecture;
 mod bench;
 mod build;
 mod first;

@@ -6,7 +6,7 @@
 //! first of them links to what it needs first, the service worker the list of files that it keeps.
 //! Compressed copies lie beside the files, `x.js.br` and `x.js.gz`, for servers that send them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -340,6 +340,14 @@ fn collect(
         }
     }
     Ok(())
+}
+
+/// The files below `folder` by name, but for hidden ones and compressed copies.
+pub fn names(folder: &Path) -> Result<BTreeSet<String>> {
+    let mut files = BTreeMap::new();
+    collect(folder, Path::new(""), &|_| true, &mut files)?;
+    let names = files.keys().filter(|name| original(name) == *name);
+    Ok(names.map(|name| name.to_string_lossy().replace('\\', "/")).collect())
 }
 
 /// Copies what differs and removes what is not in `files`, so that a server on `folder` always

@@ -36,7 +36,7 @@ pub fn run(native: bool, browser: bool) -> Result<()> {
             let whole = native;
             steps.step("wasm builds", || builds(whole))?;
             if whole {
-                steps.step("download size", size::check)?;
+                steps.step("download size", || size::check(&[Device::Cpu]))?;
             }
             lint::types(steps)?;
             let times = steps.step("package tests", package_tests)?;

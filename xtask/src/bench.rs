@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: the built site beside its peers in a headless browser. `tests/bench/` measures; what it needs is brought together here.
+//! `cargo xtask bench`: the built site beside its peers in a headless browser. `tests/bench/`
+//! measures; what it needs is brought together here.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -33,7 +33,7 @@ pub fn with_preloads(page: &str, dist: &Path) -> Result<String> {
 }
 
 /// The modules and what they import statically, as names below `folder`.
-fn modules(folder: &Path, entries: &[&str]) -> Result<BTreeSet<String>> {
+pub fn modules(folder: &Path, entries: &[&str]) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     let mut open: Vec<String> = entries.iter().map(|name| (*name).to_owned()).collect();
     while let Some(name) = open.pop() {

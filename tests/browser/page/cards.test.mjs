@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { dist, explained, golden, idle, listen, openPage, root, screenshots, serve, shot, site } from './harness.mjs';
+import { dist, explained, golden, idle, listen, openPage, root, screenshots, serve, shot, site } from '../harness.mjs';
 
 const here = site();
 const { methods } = await import(pathToFileURL(join(dist, 'pkg/wasm/registry.js')));

@@ -4,11 +4,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { elementStrings } from '../../pkg/element-strings.js';
-import { stringsFor } from '../../pkg/strings.js';
-import { languages } from '../../www/strings.js';
-import { asHardware, beforeWorker, collectErrors, dist, drop, explained, GPU, golden, idle, root, shot, site } from './harness.mjs';
-import { states } from './states.mjs';
+import { elementStrings } from '../../../pkg/element-strings.js';
+import { stringsFor } from '../../../pkg/strings.js';
+import { languages } from '../../../www/strings.js';
+import { asHardware, beforeWorker, collectErrors, dist, drop, explained, GPU, golden, idle, root, shot, site } from '../harness.mjs';
+import { states } from '../states.mjs';
 
 const here = site();
 const { methods } = await import(pathToFileURL(join(dist, 'pkg/wasm/registry.js')));

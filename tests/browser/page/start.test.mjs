@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { asHardware, dist, explained, GPU, idle, launch, serve, site } from './harness.mjs';
+import { asHardware, dist, explained, GPU, idle, launch, serve, site } from '../harness.mjs';
 
 const here = site();
 const fetchedTwice = (hits) => hits.filter((path, at) => hits.indexOf(path) !== at);

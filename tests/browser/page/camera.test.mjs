@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { collectErrors, explained, idle, launch, root, serve, shot, violations } from './harness.mjs';
+import { collectErrors, explained, idle, launch, root, serve, shot, violations } from '../harness.mjs';
 
 const here = {};
 const folder = mkdtempSync(join(tmpdir(), 'sightline-camera-'));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { collectErrors, dist, launch, root, serve } from './harness.mjs';
+import { collectErrors, dist, launch, root, serve } from '../harness.mjs';
 
 const readme = readFileSync(join(root, 'pkg/README.md'), 'utf8');
 const snippets = [...readme.matchAll(/^### (\d+)\. (.+)\n\n```(js|html)\n([\s\S]*?)^```$/gm)].map(([, number, title, kind, text]) => ({

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { asHardware, beforeWorker, launch, openApi, serve, shared, site } from './harness.mjs';
+import { asHardware, beforeWorker, launch, openApi, serve, shared, site } from '../harness.mjs';
 
 const here = site();
 const open = (path) => here.open(path);
@@ -59,7 +59,7 @@ describe('both families, both methods, both devices', () => {
     });
   }
 
-  const www = new URL('../../www/', import.meta.url);
+  const www = new URL('../../../www/', import.meta.url);
   const samples = JSON.parse(readFileSync(new URL('samples/samples.json', www))).slice(0, 4);
   for (const { id, path } of JSON.parse(readFileSync(new URL('models/models.json', www))).models.filter(({ path }) => path)) {
     test(`${id}, as it is served: the devices agree on the samples`, { timeout: 240_000 }, async () => {
@@ -549,7 +549,7 @@ describe('where it runs', () => {
   });
 
   test('importing outside a browser does nothing and throws nothing', async () => {
-    const dist = process.env.SIGHTLINE_DIST ?? new URL('../../dist', import.meta.url).pathname;
+    const dist = process.env.SIGHTLINE_DIST ?? new URL('../../../dist', import.meta.url).pathname;
     const api = await import(join(dist, 'pkg/index.js'));
     assert.ok(api.listMethods().some((m) => m.id === 'grad_cam'));
     assert.ok(new api.SightlineError('internal', 'x') instanceof Error);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { dist, idle, openPage, shot, site } from './harness.mjs';
+import { dist, idle, openPage, shot, site } from '../harness.mjs';
 
 const here = site();
 const devices = JSON.parse(readFileSync(join(dist, 'pkg/wasm/builds.json'))).webgpu ? ['cpu', 'webgpu'] : ['cpu'];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { explained, golden, idle, listen, openPage, root, serve, shot, site } from './harness.mjs';
+import { explained, golden, idle, listen, openPage, root, serve, shot, site } from '../harness.mjs';
 
 const here = site();
 const cat = readFileSync(join(root, 'www/samples/cat.jpg'));

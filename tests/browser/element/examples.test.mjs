@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { collectErrors, launch, root, serve, shot } from './harness.mjs';
+import { collectErrors, launch, root, serve, shot } from '../harness.mjs';
 
 const SITE = 'http://localhost:8080';
 const example = (name) => readFileSync(join(root, 'www/examples', name), 'utf8');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { golden, listen, screenshots, site } from './harness.mjs';
+import { golden, listen, screenshots, site } from '../harness.mjs';
 
 const here = site();
 const open = () => here.open();
@@ -159,7 +159,7 @@ test('a photo dropped while the first model loads is not lost; a device that can
   await page.route('**/wasm/builds.json', (route) => route.fulfill({ json: { cpu: { bytes: 1 }, webgpu: null } }));
   await page.goto(`${here.server.url}/`);
   await page.waitForSelector('#working:not([hidden])');
-  const samples = new URL('../../www/samples/', import.meta.url);
+  const samples = new URL('../../../www/samples/', import.meta.url);
   const scene = JSON.parse(readFileSync(new URL('samples.json', samples)))[2];
   await page.setInputFiles('#file', fileURLToPath(new URL(scene.file, samples)));
   release();

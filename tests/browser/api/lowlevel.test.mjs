@@ -1,7 +1,7 @@
 // The low-level doors: activations, gradients, batches, and the iterator of estimates.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { site } from './harness.mjs';
+import { site } from '../harness.mjs';
 
 const here = site();
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { familiarity } from '../../pkg/familiar.js';
-import { collectErrors, drop, idle, openPage, pngTexts, screenshots, shot, site } from './harness.mjs';
+import { familiarity } from '../../../pkg/familiar.js';
+import { collectErrors, drop, idle, openPage, pngTexts, screenshots, shot, site } from '../harness.mjs';
 
 const here = site();
 const finished = (page, text = /maps computed/) =>
@@ -127,7 +127,7 @@ test('methods × layers; another photo drops the comparison', async () => {
 test('models × one photo: opened in turn, and a cell opens its model', async () => {
   const page = await openPage(here);
   await page.selectOption('#compare-kind', 'models');
-  const { models } = JSON.parse(readFileSync(new URL('../../www/models/models.json', import.meta.url)));
+  const { models } = JSON.parse(readFileSync(new URL('../../../www/models/models.json', import.meta.url)));
   const builtIn = models.filter(({ path }) => path);
   const scenes = builtIn.findIndex(({ id }) => id === 'builtin-scene-cnn');
   await page.waitForFunction((n) => document.querySelectorAll('#compare-columns input').length >= n, builtIn.length);
@@ -267,7 +267,7 @@ test('a link’s method is not that of a model that is chosen while the link’s
 
 test('a photo of one’s own is not in a link', async () => {
   const page = await openPage(here);
-  await page.setInputFiles('#file', new URL('../golden/scenes/03.png', import.meta.url).pathname);
+  await page.setInputFiles('#file', new URL('../../golden/scenes/03.png', import.meta.url).pathname);
   await page.waitForFunction(() => document.querySelector('#canvas').ariaLabel.startsWith('03.png: '));
   await idle(page);
   await page.click('#link');
@@ -336,7 +336,7 @@ test('each model has its own limit: what the page says is what its figures say',
   const page = await openPage(here);
   let byDefault = 0;
   for (const id of ['sightline-vit', 'sightline-cnn']) {
-    const limits = JSON.parse(readFileSync(new URL(`../../www/models/${id}/figures.json`, import.meta.url)));
+    const limits = JSON.parse(readFileSync(new URL(`../../../www/models/${id}/figures.json`, import.meta.url)));
     const logits = await page.evaluate(async (id) => {
       const { createExplainer } = await import('./pkg/index.js');
       const explainer = await createExplainer({ model: id, device: 'cpu' });

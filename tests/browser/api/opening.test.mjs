@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { collectErrors, drop, explained, golden, idle, listen, openPage, root, screenshots, serve, shot, site } from './harness.mjs';
-import { hostile, savedVit, stateDict } from './torch.mjs';
+import { collectErrors, drop, explained, golden, idle, listen, openPage, root, screenshots, serve, shot, site } from '../harness.mjs';
+import { hostile, savedVit, stateDict } from '../torch.mjs';
 
 const here = site();
 const small = (name) => ({
@@ -637,7 +637,7 @@ describe('on the page', () => {
 
   test('look up, see the size, download, cancel, resume, explain, reload without the server, delete', { timeout: 120_000 }, async () => {
     const hub = await openHub(large);
-    const list = JSON.parse(readFileSync(new URL('../../www/models/models.json', import.meta.url)));
+    const list = JSON.parse(readFileSync(new URL('../../../www/models/models.json', import.meta.url)));
     const page = await here.browser.newPage({ viewport: { width: 1200, height: 900 } });
     const errors = collectErrors(page);
     const server = await serve({ list: { hub: `${hub.url}/{name}/resolve/main/`, models: list.models } });

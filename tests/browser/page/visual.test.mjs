@@ -1,12 +1,12 @@
 // The heatmap as the page paints it, against stored pictures: every colour map and look, on a sample photo with a model whose weights stay as they are.
 // Compared as people see them, not byte by byte: browsers differ in how they scale a photo. After a change that is meant: look at the pictures in
-// tests/browser/screenshots/visual-*.png (expected, actual, difference), then run UPDATE=1 node --test tests/browser/visual.test.mjs
+// tests/browser/screenshots/visual-*.png (expected, actual, difference), then run UPDATE=1 node --test tests/browser/page/visual.test.mjs
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ciede2000, difference, lab } from './difference.mjs';
-import { explained, golden, screenshots, site } from './harness.mjs';
+import { ciede2000, difference, lab } from '../difference.mjs';
+import { explained, golden, screenshots, site } from '../harness.mjs';
 
 const here = site();
 const stored = join(golden, 'visual');

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { drop, golden, idle, openPage, screenshots, shared, shot, site } from './harness.mjs';
+import { drop, golden, idle, openPage, screenshots, shared, shot, site } from '../harness.mjs';
 
 const here = site();
 
@@ -21,7 +21,7 @@ const facts = (page) => page.textContent('#facts');
 
 test('the first screen shows a sample that is explained, without a click', async () => {
   const page = await openPage(here);
-  const samples = JSON.parse(readFileSync(new URL('../../www/samples/samples.json', import.meta.url)));
+  const samples = JSON.parse(readFileSync(new URL('../../../www/samples/samples.json', import.meta.url)));
   assert.match(await page.textContent('#predictions li:first-child'), new RegExp(samples[0].label));
   assert.ok((await page.textContent('#credit')).includes(samples[0].credit));
   assert.match(await facts(page), /Grad-CAM for .* forward/);

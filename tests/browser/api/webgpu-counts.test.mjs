@@ -2,7 +2,7 @@
 // are the same on every adapter.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { beforeWorker, openApi, site } from './harness.mjs';
+import { beforeWorker, openApi, site } from '../harness.mjs';
 
 const here = site();
 

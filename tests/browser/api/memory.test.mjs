@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { peak, series } from '../bench/memory.mjs';
-import { dist, launch, serve } from './harness.mjs';
+import { peak, series } from '../../bench/memory.mjs';
+import { dist, launch, serve } from '../harness.mjs';
 
 /** Beside three times the weights. */
 const ROOM = 150e6;

@@ -5,10 +5,10 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { cellContour, smoothContour } from '../../pkg/contours.js';
-import { describe as say } from '../../pkg/describe.js';
-import { fromJson, toJson, toNpy } from '../../pkg/export.js';
-import { golden, idle, openPage, pngTexts, screenshots, shot, site } from './harness.mjs';
+import { cellContour, smoothContour } from '../../../pkg/contours.js';
+import { describe as say } from '../../../pkg/describe.js';
+import { fromJson, toJson, toNpy } from '../../../pkg/export.js';
+import { golden, idle, openPage, pngTexts, screenshots, shot, site } from '../harness.mjs';
 
 const here = site();
 const open = () => here.open();
@@ -532,7 +532,7 @@ describe('taking away', () => {
 
   test('pictures with legend and origin, of a built-in model on a photo', { timeout: 180_000 }, async () => {
     const page = await open();
-    const samples = JSON.parse(readFileSync(new URL('../../www/samples/samples.json', import.meta.url)));
+    const samples = JSON.parse(readFileSync(new URL('../../../www/samples/samples.json', import.meta.url)));
     const result = await page.evaluate(async (file) => {
       const [{ id }] = await api.listModels();
       const explainer = await api.createExplainer({ model: id, device: 'cpu' });

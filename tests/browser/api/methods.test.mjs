@@ -1,7 +1,7 @@
 // Every attribution method through the public API, on the CPU and on WebGPU; what requests may hold beside numbers.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { site } from './harness.mjs';
+import { site } from '../harness.mjs';
 
 const here = site();
 

@@ -5,8 +5,8 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { covered, policy, reach, sources } from '../../www/policy.js';
-import { collectErrors, dist, explained, golden, idle, listen, root, serve, shot, site } from './harness.mjs';
+import { covered, policy, reach, sources } from '../../../www/policy.js';
+import { collectErrors, dist, explained, golden, idle, listen, root, serve, shot, site } from '../harness.mjs';
 
 const here = site();
 const list = JSON.parse(readFileSync(join(root, 'www/models/models.json'), 'utf8'));

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { explained, idle, openPage, root, screenshots, shot, site, violations } from './harness.mjs';
-import { states } from './states.mjs';
+import { explained, idle, openPage, root, screenshots, shot, site, violations } from '../harness.mjs';
+import { states } from '../states.mjs';
 
 const here = site();
 

@@ -1,11 +1,8 @@
 //! LRP, DeepLIFT and salient relevance: nets solved by hand, conservation, completeness, and what they have in common with gradients.
 
-mod common;
-
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::*;
 use serde_json::{Value, json};
 use sightline::explainer::{Attribution, Image};
 use sightline::layers::{self, Act, Conv2dSpec, LinearSpec, Pool};
@@ -16,6 +13,8 @@ use sightline::package::{Config, Package, Weights};
 use sightline::pass::{Pass, Tappable};
 use sightline::preprocess::PreprocessConfig;
 use sightline::{Error, Explainer};
+
+use crate::common::*;
 
 /// A net of these operations on inputs `[C, H, W]`, with weights by name; those that are not named come from `rest`.
 fn net(

@@ -1,13 +1,12 @@
 //! Nets small enough to solve by hand: F1, F2, F5, F6 of the field's known answers, and what a pass can do.
 
-mod common;
-
 use burn::tensor::Tensor;
-use common::nets::*;
-use common::*;
 use serde_json::json;
 use sightline::layers::Act;
 use sightline::pass::{Pass, Rules, Tappable};
+
+use crate::common::nets::*;
+use crate::common::*;
 
 #[test]
 fn f1_grad_cam_of_captums_one_conv_net() {

@@ -1,11 +1,8 @@
 //! CAMs against hand-solved nets, slow twins written from the formulas, and the axioms that they have.
 
-mod common;
-
 use std::cell::{Cell, RefCell};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::*;
 use serde_json::{Value, json};
 use sightline::explainer::{Attribution, Control, Image, Unwatched};
 use sightline::layers::{Act, Conv2dSpec, Param};
@@ -15,6 +12,8 @@ use sightline::net::{self, Op};
 use sightline::package::{Config, Package, Weights};
 use sightline::pass::{Activation, Pass, Tappable};
 use sightline::{Error, Explainer};
+
+use crate::common::*;
 
 /// A net from its stages, with weights that are given by name.
 fn build(

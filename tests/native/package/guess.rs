@@ -1,14 +1,13 @@
 //! Weights without a config.json: the architecture is found by the tensors' names and shapes.
 
-mod common;
-
-use common::*;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde_json::json;
 use sightline::guess::guess;
 use sightline::models::{self, FAMILIES};
 use sightline::package::Config;
+
+use crate::common::*;
 
 /// The header of a file with these tensors.
 fn header(params: impl IntoIterator<Item = (String, Vec<usize>)>) -> Vec<u8> {

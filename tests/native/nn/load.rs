@@ -1,13 +1,12 @@
 //! Packages that lie, and requests that make no sense: the right code, a message that names the culprit, no panic.
 
-mod common;
-
 use burn::tensor::Device;
-use common::*;
 use serde_json::{Value, json};
 use sightline::Error;
 use sightline::explainer::{Image, Passes, Unwatched};
 use sightline::package::Loader;
+
+use crate::common::*;
 
 fn tiny(name: &str) -> (String, Vec<u8>) {
     let folder = golden(&format!("packages/{name}"));
@@ -218,7 +217,7 @@ fn another_class_or_cam_does_not_run_the_front_again() {
             assert!(forward > 0.0 && forward < 0.4 && backward == forward, "{name}: {forward}, {backward}");
         }
         // Asked for together with the prediction, a CAM goes backward from it.
-        let mut fresh = common::explainer(open(&folder));
+        let mut fresh = crate::common::explainer(open(&folder));
         let alone = attribute(&mut fresh, &input, json!({ "method": "grad_cam", "target": 1 })).unwrap();
         assert_eq!((alone.passes.forward, alone.passes.backward), (1.0, seen[1].passes.backward), "{name}");
         assert_eq!(alone.values, seen[1].values, "{name}");

@@ -1,12 +1,11 @@
 //! timm's and torchvision's names of the same tensors: whichever a file has, its model is found.
 
-mod common;
-
-use common::*;
 use serde_json::{Value, json};
 use sightline::guess::guess;
 use sightline::models;
 use sightline::package::Config;
+
+use crate::common::*;
 
 /// A config for pictures of 64 x 64; `null` keys are left out.
 fn config(architecture: &str, keys: Value) -> String {

@@ -1,15 +1,14 @@
 //! Autodiff against finite differences on small nets and on single operations, and the axioms that need no reference.
 
-mod common;
-
 use burn::tensor::{Device, Tensor, TensorData};
-use common::*;
 use serde_json::json;
 use sightline::explainer::{Image, Unwatched};
 use sightline::layers::{Act, Conv2dSpec, Padding, Param, Pool};
 use sightline::net::{self, Op, PlaceOp};
 use sightline::package::{Config, Weights};
 use sightline::pass::{Pass, Tappable};
+
+use crate::common::*;
 
 /// The goldens' input gradient is what autodiff gives to 1e-4 (`tests/models.rs`).
 #[test]

@@ -1,18 +1,17 @@
 //! Every family against timm, torchvision and captum: small seeded models (always) and real ones (where `../shared` is).
 //! `GOLDEN=<part of a name>` runs those goldens alone; `-- --nocapture` shows how closely each agrees.
 
-mod common;
-
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::*;
 use serde_json::json;
 use sightline::explainer::Unwatched;
 use sightline::models::FAMILIES;
 use sightline::pass::{Activation, Pass, Tappable};
+
+use crate::common::*;
 
 fn values(activation: Activation) -> Vec<f32> {
     match activation {

@@ -1,16 +1,15 @@
 //! PyTorch files: the tensors that torch.save wrote are found, and all that is no state dict is refused in words.
 
-mod common;
-
 use std::ops::Range;
 
 use burn::tensor::Device;
-use common::*;
 use safetensors::{Dtype, SafeTensors};
 use sightline::explainer::Unwatched;
 use sightline::package::Loader;
 use sightline::pth::{Reader, StateDict};
 use sightline::{Error, Result};
+
+use crate::common::*;
 
 fn file(name: &str) -> Vec<u8> {
     std::fs::read(golden(&format!("pth/{name}"))).unwrap()

@@ -1,12 +1,9 @@
 //! Methods that see scores alone: nets solved by hand, slower twins, and what holds of every estimate.
 
-mod common;
-
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::*;
 use rand::RngExt;
 use serde_json::{Value, json};
 use sightline::explainer::{Attribution, Control, Image};
@@ -18,6 +15,8 @@ use sightline::preprocess::PreprocessConfig;
 use sightline::random::stream;
 use sightline::superpixels::slic;
 use sightline::{Error, Explainer, Result};
+
+use crate::common::*;
 
 const METHODS: [&str; 4] = ["occlusion", "rise", "lime", "kernel_shap"];
 const SHAPE: [usize; 3] = [3, 7, 6];

@@ -2,16 +2,15 @@
 //!
 //! `UPDATE=1 cargo test --test conformance` writes CONFORMANCE.md. `CASE=<part of model/case>` runs those cases alone, and says how each agrees.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use common::*;
 use serde_json::{Value, json};
 use sightline::Explainer;
 use sightline::methods::METHODS;
 use sightline::package::Package;
+
+use crate::common::*;
 
 /// Methods that no case covers, and why.
 const UNCOVERED: &[(&str, &str)] = &[(

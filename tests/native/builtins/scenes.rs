@@ -1,11 +1,10 @@
 //! The page's first models on held-out scenes with exact masks: they see what is there, and Grad-CAM looks where it is.
 
-mod common;
-
-use common::*;
 use serde_json::json;
 use sightline::explainer::{Image, Unwatched};
 use sightline::photo::Photo;
+
+use crate::common::*;
 
 /// Value of a map `[h, w]` at a point of the unit square, bilinear between cell centres.
 fn sample(values: &[f32], [h, w]: [usize; 2], y: f64, x: f64) -> f64 {

@@ -1,12 +1,9 @@
 //! Methods that read attention, and the head table: nets solved by hand, slow twins, class, distillation and register tokens.
 
-mod common;
-
 use std::cell::Cell;
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::*;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde_json::{Map, Value, json};
@@ -17,6 +14,8 @@ use sightline::package::Package;
 use sightline::pass::{Activation, Pass, Tappable};
 use sightline::preprocess::PreprocessConfig;
 use sightline::{Error, Explainer, Result};
+
+use crate::common::*;
 
 fn t<const D: usize>(data: &[f32], shape: [usize; D]) -> Tensor<D> {
     Tensor::from_data(TensorData::new(data.to_vec(), shape), &Device::flex())
@@ -365,7 +364,7 @@ fn what_the_model_does_not_have_is_refused_by_name() {
         }
     }
     let folder = golden("packages/tiny-cnn");
-    let mut cnn = common::explainer(open(&folder));
+    let mut cnn = crate::common::explainer(open(&folder));
     let input = tensor(&read_tensors(&folder.join("golden.safetensors")), "input");
     let Err(Error::Unsupported(message)) = now(cnn.heads(&input, Map::new(), &Unwatched)) else { panic!() };
     assert!(message.contains("only transformers"), "{message}");

@@ -1,16 +1,15 @@
 //! What holds for every method on every family, by the registries alone.
 
-mod common;
-
 use std::path::PathBuf;
 
-use common::*;
 use serde_json::{Value, json};
 use sightline::explainer::{Image, Passes, Unwatched};
 use sightline::methods::{Group, Kind, METHODS, MethodSpec, Need, Reads, Space};
 use sightline::models::{self, FAMILIES, Family, ModelSpec};
 use sightline::package::{Config, Package};
 use sightline::{Error, Explainer};
+
+use crate::common::*;
 
 /// The cheapest net of a family among the goldens, with its input.
 fn cheapest(family: &Family) -> (Explainer, Image) {

@@ -1,12 +1,11 @@
 //! Decoding and preprocessing against Pillow, and files that lie.
 
-mod common;
-
-use common::*;
 use serde_json::json;
 use sightline::Error;
 use sightline::photo::Photo;
 use sightline::preprocess::{Interpolation, PreprocessConfig, preprocess, resize};
+
+use crate::common::*;
 
 fn bytes(name: &str) -> Vec<u8> {
     std::fs::read(golden(&format!("photos/{name}"))).unwrap()

@@ -1,14 +1,13 @@
 //! The built-in models: right about the page's samples, a fine grid, calibrated, small, and as accurate on `../shared` as their cards say.
 
-mod common;
-
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use common::*;
 use sightline::explainer::{Image, Unwatched};
 use sightline::models::Fold;
 use sightline::package::Config;
+
+use crate::common::*;
 
 fn www(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("www").join(path)

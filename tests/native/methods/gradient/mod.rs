@@ -1,18 +1,17 @@
 //! Gradients at the input and their means, guided backpropagation, and what integrated gradients add to them: nets solved by hand, axioms, and
 //! slow twins.
 
-mod common;
-
 use std::cell::{Cell, RefCell};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::nets::*;
-use common::*;
 use serde_json::{Value, json};
 use sightline::explainer::{Attribution, Control, Image};
 use sightline::layers::{self, Act};
 use sightline::pass::{Pass, Rules, Tappable};
 use sightline::{Explainer, Result};
+
+use crate::common::nets::*;
+use crate::common::*;
 
 const NOISY: [&str; 3] = ["smooth_grad", "smooth_grad_sq", "var_grad"];
 

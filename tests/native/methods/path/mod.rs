@@ -1,12 +1,8 @@
 //! Methods along a path: blur IG, guided IG, XRAI and its segments, on nets solved by hand and beside slow twins.
 
-mod common;
-
 use std::collections::BTreeSet;
 
 use burn::tensor::Tensor;
-use common::nets::*;
-use common::*;
 use serde_json::{Value, json};
 use sightline::Result;
 use sightline::baseline::Baseline;
@@ -14,6 +10,9 @@ use sightline::explainer::Attribution;
 use sightline::felzenszwalb::Graph;
 use sightline::pass::Pass;
 use sightline::preprocess::PreprocessConfig;
+
+use crate::common::nets::*;
+use crate::common::*;
 
 fn explain(shape: [usize; 3], forward: Forward, x: &[f32], mut request: Value) -> Attribution {
     request["target"] = json!(0);

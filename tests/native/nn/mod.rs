@@ -1,0 +1,7 @@
+//! Networks: planned, loaded, run, differentiated.
+
+mod architectures;
+mod families;
+mod gradients;
+mod keys;
+mod load;

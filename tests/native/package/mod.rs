@@ -1,0 +1,4 @@
+//! What a model's files say.
+
+mod guess;
+mod pth;

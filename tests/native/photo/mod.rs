@@ -1,0 +1,4 @@
+//! From encoded bytes to a model's input.
+
+mod decode;
+mod preprocess;

@@ -5,6 +5,7 @@ mod builtins;
 mod common;
 mod docs;
 mod explain;
+mod math;
 mod methods;
 mod nn;
 mod package;

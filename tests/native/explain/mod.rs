@@ -1,3 +1,5 @@
 //! Explanations from end to end.
 
-mod known_answers;
+mod diagnose;
+mod passes;
+mod request;

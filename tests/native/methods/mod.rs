@@ -2,9 +2,9 @@
 
 mod attention;
 mod black_box;
-mod cam;
+pub mod cam;
 mod conformance;
 mod contract;
-mod gradient;
+pub mod gradient;
 mod path;
 mod relevance;

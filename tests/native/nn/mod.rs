@@ -5,3 +5,4 @@ mod families;
 mod gradients;
 mod keys;
 mod load;
+mod pass;

@@ -23,10 +23,12 @@ use burn_cubecl::{CubeDevice, cubecl};
 use common::{cosine, hashed_weights, relative};
 use serde_json::json;
 use shared::{convolutions, packages, values, weights};
-use sightline::layers::{LinearSpec, Param};
-use sightline::models::plan;
-use sightline::package::{Config, Loader};
-use sightline::pass::{Activation, Pass, Tappable};
+use sightline::nn::families::plan;
+use sightline::nn::layers::LinearSpec;
+use sightline::nn::load::Loader;
+use sightline::nn::pass::{Activation, Pass, Tappable};
+use sightline::nn::weights::Param;
+use sightline::package::Config;
 
 /// Seconds. 16 inputs that would take longer are left out, so that an adapter in software comes to an end.
 const LONGEST: f64 = 1.0;

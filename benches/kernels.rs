@@ -16,10 +16,11 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
 use shared::{convolutions, packages, values, weights};
 use sightline::Explainer;
-use sightline::explainer::{Image, Unwatched};
-use sightline::pass::{Activation, Pass, Tappable};
+use sightline::ask::control::Unwatched;
+use sightline::explain::Image;
+use sightline::nn::pass::{Activation, Pass, Tappable};
 use sightline::photo::Photo;
-use sightline::preprocess::preprocess;
+use sightline::photo::preprocess::preprocess;
 
 fn tensor<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values(shape.iter().product(), seed), shape), &Device::flex())

@@ -93,35 +93,6 @@ pub mod photo;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
-// The rooms' old names, until the tests follow.
-pub use ask::fill as baseline;
-pub mod explainer {
-    pub use crate::ask::control::*;
-    pub use crate::explain::*;
-}
-pub use inside::heads;
-pub use math::{grid, random, superpixels};
-pub use methods::path::felzenszwalb;
-pub use nn::{guess, net, pass, target};
-pub use package::pth;
-pub mod layers {
-    pub use crate::nn::layers::*;
-    pub use crate::nn::weights::Param;
-    use burn::tensor::Tensor;
-    pub use sightline_kernels::Act;
-    pub fn forward<const D: usize>(act: Act, x: Tensor<D>) -> Tensor<D> {
-        crate::device::act(x, act)
-    }
-}
-pub mod models {
-    pub use crate::nn::families::*;
-    pub use crate::nn::model::*;
-}
-pub mod preprocess {
-    pub use crate::photo::preprocess::*;
-    pub use crate::photo::resize::*;
-}
-
 pub use error::{Error, Result};
 pub use explain::Explainer;
 

@@ -10,8 +10,5 @@ pub mod limits;
 pub mod pth;
 pub mod sniff;
 
-pub use crate::nn::load::{Loader, Package};
-pub use crate::nn::weights::Weights;
 pub use args::Args;
 pub use config::{Config, Keys};
-pub use limits::MAX_PARAMETERS;

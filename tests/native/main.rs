@@ -1,0 +1,12 @@
+//! The native tests, in one program: each that linked burn by itself took its time and its disk. Rooms are those of `src/`.
+
+mod builtins;
+#[path = "../common/mod.rs"]
+mod common;
+mod docs;
+mod explain;
+mod math;
+mod methods;
+mod nn;
+mod package;
+mod photo;

@@ -4,6 +4,8 @@
 //! the classifier's weight has and, for vision transformers, the picture size that the position embedding has. What tensors cannot tell (mean and standard deviation of the training pictures, padding rules)
 //! is assumed as usual for the name, and said.
 
+#![warn(clippy::indexing_slicing)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use safetensors::tensor::Metadata;

@@ -3,6 +3,8 @@
 //! The file is taken in pieces of any size and each tensor goes to the device as soon as its last byte is there, so that no second copy
 //! of the weights exists.
 
+#![warn(clippy::indexing_slicing)]
+
 use std::collections::{BTreeMap, VecDeque};
 
 use burn::tensor::Device;

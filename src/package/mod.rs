@@ -3,6 +3,8 @@
 //! Packages are hostile input. The config is read with bounds on every dimension; the weights' header is compared with the plan's
 //! tensors before memory for a single tensor is set aside ([`crate::nn::load`]).
 
+#![warn(clippy::indexing_slicing)]
+
 pub mod args;
 pub mod config;
 pub mod dtype;

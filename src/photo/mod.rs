@@ -1,5 +1,7 @@
 //! From a photo's encoded bytes to what a model takes.
 
+#![warn(clippy::indexing_slicing)]
+
 pub mod decode;
 pub mod preprocess;
 pub mod resize;

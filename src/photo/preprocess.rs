@@ -158,8 +158,8 @@ pub fn preprocess(photo: &Photo, config: &PreprocessConfig) -> Result<Prepared> 
     let pixels = resample(photo, &columns, &rows);
     let mut data = vec![0.0f32; 3 * h * w];
     for ((plane, mean), (std, channel)) in data.chunks_mut(h * w).zip(config.mean).zip(config.std.iter().zip(0..)) {
-        for (value, pixel) in plane.iter_mut().zip(pixels.chunks_exact(3)) {
-            *value = (f32::from(pixel[channel]) / 255.0 - mean) / std;
+        for (value, &level) in plane.iter_mut().zip(pixels.iter().skip(channel).step_by(3)) {
+            *value = (f32::from(level) / 255.0 - mean) / std;
         }
     }
     let (scale_x, scale_y) = (width as f64 / resized_w as f64, height as f64 / resized_h as f64);

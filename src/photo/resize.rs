@@ -112,12 +112,12 @@ pub(super) fn resample(photo: &Photo, columns: &[Taps], rows: &[Taps]) -> Vec<u8
     let mut narrow = Vec::with_capacity((end_row - first_row) * line);
     for source in photo.rgb.chunks_exact(stride).take(end_row).skip(first_row) {
         for Taps { first, coefficients } in columns {
-            let pixels = source[first * 3..].chunks_exact(3);
+            let pixels = source.get(first * 3..).unwrap_or_default();
             let mut sums = [1i32 << (PRECISION - 1); 3];
             match coefficients {
-                None => narrow.extend_from_slice(&source[first * 3..first * 3 + 3]),
+                None => narrow.extend(pixels.iter().take(3)),
                 Some(coefficients) => {
-                    for (pixel, k) in pixels.zip(coefficients) {
+                    for (pixel, k) in pixels.chunks_exact(3).zip(coefficients) {
                         for (sum, &value) in sums.iter_mut().zip(pixel) {
                             *sum += i32::from(value) * k;
                         }
@@ -130,12 +130,12 @@ pub(super) fn resample(photo: &Photo, columns: &[Taps], rows: &[Taps]) -> Vec<u8
     let mut out = Vec::with_capacity(rows.len() * line);
     let mut sums = vec![0i32; line];
     for Taps { first, coefficients } in rows {
-        let start = (first - first_row) * line;
+        let resized = narrow.get((first - first_row) * line..).unwrap_or_default();
         match coefficients {
-            None => out.extend_from_slice(&narrow[start..start + line]),
+            None => out.extend(resized.iter().take(line)),
             Some(coefficients) => {
                 sums.fill(1 << (PRECISION - 1));
-                for (source, k) in narrow[start..].chunks_exact(line).zip(coefficients) {
+                for (source, k) in resized.chunks_exact(line).zip(coefficients) {
                     for (sum, &value) in sums.iter_mut().zip(source) {
                         *sum += i32::from(value) * k;
                     }

@@ -22,12 +22,14 @@ thread_local! {
     static ON_PANIC: RefCell<Option<Function>> = const { RefCell::new(None) };
 }
 
+#[allow(unsafe_code, reason = "the linker defines the symbol; see start")]
 unsafe extern "C" {
     fn __wasm_call_ctors();
 }
 
 /// Runs once, before anything else.
 #[wasm_bindgen(start)]
+#[allow(unsafe_code, reason = "the constructors have no safe name")]
 pub fn start() {
     // SAFETY: the linker defines this symbol, and nothing has called it yet. cubecl registers its operations through constructors;
     // a call of our own keeps the linker from running all of them on every call into the module.

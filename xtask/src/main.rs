@@ -1,5 +1,7 @@
 //! `cargo xtask`: builds the site, serves it, runs the tests.
 
+#![forbid(unsafe_code)]
+
 mod architecture;
 mod bench;
 mod build;

@@ -1,5 +1,6 @@
-//! `cargo bench`: what takes the time, natively on the CPU. Weights are hashed or those of the built-in models; with `../shared` there are DeiT-tiny and MobileNetV2 too.
-//! The browser is another machine than this one: `cargo xtask bench` measures there.
+//! `cargo bench`: what takes the time, natively on the CPU. Weights are hashed or those of the
+//! built-in models; with `../shared` there are DeiT-tiny and MobileNetV2 too. The browser is
+//! another machine than this one: `cargo xtask bench` measures there.
 
 #![allow(clippy::unwrap_used, reason = "a bench that panics has failed")]
 

@@ -1,7 +1,8 @@
 //! What can go wrong, by whose fault it is.
 //!
-//! Every variant has a stable [`code`](Error::code) that callers may match on and a message that says what to do.
-//! Two more codes, `network` and `quota`, belong to the main thread (`pkg/`), which owns all fetching and storing.
+//! Every variant has a stable [`code`](Error::code) that callers may match on and a message that
+//! says what to do. Two more codes, `network` and `quota`, belong to the main thread (`pkg/`),
+//! which owns all fetching and storing.
 
 use thiserror::Error;
 

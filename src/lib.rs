@@ -53,8 +53,8 @@
 //! * `nn/guess.rs`, not `package/`: it asks every family for its plan.
 //! * `inside/` exists already: the table of attention heads is about a model, not a map.
 //! * There is no `nn/act.rs`: activation functions are the device's, their names the kernels'.
-//! * `ask/` holds the running call and the fills; the loops over inputs that methods share come with
-//!   the metrics that need them, too.
+//! * `ask/` holds the running call and the fills; the loops over inputs that methods share come
+//!   with the metrics that need them, too.
 //!
 //! ## Adding a method
 //! One file in `src/methods/<group>/` with a `SPEC` and a `run` function, its `mod` line, and one
@@ -63,8 +63,8 @@
 //!
 //! ## Adding a model family
 //! One file in `src/nn/families/` with a `FAMILY` and a plan, its `mod` line, and one line in
-//! [`nn::families::FAMILIES`]. A convolutional net is written as data ([`nn::net::Op`]): its shapes,
-//! costs, tensors, loading and running follow.
+//! [`nn::families::FAMILIES`]. A convolutional net is written as data ([`nn::net::Op`]): its
+//! shapes, costs, tensors, loading and running follow.
 //!
 //! `CONTRIBUTING.md` has both in the order of what one does, with goldens and commands.
 //!

@@ -115,7 +115,8 @@ mod tests {
     fn blur_matches_a_direct_sum_and_keeps_flat_planes() {
         let flat = blur(&[3.5; 12], 3, 4, 1.3);
         assert!(flat.iter().all(|v| (v - 3.5).abs() < 1e-6));
-        // One bright pixel in the middle of 7 x 7, sigma 0.5 (radius 2): the separable kernel itself.
+        // One bright pixel in the middle of 7 x 7, sigma 0.5 (radius 2): the separable kernel
+        // itself.
         let mut plane = [0.0; 49];
         plane[24] = 1.0;
         let out = blur(&plane, 7, 7, 0.5);

@@ -1,9 +1,12 @@
-//! What the CPU computes with kernels of its own (`kernels/`) instead of burn-flex's: burn's extension point, and the operations that go through it.
+//! What the CPU computes with kernels of its own (`kernels/`) instead of burn-flex's: burn's
+//! extension point, and the operations that go through it.
 //!
-//! Why: in the browser burn-flex's matrix product runs at half of what 128-bit SIMD without fused multiply-add allows (its tiles of 12 x 4 need more registers
-//! than there are), its convolutions lay their input out anew and write windows of it, and its exponential and error functions compute one value
-//! at a time. `docs/speed.md` has the figures. WebGPU has kernels of its own in `webgpu/`; the facade in `mod.rs` chooses.
-//! What has none here (softmax by itself, attention whose matrix is asked for) is burn's.
+//! Why: in the browser burn-flex's matrix product runs at half of what 128-bit SIMD without fused
+//! multiply-add allows (its tiles of 12 x 4 need more registers than there are), its convolutions
+//! lay their input out anew and write windows of it, and its exponential and error functions
+//! compute one value at a time. `docs/speed.md` has the figures. WebGPU has kernels of its own in
+//! `webgpu/`; the facade in `mod.rs` chooses. What has none here (softmax by itself, attention
+//! whose matrix is asked for) is burn's.
 //!
 //! An operation ([`Kernel`]) has one input and constants, which are not differentiated.
 
@@ -40,7 +43,8 @@ pub trait Kernel: Debug + Send + Sync {
     fn keeps(&self) -> Keep;
     /// Writes the output to `y`, which is 0.
     fn forward(&self, shape: &[usize], x: &[f32], y: &mut [f32]);
-    /// Writes to `dx`, which is 0, the derivative by the input, of `shape`, of the output's product with `gradient`.
+    /// Writes to `dx`, which is 0, the derivative by the input, of `shape`, of the output's product
+    /// with `gradient`.
     fn backward(&self, shape: &[usize], kept: &[f32], gradient: &[f32], dx: &mut [f32]);
 }
 
@@ -219,7 +223,8 @@ impl Kernel for Convolution {
     }
 }
 
-/// Rows of a gradient that are not 0, for which packing weights would take longer than using them: those of a classifier, of class tokens.
+/// Rows of a gradient that are not 0, for which packing weights would take longer than using them:
+/// those of a classifier, of class tokens.
 const FEW: usize = 16;
 
 /// A linear layer on the last axis, and an activation function.

@@ -134,7 +134,8 @@ pub fn max_pool(x: Tensor<4>, shape: &ConvShape, ceil: bool) -> Tensor<4> {
     module::max_pool2d(x, options)
 }
 
-/// Mean of each window, `[N, C, H, W] -> [N, C, h, w]`. `count_padding`: whether padded zeros count.
+/// Mean of each window, `[N, C, H, W] -> [N, C, h, w]`. `count_padding`: whether padded zeros
+/// count.
 pub fn avg_pool(x: Tensor<4>, shape: &ConvShape, ceil: bool, count_padding: bool) -> Tensor<4> {
     let options = AvgPoolOptions::new(shape.kernel)
         .with_stride([shape.stride; 2])

@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::methods::context::Context;
 use crate::nn::pass::Pass;
 
-/// Makes a map presentable, never prettier: values that are not finite become 0, and what makes a map meaningless is said.
+/// Makes a map presentable, never prettier: values that are not finite become 0, and what makes a
+/// map meaningless is said.
 pub(crate) fn examine(values: &mut [f32]) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let mut warn = |code, message: String| warnings.push(Warning { code, cause: None, message });

@@ -1,5 +1,5 @@
-//! Orchestrates: a photo's prediction with the states at the stage boundaries, then any number of attributions from there;
-//! progress, cancellation, chunking, and the awaited readback.
+//! Orchestrates: a photo's prediction with the states at the stage boundaries, then any number of
+//! attributions from there; progress, cancellation, chunking, and the awaited readback.
 
 pub mod diagnose;
 pub mod image;
@@ -57,7 +57,8 @@ impl Explainer {
     /// The tensor that the model is fed, `[C, H, W]`, and the part of the photo that it shows.
     ///
     /// # Errors
-    /// [`Error::UnsupportedImage`], [`Error::ImageTooLarge`]; [`Error::BadOption`] for a tensor of another shape.
+    /// [`Error::UnsupportedImage`], [`Error::ImageTooLarge`]; [`Error::BadOption`] for a tensor of
+    /// another shape.
     pub fn prepare(&self, image: &Image) -> Result<(Vec<f32>, Option<Crop>)> {
         let photo = match image {
             Image::Encoded(bytes) => Photo::decode(bytes)?,
@@ -120,7 +121,8 @@ impl Explainer {
     /// The `top_k` most likely classes (5 by default).
     ///
     /// # Errors
-    /// Those of [`Explainer::prepare`]; [`Error::BadOption`] for a `top_k` of 0; [`Error::Aborted`].
+    /// Those of [`Explainer::prepare`]; [`Error::BadOption`] for a `top_k` of 0;
+    /// [`Error::Aborted`].
     pub async fn classify(
         &mut self,
         image: &Image,
@@ -152,7 +154,8 @@ impl Explainer {
     /// Runs the method that `request` (`{ method, target, layer, ...options }`) names.
     ///
     /// # Errors
-    /// Those of [`Explainer::prepare`]; [`Error::BadOption`] naming what is wrong with the request; [`Error::Aborted`].
+    /// Those of [`Explainer::prepare`]; [`Error::BadOption`] naming what is wrong with the request;
+    /// [`Error::Aborted`].
     pub async fn attribute(
         &mut self,
         image: &Image,
@@ -211,7 +214,8 @@ impl Explainer {
         })
     }
 
-    /// Ranks a transformer's attention heads for what `request` (`{ target, output }`) asks about; see [`crate::inside::heads`].
+    /// Ranks a transformer's attention heads for what `request` (`{ target, output }`) asks about;
+    /// see [`crate::inside::heads`].
     ///
     /// # Errors
     /// Those of [`Explainer::attribute`]; [`Error::Unsupported`] for a model without attention.
@@ -247,7 +251,8 @@ impl Explainer {
     /// layer.
     ///
     /// # Errors
-    /// Those of [`Explainer::prepare`]; [`Error::BadOption`] for a layer that there is not; [`Error::Aborted`].
+    /// Those of [`Explainer::prepare`]; [`Error::BadOption`] for a layer that there is not;
+    /// [`Error::Aborted`].
     pub async fn activations(&mut self, image: &Image, layer: Option<&str>, control: &dyn Control) -> Result<Tensors> {
         let run = Run::new(control);
         let layer = self.spec().layer(layer.unwrap_or(&self.spec().default_layer))?.clone();
@@ -262,7 +267,8 @@ impl Explainer {
     /// layer, d score / d its activations, in the layer's shape.
     ///
     /// # Errors
-    /// Those of [`Explainer::activations`], and [`Error::BadOption`] naming what is wrong with the request.
+    /// Those of [`Explainer::activations`], and [`Error::BadOption`] naming what is wrong with the
+    /// request.
     pub async fn gradients(
         &mut self,
         image: &Image,
@@ -293,7 +299,8 @@ impl Explainer {
         context.tensors(gradient, Some(of)).await
     }
 
-    /// What a method works on: the photo's prediction is there, and messages were let in. `gradients`: whether those at the layers are what it begins with.
+    /// What a method works on: the photo's prediction is there, and messages were let in.
+    /// `gradients`: whether those at the layers are what it begins with.
     async fn begin<'a>(
         &'a mut self,
         image: &Image,

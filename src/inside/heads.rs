@@ -1,14 +1,20 @@
-//! The head table: what each attention head of a transformer is worth to one score, and where it looks.
+//! The head table: what each attention head of a transformer is worth to one score, and where it
+//! looks.
 //!
-//! * **importance**: the score minus the score with the head's attention set to 0, so that what it hands to the projection is 0 (Michel et
-//!   al. 2019, arXiv 1905.10650, ablate heads so). Positive: the head speaks for the target.
-//! * **distance**: the mean attention distance (Dosovitskiy et al. 2020, arXiv 2010.11929, figure 7): between a patch and the patches that it looks at,
-//!   weighted by its attention to patches (which then sums to 1), mean over all patches; in patches and in input pixels.
-//! * **entropy**: -sum a ln a over all tokens looked at, in nats, mean over all tokens that look: 0 for one token, ln T for all alike.
-//! * **specialShare**: the part of the attention that lies on class, distillation and register tokens, mean over all tokens that look.
+//! * **importance**: the score minus the score with the head's attention set to 0, so that what it
+//!   hands to the projection is 0 (Michel et al. 2019, arXiv 1905.10650, ablate heads so).
+//!   Positive: the head speaks for the target.
+//! * **distance**: the mean attention distance (Dosovitskiy et al. 2020, arXiv 2010.11929, figure
+//!   7): between a patch and the patches that it looks at, weighted by its attention to patches
+//!   (which then sums to 1), mean over all patches; in patches and in input pixels.
+//! * **entropy**: -sum a ln a over all tokens looked at, in nats, mean over all tokens that look: 0
+//!   for one token, ln T for all alike.
+//! * **specialShare**: the part of the attention that lies on class, distillation and register
+//!   tokens, mean over all tokens that look.
 //!
-//! Each block runs once for its attention; its heads are then switched off one by one, several inputs in a pass, resumed at the block. In all at most
-//! 1 + heads * (blocks + 1) / 2 forward passes.
+//! Each block runs once for its attention; its heads are then switched off one by one, several
+//! inputs in a pass, resumed at the block. In all at most 1 + heads * (blocks + 1) / 2 forward
+//! passes.
 
 use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
@@ -101,7 +107,8 @@ fn without(context: &Context<'_>, block: usize, heads: Vec<usize>) -> Result<Ten
     Ok(context.target().score(context.resume(block + 1, state.wrap(), &mut pass)?))
 }
 
-/// Distance, entropy and special share of each head, `[3 heads]`, from a block's attention `[heads, T, T]`.
+/// Distance, entropy and special share of each head, `[3 heads]`, from a block's attention `[heads,
+/// T, T]`.
 fn statistics(attention: &AttentionSpec, maps: Tensor<3>, between: Tensor<3>) -> Tensor<1> {
     let (prefix, tokens) = (attention.special.len(), attention.tokens());
     let patches = maps.clone().narrow(1, prefix, tokens - prefix).narrow(2, prefix, tokens - prefix);

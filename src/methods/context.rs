@@ -89,9 +89,11 @@ impl Context<'_> {
         self.run.breathe().await
     }
 
-    /// Inputs per pass that begins before `stage`: `asked`, or what keeps a chunk short on this device.
+    /// Inputs per pass that begins before `stage`: `asked`, or what keeps a chunk short on this
+    /// device.
     fn chunk_size_from(&self, stage: usize, asked: Option<usize>) -> usize {
-        // A chunk is the unit of progress and of cancelling: about 100 ms on the CPU; a GPU wants larger ones.
+        // A chunk is the unit of progress and of cancelling: about 100 ms on the CPU; a GPU wants
+        // larger ones.
         let budget = if is_cpu(self.device) { 5e8 } else { 4e9 };
         let macs: f64 = self.spec().stages.iter().skip(stage).map(|s| s.macs).sum();
         asked.unwrap_or(((budget / macs.max(1.0)) as usize).clamp(1, 16))
@@ -105,7 +107,8 @@ impl Context<'_> {
     /// [`Context::chunks`] of passes that begin before `stage`.
     pub fn chunks_from(&self, stage: usize, total: usize) -> Result<Vec<Range<usize>>> {
         let asked = if self.options.has("chunkSize") { self.options.integer("chunkSize")? } else { None };
-        // All but the last are of one size, so that the peak of memory does not depend on how many there are.
+        // All but the last are of one size, so that the peak of memory does not depend on how many
+        // there are.
         let size = self.chunk_size_from(stage, asked).clamp(1, total.max(1));
         Ok((0..total).step_by(size).map(|first| first..(first + size).min(total)).collect())
     }

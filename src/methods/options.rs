@@ -196,7 +196,8 @@ impl Options {
     /// Numbers to use instead of drawing them, in the shape that the method expects.
     ///
     /// # Errors
-    /// [`Error::BadOption`] where the shape is another; [`Error::Internal`] where the method does not describe the option.
+    /// [`Error::BadOption`] where the shape is another; [`Error::Internal`] where the method does
+    /// not describe the option.
     pub fn tensor(&self, id: &str, fits: impl Fn(&[usize]) -> bool, expected: &str) -> Result<Option<&GivenTensor>> {
         match self.get(id)? {
             Given::Tensor(Some(v)) if !fits(&v.shape) => {

@@ -8,8 +8,9 @@ use crate::nn::model::Layer;
 use crate::nn::pass::{Activation, Pass, Tappable};
 
 impl Context<'_> {
-    /// The activations of the request's layers and the score's gradients there, both folded to `[1, C, h, w]`; from one forward and one backward pass
-    /// that begin at the boundary before the first layer's stage.
+    /// The activations of the request's layers and the score's gradients there, both folded to `[1,
+    /// C, h, w]`; from one forward and one backward pass that begin at the boundary before the
+    /// first layer's stage.
     ///
     /// # Errors
     /// Those of the model.
@@ -22,7 +23,8 @@ impl Context<'_> {
         self.layers.iter().map(folded).collect()
     }
 
-    /// The activations of the request's layers, each folded to `[1, C, h, w]`; from one forward pass between the boundaries around them.
+    /// The activations of the request's layers, each folded to `[1, C, h, w]`; from one forward
+    /// pass between the boundaries around them.
     ///
     /// # Errors
     /// Those of the model.
@@ -35,7 +37,8 @@ impl Context<'_> {
         self.layers.iter().map(|layer| layer.fold.grid(pass.tapped(&layer.id)?.value.clone())).collect()
     }
 
-    /// A pass with the score's gradients at the request's layers, from the boundary before the first layer's stage or, once, from the prediction's.
+    /// A pass with the score's gradients at the request's layers, from the boundary before the
+    /// first layer's stage or, once, from the prediction's.
     pub(crate) fn backward_to_layers(&self) -> Result<(Pass<'static>, Gradients)> {
         if let [only] = self.layers.as_slice()
             && only.id == self.spec().default_layer
@@ -82,8 +85,9 @@ impl Context<'_> {
         self.model.run(stage..stage + 1, self.state(stage)?, pass).map(drop)
     }
 
-    /// One step of a backward pass through a transformer that holds one stage's graph at a time: from the score's gradient behind `stage`,
-    /// `[1, T, D]` (`None` behind the last stage), the gradient before it, `[1, T, D]`, and those at what `pass` keeps.
+    /// One step of a backward pass through a transformer that holds one stage's graph at a time:
+    /// from the score's gradient behind `stage`, `[1, T, D]` (`None` behind the last stage), the
+    /// gradient before it, `[1, T, D]`, and those at what `pass` keeps.
     ///
     /// # Errors
     /// Those of the model and the pass.
@@ -144,8 +148,8 @@ impl Context<'_> {
         Ok(gradient.unwrap_or_else(|| x.zeros_like()))
     }
 
-    /// What a backward pass by the rules of a pass makes of a seed at the logits: `seed` turns logits `[N, K]` into one of that shape, the
-    /// result is shaped as the inputs `[N, C, H, W]`.
+    /// What a backward pass by the rules of a pass makes of a seed at the logits: `seed` turns
+    /// logits `[N, K]` into one of that shape, the result is shaped as the inputs `[N, C, H, W]`.
     ///
     /// # Errors
     /// Those of the model and the pass.
@@ -162,7 +166,8 @@ impl Context<'_> {
         Ok(self.gradient_of(x.clone(), pass, seeded)?.unwrap_or_else(|| x.zeros_like()))
     }
 
-    /// The gradient at inputs `[N, C, H, W]` of the sum of what `of` makes of the logits `[N, K]`; `None` where that does not read the inputs.
+    /// The gradient at inputs `[N, C, H, W]` of the sum of what `of` makes of the logits `[N, K]`;
+    /// `None` where that does not read the inputs.
     pub(crate) fn gradient_of(
         &self,
         x: Tensor<4>,

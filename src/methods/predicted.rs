@@ -17,7 +17,8 @@ pub(crate) struct Predicted {
     pub(crate) tail: Cell<Option<Tail>>,
 }
 
-/// The prediction's own pass from the default layer on, ready for a backward pass: a CAM there that is asked for together with it runs nothing forward again.
+/// The prediction's own pass from the default layer on, ready for a backward pass: a CAM there that
+/// is asked for together with it runs nothing forward again.
 pub(crate) struct Tail {
     pub(crate) pass: Pass<'static>,
     pub(crate) logits: Option<Tensor<2>>,

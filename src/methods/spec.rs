@@ -1,4 +1,5 @@
-//! What a method says of itself: pickers, option controls, types, tables and contract tests are made from it.
+//! What a method says of itself: pickers, option controls, types, tables and contract tests are
+//! made from it.
 
 use serde::Serialize;
 
@@ -132,7 +133,8 @@ pub enum Kind {
         /// Default.
         default: bool,
     },
-    /// A reference picture: one of [`Baseline::CHOICES`] or a tensor `{ data, shape }` as fed to the model.
+    /// A reference picture: one of [`Baseline::CHOICES`] or a tensor `{ data, shape }` as fed to
+    /// the model.
     Baseline {
         /// Default.
         default: &'static str,
@@ -241,7 +243,8 @@ pub struct MethodSpec {
 }
 
 impl MethodSpec {
-    /// What a group's base begins with: a signed map that asks about the class, from gradients. The texts are each method's own.
+    /// What a group's base begins with: a signed map that asks about the class, from gradients. The
+    /// texts are each method's own.
     pub const fn base(group: Group, space: Space, shape: &'static str) -> Self {
         Self {
             id: "",

@@ -1,8 +1,11 @@
-//! Which architecture a weights file belongs to that comes without `config.json`: the one whose tensors are exactly those of the file.
+//! Which architecture a weights file belongs to that comes without `config.json`: the one whose
+//! tensors are exactly those of the file.
 //!
-//! Only architectures as their names build them are tried, first with timm's and then with torchvision's keys, with the number of classes that
-//! the classifier's weight has and, for vision transformers, the picture size that the position embedding has. What tensors cannot tell (mean and standard deviation of the training pictures, padding rules)
-//! is assumed as usual for the name, and said.
+//! Only architectures as their names build them are tried, first with timm's and then with
+//! torchvision's keys, with the number of classes that the classifier's weight has and, for vision
+//! transformers, the picture size that the position embedding has. What tensors cannot tell (mean
+//! and standard deviation of the training pictures, padding rules) is assumed as usual for the
+//! name, and said.
 
 #![warn(clippy::indexing_slicing)]
 
@@ -35,7 +38,8 @@ type Shapes = BTreeMap<String, Vec<usize>>;
 /// Guesses from a safetensors header (JSON, without the leading length).
 ///
 /// # Errors
-/// [`Error::BadModel`] where the header is damaged or no architecture fits, naming the one that comes nearest.
+/// [`Error::BadModel`] where the header is damaged or no architecture fits, naming the one that
+/// comes nearest.
 pub fn guess(header: &[u8]) -> Result<Guess> {
     let metadata: Metadata = serde_json::from_slice(header)
         .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {e}")))?;
@@ -161,12 +165,14 @@ fn config(name: &str, classes: usize, side: usize, keys: &str) -> Value {
         "num_classes": classes,
         "keys": keys,
         "pretrained_cfg": {
-            "input_size": [3, side, side], "crop_pct": 0.875, "interpolation": if half { "bicubic" } else { "bilinear" }, "mean": mean, "std": std,
+            "input_size": [3, side, side], "crop_pct": 0.875,
+            "interpolation": if half { "bicubic" } else { "bilinear" }, "mean": mean, "std": std,
         },
     })
 }
 
-/// Whether the file has this tensor; the length that stands for the number of classes may be any, but everywhere the same.
+/// Whether the file has this tensor; the length that stands for the number of classes may be any,
+/// but everywhere the same.
 fn fit(param: &Param, shapes: &Shapes, classes: &mut Option<usize>) -> bool {
     let Some(shape) = shapes.get(&param.name) else { return false };
     shape.len() == param.shape.len()

@@ -1,6 +1,7 @@
 //! The layers that models are made of, and the names and shapes of their weights in a package.
 //!
-//! A `*Spec` says what a layer needs before anything is read; `load` takes it from the [`Weights`] and lays it out for the device.
+//! A `*Spec` says what a layer needs before anything is read; `load` takes it from the [`Weights`]
+//! and lays it out for the device.
 
 use burn::tensor::Tensor;
 use sightline_kernels::Act;
@@ -21,7 +22,8 @@ pub enum Padding {
     Fixed(usize),
 }
 
-/// Padding (begin, end) of an axis of length `n` for a window whose last element lies `reach` after its first.
+/// Padding (begin, end) of an axis of length `n` for a window whose last element lies `reach` after
+/// its first.
 fn pads(padding: Option<Padding>, n: usize, stride: usize, reach: usize) -> (usize, usize) {
     match padding {
         None => (0, 0),
@@ -299,7 +301,8 @@ impl Pool {
         }
     }
 
-    /// Maximum in each window, `[N, C, H, W] -> [N, C, h, w]`; the gradient of a tie goes to the first.
+    /// Maximum in each window, `[N, C, H, W] -> [N, C, h, w]`; the gradient of a tie goes to the
+    /// first.
     pub fn max(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, channels, h, w] = x.dims();
         device::max_pool(x, &self.shape(channels, [h, w]), self.ceil)

@@ -1,7 +1,7 @@
 //! A model package, `config.json` and `model.safetensors`, becomes a model on a device.
 //!
-//! The file is taken in pieces of any size and each tensor goes to the device as soon as its last byte is there, so that no second copy
-//! of the weights exists.
+//! The file is taken in pieces of any size and each tensor goes to the device as soon as its last
+//! byte is there, so that no second copy of the weights exists.
 
 #![warn(clippy::indexing_slicing)]
 
@@ -56,8 +56,8 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Plans the model that `config` (the text of config.json) asks for. `fallback_labels` name the classes where the
-    /// package has no names and their number fits.
+    /// Plans the model that `config` (the text of config.json) asks for. `fallback_labels` name the
+    /// classes where the package has no names and their number fits.
     ///
     /// # Errors
     /// [`Error::BadModel`], [`Error::UnsupportedArchitecture`].
@@ -112,7 +112,8 @@ impl Loader {
     /// Takes the next piece of model.safetensors.
     ///
     /// # Errors
-    /// [`Error::BadModel`] as soon as it can be known, naming the tensors that are missing, extra or misshaped.
+    /// [`Error::BadModel`] as soon as it can be known, naming the tensors that are missing, extra
+    /// or misshaped.
     pub fn feed(&mut self, mut piece: &[u8]) -> Result<()> {
         if self.header.is_none() {
             self.buffer.extend_from_slice(piece);
@@ -193,7 +194,8 @@ impl Loader {
 
 /// Checks the header against the plan; the entries in file order.
 fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeque<Entry>> {
-    // `Metadata` checks on reading that the tensors follow each other without gaps and that sizes and shapes agree.
+    // `Metadata` checks on reading that the tensors follow each other without gaps and that sizes
+    // and shapes agree.
     let metadata: Metadata = serde_json::from_slice(header)
         .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {e}")))?;
     let mut wanted: BTreeMap<String, Vec<usize>> =

@@ -1,5 +1,5 @@
-//! What a model is: stages with a single tensor between them, layers that can be read, and the plan that knows both before a byte of
-//! the weights is there.
+//! What a model is: stages with a single tensor between them, layers that can be read, and the plan
+//! that knows both before a byte of the weights is there.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -33,7 +33,8 @@ pub enum Fold {
         /// Grid width.
         w: usize,
     },
-    /// `[N, prefix + h w, width]`: drop the prefix tokens (class, registers), the rest are the grid's rows.
+    /// `[N, prefix + h w, width]`: drop the prefix tokens (class, registers), the rest are the
+    /// grid's rows.
     Tokens {
         /// Class and register tokens before the patches.
         prefix: usize,
@@ -118,8 +119,8 @@ impl Feature {
     }
 }
 
-/// A transformer's attention. Block b's maps `[N, heads, T, T]` (rows are queries and sum to 1) are tapped as
-/// `blocks.<b>.attn.attn_drop`, its keys `[N, heads, T, d]` as `blocks.<b>.attn.k`.
+/// A transformer's attention. Block b's maps `[N, heads, T, T]` (rows are queries and sum to 1) are
+/// tapped as `blocks.<b>.attn.attn_drop`, its keys `[N, heads, T, d]` as `blocks.<b>.attn.k`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttentionSpec {
     /// Blocks; block b is computed by stage b + 1.
@@ -204,8 +205,8 @@ pub trait Model {
     /// Its description.
     fn spec(&self) -> &ModelSpec;
 
-    /// Runs a range of stages on the state at the first one's boundary: images `[N, C, H, W]` before stage 0, logits `[N, K]` after
-    /// the last.
+    /// Runs a range of stages on the state at the first one's boundary: images `[N, C, H, W]`
+    /// before stage 0, logits `[N, K]` after the last.
     ///
     /// # Errors
     /// [`Error::Internal`] where the state does not fit the stage; those of the pass.
@@ -218,7 +219,8 @@ pub trait Plan {
     fn spec(&self) -> &ModelSpec;
     /// Every tensor that it needs.
     fn params(&self) -> Vec<Param>;
-    /// Whether a tensor that it does not need may be in the file and is read past, such as a head that only training uses.
+    /// Whether a tensor that it does not need may be in the file and is read past, such as a head
+    /// that only training uses.
     fn ignores(&self, _name: &str) -> bool {
         false
     }

@@ -1,7 +1,8 @@
 //! Convolutional nets as data.
 //!
-//! A family's file says what its nets are made of: a list of stages, each a list of [`Op`]s under timm's or torchvision's names. What
-//! follows from that is here, once: shapes, costs, tensors needed, loading, and running through the [`Pass`].
+//! A family's file says what its nets are made of: a list of stages, each a list of [`Op`]s under
+//! timm's or torchvision's names. What follows from that is here, once: shapes, costs, tensors
+//! needed, loading, and running through the [`Pass`].
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -72,7 +73,8 @@ pub enum PlaceOp {
     Linear(LinearSpec),
     /// Elementwise.
     Act(Act),
-    /// Global response normalisation (Woo et al. 2023, arXiv 2301.00808, section 3.2): name and width.
+    /// Global response normalisation (Woo et al. 2023, arXiv 2301.00808, section 3.2): name and
+    /// width.
     ResponseNorm(String, usize),
     /// Multiplication by a vector `[C]`: layer scale.
     Scale(Param),
@@ -88,14 +90,16 @@ pub fn conv_act(conv: Conv2dSpec, act: Act) -> [Op; 2] {
     [Op::Conv(conv), Op::Act(act)]
 }
 
-/// The multiple of 8 nearest to `channels`, at least 8; the next where less than the share `least` would be left (timm's `make_divisible`).
+/// The multiple of 8 nearest to `channels`, at least 8; the next where less than the share `least`
+/// would be left (timm's `make_divisible`).
 pub fn multiple_of_8(channels: f64, least: f64) -> usize {
     let nearest = ((channels + 4.0) as usize / 8 * 8).max(8);
     if (nearest as f64) < least * channels { nearest + 8 } else { nearest }
 }
 
-/// Squeeze and excitation (Hu et al. 2017, arXiv 1709.01507): `channels` scaled by a gate from their means over space, through `squeezed` channels.
-/// `names` and `acts` are those of its two 1 x 1 convolutions.
+/// Squeeze and excitation (Hu et al. 2017, arXiv 1709.01507): `channels` scaled by a gate from
+/// their means over space, through `squeezed` channels. `names` and `acts` are those of its two 1 x
+/// 1 convolutions.
 pub fn squeeze_excite(names: [String; 2], channels: usize, squeezed: usize, acts: [Act; 2]) -> Op {
     let conv = |name, inputs, outputs| Op::Conv(Conv2dSpec::new(name, inputs, outputs, 1).bias(true));
     let ([reduce, expand], [act, gate]) = (names, acts);
@@ -277,7 +281,8 @@ fn params(ops: &[Op], to: &mut Vec<Param>) {
     }
 }
 
-/// The name of the input channels' argument and their number, which both the config and the input size give.
+/// The name of the input channels' argument and their number, which both the config and the input
+/// size give.
 ///
 /// # Errors
 /// [`Error::BadModel`](crate::Error::BadModel) where they differ.
@@ -298,12 +303,14 @@ pub struct NetPlan {
     training_only: &'static [&'static str],
 }
 
-/// Plans the net whose stages are named lists of operations, the last of which ends in `[N, K, 1, 1]`. Every tap on a grid of more than one
-/// place becomes a layer. What a stage has from its first tap on is left to the next, whose boundary then is the very tensor that is tapped: a method that
+/// Plans the net whose stages are named lists of operations, the last of which ends in `[N, K, 1,
+/// 1]`. Every tap on a grid of more than one place becomes a layer. What a stage has from its first
+/// tap on is left to the next, whose boundary then is the very tensor that is tapped: a method that
 /// reads it runs nothing before it again.
 ///
 /// # Errors
-/// [`Error::BadModel`](crate::Error::BadModel) where the input is too small or widths contradict each other.
+/// [`Error::BadModel`](crate::Error::BadModel) where the input is too small or widths contradict
+/// each other.
 pub fn plan(
     config: &Config,
     default_layer: impl Into<String>,

@@ -1,7 +1,8 @@
 //! What a forward pass may be asked to do on its way: tap, replace, or follow another rule.
 //!
-//! Models call the pass at every point that has a name (timm's module names) and for every operation that has a rule. Without requests
-//! a pass is the plain forward computation and costs nothing.
+//! Models call the pass at every point that has a name (timm's module names) and for every
+//! operation that has a rule. Without requests a pass is the plain forward computation and costs
+//! nothing.
 
 use std::collections::BTreeMap;
 
@@ -103,8 +104,8 @@ impl Tapped {
         }
     }
 
-    /// The gradient of the backpropagated score with respect to this activation, same shape; zeros where the score does not
-    /// depend on it.
+    /// The gradient of the backpropagated score with respect to this activation, same shape; zeros
+    /// where the score does not depend on it.
     ///
     /// # Errors
     /// [`Error::Internal`] where the tap was not asked for a gradient.
@@ -171,7 +172,8 @@ pub trait Rules {
     fn sum(&self, first: Tensor<4>, rest: Vec<Tensor<4>>) -> Tensor<4> {
         rest.into_iter().fold(first, |sum, part| sum + part)
     }
-    /// `y`, which a factor and a shift of each channel have made of `x`: a batch norm that no convolution precedes, a scale.
+    /// `y`, which a factor and a shift of each channel have made of `x`: a batch norm that no
+    /// convolution precedes, a scale.
     fn affine(&self, _x: Tensor<4>, y: Tensor<4>) -> Tensor<4> {
         y
     }
@@ -288,7 +290,8 @@ impl<'a> Pass<'a> {
         let (x, leaf) = if !gradient {
             (x, None)
         } else if x.is_tracked() {
-            // `require_grad` panics on a tracked tensor; a zero leaf added to it receives the same gradient.
+            // `require_grad` panics on a tracked tensor; a zero leaf added to it receives the same
+            // gradient.
             let leaf = value.zeros_like().autodiff().require_grad();
             (x + leaf.clone(), Some(leaf))
         } else {

@@ -20,11 +20,12 @@ pub enum Question {
 /// The quantity that the score is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Quantity {
-    /// A class: its logit. A contrast: the difference of two logits. A group: logsumexp of its logits minus logsumexp of the others, the
-    /// logarithm of its odds.
+    /// A class: its logit. A contrast: the difference of two logits. A group: logsumexp of its
+    /// logits minus logsumexp of the others, the logarithm of its odds.
     #[default]
     Logit,
-    /// The logarithm of the class' or the group's probability; of a contrast, the difference of two of them, which is that of the logits.
+    /// The logarithm of the class' or the group's probability; of a contrast, the difference of two
+    /// of them, which is that of the logits.
     LogProbability,
 }
 
@@ -66,10 +67,12 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads a request's `target`: a class index, `{ contrast: [a, b] }`, `{ group: [..] }`, or `null` for the top class.
+    /// Reads a request's `target`: a class index, `{ contrast: [a, b] }`, `{ group: [..] }`, or
+    /// `null` for the top class.
     ///
     /// # Errors
-    /// [`Error::BadOption`] where it names no class below `logits.len()`, a class twice, or every class.
+    /// [`Error::BadOption`] where it names no class below `logits.len()`, a class twice, or every
+    /// class.
     pub fn parse(value: Option<&Value>, quantity: Quantity, logits: &[f32]) -> Result<Self> {
         let count = logits.len();
         let bad = |what: String| {

@@ -6,8 +6,9 @@ use crate::error::{Error, Result, bad_model};
 
 /// `model_args`: every argument is taken by name with its bounds; those left over are an error.
 ///
-/// timm opens a package with its arguments as they are: a null is passed on, not taken for an argument that is absent. What that means
-/// is the argument's own matter ([`Args::read_null_as`]); most models of timm cannot be made so, and neither are they here.
+/// timm opens a package with its arguments as they are: a null is passed on, not taken for an
+/// argument that is absent. What that means is the argument's own matter ([`Args::read_null_as`]);
+/// most models of timm cannot be made so, and neither are they here.
 #[derive(Debug, Clone, Default)]
 pub struct Args(Map<String, Value>);
 

@@ -31,7 +31,8 @@ pub struct Config {
     pub preprocess: PreprocessConfig,
     /// K names, where the package has them.
     pub label_names: Option<Vec<String>>,
-    /// What logits are divided by before the softmax that gives probabilities (`temperature`, 1 where absent).
+    /// What logits are divided by before the softmax that gives probabilities (`temperature`, 1
+    /// where absent).
     pub temperature: f64,
     /// Whose names the tensors have (`keys`). The loader takes the other ones where they alone fit.
     pub keys: Keys,

@@ -7,7 +7,8 @@ use crate::package::limits::MAX_HEADER_BYTES;
 pub enum WeightsFormat {
     /// A safetensors file: the length of its header, the header, the values.
     Safetensors,
-    /// What `torch.save` writes, or wrote: [`crate::package::pth::Reader`] reads it or says what to do.
+    /// What `torch.save` writes, or wrote: [`crate::package::pth::Reader`] reads it or says what to
+    /// do.
     PyTorch,
 }
 
@@ -21,9 +22,11 @@ impl WeightsFormat {
     }
 }
 
-/// The format of a file that begins with `first`, of which eight bytes are enough; `None` where it is neither.
+/// The format of a file that begins with `first`, of which eight bytes are enough; `None` where it
+/// is neither.
 ///
-/// A header of 0x280 bytes makes a safetensors file begin as an old pickle does; the brace behind the length tells them apart.
+/// A header of 0x280 bytes makes a safetensors file begin as an old pickle does; the brace behind
+/// the length tells them apart.
 pub fn sniff(first: &[u8]) -> Option<WeightsFormat> {
     let brace = first.get(8).is_none_or(|&byte| byte == b'{');
     let length = first.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes));

@@ -1,7 +1,7 @@
 //! From encoded bytes to upright RGB. Sizes are checked before memory is set aside.
 //!
-//! Transparent pixels are composited on white, as a page shows them; timm's `convert('RGB')` drops the alpha channel instead, which differs on
-//! transparent pictures only.
+//! Transparent pixels are composited on white, as a page shows them; timm's `convert('RGB')` drops
+//! the alpha channel instead, which differs on transparent pictures only.
 
 use std::io::Cursor;
 
@@ -55,7 +55,8 @@ impl Photo {
     /// orientation.
     ///
     /// # Errors
-    /// [`Error::UnsupportedImage`] for anything else and for damaged files; [`Error::ImageTooLarge`] past the limits.
+    /// [`Error::UnsupportedImage`] for anything else and for damaged files;
+    /// [`Error::ImageTooLarge`] past the limits.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         if bytes.is_empty() {
             return unsupported("the file is empty; choose another one");
@@ -120,7 +121,8 @@ impl Photo {
     /// Takes pixels, not premultiplied.
     ///
     /// # Errors
-    /// [`Error::BadOption`] where the length does not fit; [`Error::ImageTooLarge`], [`Error::UnsupportedImage`] as for files.
+    /// [`Error::BadOption`] where the length does not fit; [`Error::ImageTooLarge`],
+    /// [`Error::UnsupportedImage`] as for files.
     pub fn from_rgba(width: u32, height: u32, rgba: &[u8]) -> Result<Self> {
         check_size(width, height)?;
         if rgba.len() as u64 != 4 * u64::from(width) * u64::from(height) {
@@ -141,8 +143,9 @@ fn on_white(rgba: &[u8]) -> Vec<u8> {
     rgba.as_chunks::<4>().0.iter().flat_map(|&[r, g, b, a]| [blend(r, a), blend(g, a), blend(b, a)]).collect()
 }
 
-/// Whether a JPEG has its end marker. Its decoder fills what is missing with grey; Pillow refuses such files, and so do we. Searched after the
-/// header, whose thumbnail has an end of its own; phones append whole films behind it.
+/// Whether a JPEG has its end marker. Its decoder fills what is missing with grey; Pillow refuses
+/// such files, and so do we. Searched after the header, whose thumbnail has an end of its own;
+/// phones append whole films behind it.
 fn ends(bytes: &[u8]) -> bool {
     let mut rest = bytes.get(2..).unwrap_or_default();
     while let [0xff, marker, tail @ ..] = rest {

@@ -1,4 +1,5 @@
-//! From an upright photo to the tensor that a model is fed, as timm's evaluation transform does it with Pillow.
+//! From an upright photo to the tensor that a model is fed, as timm's evaluation transform does it
+//! with Pillow.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -104,7 +105,8 @@ impl PreprocessConfig {
             let short = scaled(w);
             return if width <= height { (short, short * height / width) } else { (short * width / height, short) };
         }
-        // timm's ResizeKeepRatio for oblong inputs: the smaller ratio fills the crop, both sides rounded half to even.
+        // timm's ResizeKeepRatio for oblong inputs: the smaller ratio fills the crop, both sides
+        // rounded half to even.
         let (target_w, target_h) = (scaled(w) as f64, scaled(h) as f64);
         let ratio = (width as f64 / target_w).min(height as f64 / target_h);
         let round = |n: usize| ((n as f64 / ratio).round_ties_even() as usize).max(1);
@@ -150,7 +152,8 @@ pub fn preprocess(photo: &Photo, config: &PreprocessConfig) -> Result<Prepared> 
     }
     let [_, h, w] = config.input_size;
     let (resized_w, resized_h) = config.resized(width, height);
-    // Round half to even, as Python's round in torchvision's CenterCrop. The resized picture is never smaller than the crop.
+    // Round half to even, as Python's round in torchvision's CenterCrop. The resized picture is
+    // never smaller than the crop.
     let offset = |n: usize, size: usize| ((n as f64 - size as f64) / 2.0).round_ties_even().max(0.0) as usize;
     let (left, top) = (offset(resized_w, w), offset(resized_h, h));
     let columns = Axis::new(width, resized_w, config.interpolation).outputs(left, w);

@@ -1,6 +1,7 @@
-//! Resampling as Pillow does it: the horizontal axis first and then the vertical one, rounded to u8 after each, with fixed-point
-//! coefficients of 22 bits. Only the columns and rows that are asked for are computed: the passes are separable, so the
-//! numbers are the same, and memory is bounded by the photo's height times the width of what is asked for.
+//! Resampling as Pillow does it: the horizontal axis first and then the vertical one, rounded to u8
+//! after each, with fixed-point coefficients of 22 bits. Only the columns and rows that are asked
+//! for are computed: the passes are separable, so the numbers are the same, and memory is bounded
+//! by the photo's height times the width of what is asked for.
 
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +68,8 @@ impl Axis {
         Self { input, output, interpolation }
     }
 
-    /// The taps of `count` outputs from `start` on. Without coefficients where the length stays: Pillow skips such a pass.
+    /// The taps of `count` outputs from `start` on. Without coefficients where the length stays:
+    /// Pillow skips such a pass.
     pub(super) fn outputs(&self, start: usize, count: usize) -> Vec<Taps> {
         (start..start + count).map(|i| self.taps(i)).collect()
     }

@@ -112,7 +112,8 @@ impl Control for JobState {
 
     fn breathe(&self) -> LocalFuture<'_, ()> {
         Box::pin(async {
-            // On the CPU awaits are microtasks: without a macrotask now and then no message arrives.
+            // On the CPU awaits are microtasks: without a macrotask now and then no message
+            // arrives.
             if now() - self.breath.get() > 25.0 {
                 let channel = web_sys::MessageChannel::new().ok();
                 let promise = js_sys::Promise::new(&mut |resolve, _| macrotask(channel.as_ref(), &resolve));
@@ -131,8 +132,8 @@ impl Control for JobState {
     }
 }
 
-/// Calls `resolve` from a macrotask. A message channel, because timers are held back to 4 ms; one of its own for each call, because several
-/// engines may wait at the same time.
+/// Calls `resolve` from a macrotask. A message channel, because timers are held back to 4 ms; one
+/// of its own for each call, because several engines may wait at the same time.
 fn macrotask(channel: Option<&web_sys::MessageChannel>, resolve: &Function) {
     let sent = channel.is_some_and(|channel| {
         channel.port1().set_onmessage(Some(resolve));

@@ -1,4 +1,5 @@
-//! The boundary to JavaScript: the only room with `wasm_bindgen`. `pkg/engine/worker.js` is its only caller.
+//! The boundary to JavaScript: the only room with `wasm_bindgen`. `pkg/engine/worker.js` is its
+//! only caller.
 
 mod convert;
 mod device;
@@ -31,8 +32,9 @@ unsafe extern "C" {
 #[wasm_bindgen(start)]
 #[allow(unsafe_code, reason = "the constructors have no safe name")]
 pub fn start() {
-    // SAFETY: the linker defines this symbol, and nothing has called it yet. cubecl registers its operations through constructors;
-    // a call of our own keeps the linker from running all of them on every call into the module.
+    // SAFETY: the linker defines this symbol, and nothing has called it yet. cubecl registers its
+    // operations through constructors; a call of our own keeps the linker from running all of them
+    // on every call into the module.
     unsafe { __wasm_call_ctors() };
     std::panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);

@@ -1,4 +1,5 @@
-//! The tables of docs/methods.md and docs/models.md come from the registries. `UPDATE=1 cargo test --test readme` writes them.
+//! The tables of docs/methods.md and docs/models.md come from the registries. `UPDATE=1 cargo test
+//! --test readme` writes them.
 
 use sightline::methods::{Kind, METHODS};
 use sightline::nn::families::FAMILIES;

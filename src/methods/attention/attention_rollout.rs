@@ -1,14 +1,17 @@
 //! Attention rollout. Abnar and Zuidema 2020, arXiv 2005.00928, section 3.
 //!
-//! R = A^_L ... A^_1 with A^_b = A_b + 1, rows divided by their sums, where A_b is block b's attention fused over its heads and 1 the residual
-//! connection. The map is R's class-token row; where the classifier reads the mean of the patches, the mean of their rows. It needs no target, and is the same
-//! for each.
+//! R = A^_L ... A^_1 with A^_b = A_b + 1, rows divided by their sums, where A_b is block b's
+//! attention fused over its heads and 1 the residual connection. The map is R's class-token row;
+//! where the classifier reads the mean of the patches, the mean of their rows. It needs no target,
+//! and is the same for each.
 //!
-//! That row alone is computed, from the last block to the first, each block run again on the state before it: one forward pass in all, one
-//! block's attention in memory. Output `[h, w]` over the patches, positive; `details.specialShare` is what the row leaves on special tokens.
+//! That row alone is computed, from the last block to the first, each block run again on the state
+//! before it: one forward pass in all, one block's attention in memory. Output `[h, w]` over the
+//! patches, positive; `details.specialShare` is what the row leaves on special tokens.
 //!
-//! The paper averages heads; `headFusion` max and min and `discard` (the smallest entries of each fused matrix become 0) are those of
-//! vit-explain, which divides by the sums of the wrong axis and keeps the class token's own entry.
+//! The paper averages heads; `headFusion` max and min and `discard` (the smallest entries of each
+//! fused matrix become 0) are those of vit-explain, which divides by the sums of the wrong axis and
+//! keeps the class token's own entry.
 
 use burn::tensor::{Tensor, TensorData};
 use serde_json::json;

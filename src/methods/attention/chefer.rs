@@ -1,13 +1,17 @@
-//! Generic attention explainability. Chefer, Gur and Wolf 2021, arXiv 2103.15679, equations 5 and 6 (self-attention).
+//! Generic attention explainability. Chefer, Gur and Wolf 2021, arXiv 2103.15679, equations 5 and 6
+//! (self-attention).
 //!
-//! R <- R + mean over heads of ReLU(dA * A) R from the first block to the last, R = 1 at first; A is a block's attention, dA the score's
-//! gradient there. The map is R's class-token row; where the classifier reads the mean of the patches, the mean of their rows
-//! of R - 1: what they bring along themselves is the same everywhere, 1 / patches.
+//! R <- R + mean over heads of ReLU(dA * A) R from the first block to the last, R = 1 at first; A
+//! is a block's attention, dA the score's gradient there. The map is R's class-token row; where the
+//! classifier reads the mean of the patches, the mean of their rows of R - 1: what they bring along
+//! themselves is the same everywhere, 1 / patches.
 //!
-//! That row alone is computed, r <- r + r ReLU(dA * A), from the last block to the first, as the backward pass goes: one forward and one
-//! backward pass in all, one block's graph in memory. Output `[h, w]` over the patches, positive.
+//! That row alone is computed, r <- r + r ReLU(dA * A), from the last block to the first, as the
+//! backward pass goes: one forward and one backward pass in all, one block's graph in memory.
+//! Output `[h, w]` over the patches, positive.
 //!
-//! Not the method of arXiv 2012.09838 by the same authors, which propagates relevance by the rules of LRP.
+//! Not the method of arXiv 2012.09838 by the same authors, which propagates relevance by the rules
+//! of LRP.
 
 use burn::tensor::{Tensor, activation};
 use serde_json::json;

@@ -1,9 +1,12 @@
-//! What methods that read attention share: blocks and maps, the row that the classifier reads, special tokens, and outlier tokens.
+//! What methods that read attention share: blocks and maps, the row that the classifier reads,
+//! special tokens, and outlier tokens.
 //!
-//! Darcet et al. 2023, arXiv 2309.16588, found a few patches of large transformers with norms about ten times those of the others at the
-//! last block's output; the model keeps global facts there, they draw attention from everywhere, and say nothing about their own place. There
-//! a norm above 150 counts (of one model); here, for any model, one that is above both the patches' median + 10 median absolute deviations
-//! (nearly 7 standard deviations of a normal distribution) and twice their median (where all others are alike, any difference is many deviations).
+//! Darcet et al. 2023, arXiv 2309.16588, found a few patches of large transformers with norms about
+//! ten times those of the others at the last block's output; the model keeps global facts there,
+//! they draw attention from everywhere, and say nothing about their own place. There a norm above
+//! 150 counts (of one model); here, for any model, one that is above both the patches' median + 10
+//! median absolute deviations (nearly 7 standard deviations of a normal distribution) and twice
+//! their median (where all others are alike, any difference is many deviations).
 
 pub mod attention_rollout;
 pub mod chefer;
@@ -32,7 +35,8 @@ pub const ATTENTION: MethodSpec = MethodSpec {
 
 /// Deviations from the median above which a norm is an outlier.
 const DEVIATIONS: f32 = 10.0;
-/// Part of a map's magnitude on outlier patches from which on a reader is told, where it is also more than twice their part of the patches.
+/// Part of a map's magnitude on outlier patches from which on a reader is told, where it is also
+/// more than twice their part of the patches.
 const MUCH: f64 = 0.1;
 
 /// The option that names a block.

@@ -1,10 +1,12 @@
-//! Attention as it is: one row of one block's softmax(q k / sqrt d), of one head or their mean. Dosovitskiy et al. 2020, arXiv 2010.11929,
-//! equation 6.
+//! Attention as it is: one row of one block's softmax(q k / sqrt d), of one head or their mean.
+//! Dosovitskiy et al. 2020, arXiv 2010.11929, equation 6.
 //!
-//! The row is that of `query`, a patch; left out, the class token's, or where the classifier reads the mean of the patches, the mean of theirs. The block alone is run
-//! again on the state before it. Output `[h, w]` over the patches, positive; the row sums to 1 together with `details.specialShare`, what it
-//! leaves on special tokens. `details` also says what was read: `block`, `head` (`null`: the mean), and `query`: `{ token, kind, row, column }`,
-//! `null` where it is the mean over all.
+//! The row is that of `query`, a patch; left out, the class token's, or where the classifier reads
+//! the mean of the patches, the mean of theirs. The block alone is run again on the state before
+//! it. Output `[h, w]` over the patches, positive; the row sums to 1 together with
+//! `details.specialShare`, what it leaves on special tokens. `details` also says what was read:
+//! `block`, `head` (`null`: the mean), and `query`: `{ token, kind, row, column }`, `null` where it
+//! is the mean over all.
 
 use burn::tensor::Tensor;
 use serde_json::{Value, json};
@@ -47,7 +49,8 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// Computes the map.
 ///
 /// # Errors
-/// [`Error::BadOption`](crate::Error::BadOption) where the model has no such block, head or patch; those of the model and the device.
+/// [`Error::BadOption`](crate::Error::BadOption) where the model has no such block, head or patch;
+/// those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let attention = of(context)?;
     let b = block(context)?;
@@ -69,7 +72,9 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     };
     let described = query.map_or(Value::Null, |token| {
         let place = attention.place(token);
-        json!({ "token": token, "kind": attention.kind(token), "row": place.map(|p| p.0), "column": place.map(|p| p.1) })
+        json!({
+            "token": token, "kind": attention.kind(token), "row": place.map(|p| p.0), "column": place.map(|p| p.1)
+        })
     });
     row_output(context, read, json!({ "block": b, "head": head, "query": described })).await
 }

@@ -1,11 +1,14 @@
-//! TokenCut. Wang et al. 2022, arXiv 2202.11539, section 3: the normalised cut (Shi and Malik 2000) of the graph of patches.
+//! TokenCut. Wang et al. 2022, arXiv 2202.11539, section 3: the normalised cut (Shi and Malik 2000)
+//! of the graph of patches.
 //!
-//! Two patches are joined by an edge of weight 1 where the cosine of their keys in a block (heads concatenated) is above `tau`, else of 1e-5.
-//! The map is the eigenvector of the second smallest eigenvalue of (D - W) x = l D x, D the rows' sums, with x' D x = 1. It needs no target, and is the
-//! same for each. The block alone is run again; the eigenvector is found on the host in f64.
+//! Two patches are joined by an edge of weight 1 where the cosine of their keys in a block (heads
+//! concatenated) is above `tau`, else of 1e-5. The map is the eigenvector of the second smallest
+//! eigenvalue of (D - W) x = l D x, D the rows' sums, with x' D x = 1. It needs no target, and is
+//! the same for each. The block alone is run again; the eigenvector is found on the host in f64.
 //!
-//! Output `[h, w]`, signed so that the largest magnitude, which the paper takes for the foreground, is positive. The paper's mask are the patches
-//! above the vector's mean, `details.threshold`; `details` also has `block`, `eigenvalue` and `foreground`, the number of those patches.
+//! Output `[h, w]`, signed so that the largest magnitude, which the paper takes for the foreground,
+//! is positive. The paper's mask are the patches above the vector's mean, `details.threshold`;
+//! `details` also has `block`, `eigenvalue` and `foreground`, the number of those patches.
 
 use burn::tensor::Tensor;
 use serde_json::json;
@@ -50,7 +53,8 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// Computes the map.
 ///
 /// # Errors
-/// [`Error::BadOption`](crate::Error::BadOption) where the model has no such block; those of the model and the device.
+/// [`Error::BadOption`](crate::Error::BadOption) where the model has no such block; those of the
+/// model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let attention = of(context)?;
     let (b, tau) = (block(context)?, context.options().number("tau")?);

@@ -1,16 +1,21 @@
 //! LIME. Ribeiro et al. 2016, arXiv 1602.04938, equation 1 and section 3.4.
 //!
-//! Superpixels are shown or replaced by the baseline; a linear model of which are shown is fitted to the scores:
-//! min over b, c of sum_i pi_i (F(z_i) - b - c z_i)^2 + ridge |c|^2. Sample 0 shows all, as in the lime package; in the others each superpixel is
-//! shown with probability 1/2. pi = exp(-d^2 / kernelWidth^2) with the cosine distance of the row z to the row of ones, d = 1 - sqrt(shown / M), and 1 where
-//! nothing is shown. The ridge does not touch the intercept b. `nSamples` forward passes.
+//! Superpixels are shown or replaced by the baseline; a linear model of which are shown is fitted
+//! to the scores: min over b, c of sum_i pi_i (F(z_i) - b - c z_i)^2 + ridge |c|^2. Sample 0 shows
+//! all, as in the lime package; in the others each superpixel is shown with probability 1/2. pi =
+//! exp(-d^2 / kernelWidth^2) with the cosine distance of the row z to the row of ones, d = 1 -
+//! sqrt(shown / M), and 1 where nothing is shown. The ridge does not touch the intercept b.
+//! `nSamples` forward passes.
 //!
-//! Output `[1, H, W]`, signed: each pixel has its superpixel's coefficient c. `details`: `segments` M, `intercept` b, and `r2`, the weighted share of the scores'
-//! variance that the linear model explains (lime's `score`).
+//! Output `[1, H, W]`, signed: each pixel has its superpixel's coefficient c. `details`: `segments`
+//! M, `intercept` b, and `r2`, the weighted share of the scores' variance that the linear model
+//! explains (lime's `score`).
 //!
-//! The paper and lime 0.2.0.1 draw 1000 samples; 400 is the default here, for time. lime takes the root of the kernel, which is this one with sqrt(2)
-//! times the width, segments with quickshift, and hides a superpixel behind its own mean colour. captum 0.9.0's `Lime` has a lasso, width 1, 2 width^2 in the
-//! kernel and the distance between the pictures; with a ridge and the same kernel it agrees. Both are reproduced by `segmentation`, `samples`, `kernelWidth` and `baseline`.
+//! The paper and lime 0.2.0.1 draw 1000 samples; 400 is the default here, for time. lime takes the
+//! root of the kernel, which is this one with sqrt(2) times the width, segments with quickshift,
+//! and hides a superpixel behind its own mean colour. captum 0.9.0's `Lime` has a lasso, width 1, 2
+//! width^2 in the kernel and the distance between the pictures; with a ridge and the same kernel it
+//! agrees. Both are reproduced by `segmentation`, `samples`, `kernelWidth` and `baseline`.
 
 use rand::RngExt;
 use serde_json::json;
@@ -136,7 +141,8 @@ impl Estimator for Lime {
 /// Computes the attribution.
 ///
 /// # Errors
-/// [`Error::BadOption`] for a segmentation or samples that do not fit; [`Error::Aborted`] between chunks; those of the model and the device.
+/// [`Error::BadOption`] for a segmentation or samples that do not fit; [`Error::Aborted`] between
+/// chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let options = context.options();
     let segments = Segments::of(context)?;

@@ -1,4 +1,5 @@
-//! What black-box methods share: the loop over masked inputs, superpixels as features, and the sums of a least-squares fit.
+//! What black-box methods share: the loop over masked inputs, superpixels as features, and the sums
+//! of a least-squares fit.
 
 pub mod kernel_shap;
 pub mod lime;
@@ -83,7 +84,8 @@ pub async fn estimate(context: &Context<'_>, baseline: &[f32], estimator: &mut i
     for chunk in context.chunks(total)? {
         let masks: Vec<Vec<f32>> = chunk.clone().map(|index| estimator.mask(index)).collect();
         let mask = Tensor::<4>::from_data(TensorData::new(masks.concat(), [masks.len(), 1, h, w]), context.device());
-        // Exact where a mask is 0 or 1, which the sum of the baseline and a share of the difference is not.
+        // Exact where a mask is 0 or 1, which the sum of the baseline and a share of the difference
+        // is not.
         let mixed = input.clone() * mask.clone() + baseline.clone() * (mask * -1.0 + 1.0);
         let scores = context.read(context.scores(mixed)?).await?;
         let done = chunk.end;

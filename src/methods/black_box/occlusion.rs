@@ -1,14 +1,18 @@
 //! Occlusion. Zeiler and Fergus 2013, arXiv 1311.2901, section 4.1.
 //!
-//! F(x) - F(x with a window replaced by the baseline); a pixel's value is the mean over the windows that cover it. Windows begin at multiples of
-//! the stride in rows and columns and end with the first that reaches the last row or column, which is cut off at the border (captum's `Occlusion` with
-//! a window over all channels, checked against 0.9.0). One forward pass a window.
+//! F(x) - F(x with a window replaced by the baseline); a pixel's value is the mean over the windows
+//! that cover it. Windows begin at multiples of the stride in rows and columns and end with the
+//! first that reaches the last row or column, which is cut off at the border (captum's `Occlusion`
+//! with a window over all channels, checked against 0.9.0). One forward pass a window.
 //!
-//! Output `[1, H, W]`, signed: positive where hiding lowers the score. Without options the window is an eighth of the shorter side and the stride half of it:
-//! 15 x 15 windows on a square input, whatever its size. They come from coarse to fine, so that an early estimate has seen all of the photo; a pixel
-//! that no window has covered yet has 0. `details`: `window`, `stride`, in input pixels, and `windows`.
+//! Output `[1, H, W]`, signed: positive where hiding lowers the score. Without options the window
+//! is an eighth of the shorter side and the stride half of it: 15 x 15 windows on a square input,
+//! whatever its size. They come from coarse to fine, so that an early estimate has seen all of the
+//! photo; a pixel that no window has covered yet has 0. `details`: `window`, `stride`, in input
+//! pixels, and `windows`.
 //!
-//! The paper shows the score itself and paints the window grey; PAIR adds up where captum takes the mean.
+//! The paper shows the score itself and paints the window grey; PAIR adds up where captum takes the
+//! mean.
 
 use std::cmp::Reverse;
 
@@ -98,8 +102,8 @@ impl Occlusion {
 /// Computes the attribution.
 ///
 /// # Errors
-/// [`Error::BadOption`] for a window larger than the input or a stride larger than the window; [`Error::Aborted`] between chunks; those of the model
-/// and the device.
+/// [`Error::BadOption`] for a window larger than the input or a stride larger than the window;
+/// [`Error::Aborted`] between chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let [_, h, w] = context.spec().input_size;
     let options = context.options();

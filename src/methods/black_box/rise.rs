@@ -1,15 +1,20 @@
 //! RISE. Petsiuk et al. 2018, arXiv 1806.07421, equation 6.
 //!
-//! sum_i F(x shown through M_i) M_i / (N p). A mask M_i is an s x s grid of Bernoulli(p) cells, enlarged bilinearly (half-pixel centres, constant beyond the
-//! outermost) to (s + 1) ceil(H / s) x (s + 1) ceil(W / s) and cropped to H x W at an offset drawn evenly below one cell. `nSamples` forward passes.
+//! sum_i F(x shown through M_i) M_i / (N p). A mask M_i is an s x s grid of Bernoulli(p) cells,
+//! enlarged bilinearly (half-pixel centres, constant beyond the outermost) to (s + 1) ceil(H / s) x
+//! (s + 1) ceil(W / s) and cropped to H x W at an offset drawn evenly below one cell. `nSamples`
+//! forward passes.
 //!
-//! Output `[1, H, W]`, signed. The formula gives the expected score given that the pixel is shown. The paper's score is a probability; on a
-//! logit nearly all of that is the same constant everywhere, and its sampling error hides the rest. With `centre` (the default) the masked inputs' mean score is
-//! subtracted from every score first: by how much the expected score rises when the pixel is shown. `centre: false` is the paper's formula.
+//! Output `[1, H, W]`, signed. The formula gives the expected score given that the pixel is shown.
+//! The paper's score is a probability; on a logit nearly all of that is the same constant
+//! everywhere, and its sampling error hides the rest. With `centre` (the default) the masked
+//! inputs' mean score is subtracted from every score first: by how much the expected score rises
+//! when the pixel is shown. `centre: false` is the paper's formula.
 //!
-//! The paper takes 4000 masks (8000 for ResNet-50); 400 is the default here, for time. `details`: `standardError`, the root of the mean over pixels of the map's squared standard error, and
-//! `meanScore` of the masked inputs. The authors' code enlarges with skimage's `resize`, which mirrors at the border where this is constant; its
-//! masks can be given as `masks`.
+//! The paper takes 4000 masks (8000 for ResNet-50); 400 is the default here, for time. `details`:
+//! `standardError`, the root of the mean over pixels of the map's squared standard error, and
+//! `meanScore` of the masked inputs. The authors' code enlarges with skimage's `resize`, which
+//! mirrors at the border where this is constant; its masks can be given as `masks`.
 
 use rand::RngExt;
 use serde_json::json;
@@ -149,7 +154,8 @@ impl Estimator for Rise<'_> {
 /// Computes the attribution.
 ///
 /// # Errors
-/// [`crate::Error::BadOption`] for masks of another shape; [`crate::Error::Aborted`] between chunks; those of the model and the device.
+/// [`crate::Error::BadOption`] for masks of another shape; [`crate::Error::Aborted`] between
+/// chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let [_, h, w] = context.spec().input_size;
     let options = context.options();
@@ -172,6 +178,8 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         sums: vec![[0.0; 5]; h * w],
     };
     let output = black_box::estimate(context, &black_box::baseline(context)?, &mut rise).await?;
-    let details = json!({ "standardError": finite(rise.standard_error()), "meanScore": finite(rise.origin + rise.score / rise.taken) });
+    let details = json!({
+        "standardError": finite(rise.standard_error()), "meanScore": finite(rise.origin + rise.score / rise.taken)
+    });
     Ok(Output { details: Some(details), ..output })
 }

@@ -1,11 +1,14 @@
 //! Ablation-CAM. Desai and Ramaswamy 2020, doi 10.1109/WACV45572.2020.9093360.
 //!
-//! L = sum_k w_k A_k, w_k = (y - y_k) / |y|: y the score, y_k the score with channel k set to 0; a transformer's channel in all its tokens, those that are no patches included. 0 where y = 0.
+//! L = sum_k w_k A_k, w_k = (y - y_k) / |y|: y the score, y_k the score with channel k set to 0; a
+//! transformer's channel in all its tokens, those that are no patches included. 0 where y = 0.
 //!
-//! One forward pass per channel, from the layer's stage on; channels of the largest variance first, so that stopping after n of them is `maxChannels: n`. Memory is that of one chunk.
+//! One forward pass per channel, from the layer's stage on; channels of the largest variance first,
+//! so that stopping after n of them is `maxChannels: n`. Memory is that of one chunk.
 //!
-//! Output `[h, w]`, signed; the paper's last ReLU is left to rendering, and |y| in place of its y keeps the sign where the score is negative. pytorch-grad-cam sets a channel to 0 where
-//! a layer has no negative values, else to the smallest value less 1e7: `replacement`.
+//! Output `[h, w]`, signed; the paper's last ReLU is left to rendering, and |y| in place of its y
+//! keeps the sign where the score is negative. pytorch-grad-cam sets a channel to 0 where a layer
+//! has no negative values, else to the smallest value less 1e7: `replacement`.
 
 use burn::tensor::{Tensor, TensorData};
 

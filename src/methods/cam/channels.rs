@@ -64,7 +64,8 @@ impl ChannelMaps {
 /// the model, which decides the size of a chunk. [`MAX_CHANNELS`] limits the channels.
 ///
 /// # Errors
-/// [`Error::Aborted`](crate::Error::Aborted) between chunks; those of `score`, the model and the device.
+/// [`Error::Aborted`](crate::Error::Aborted) between chunks; those of `score`, the model and the
+/// device.
 pub async fn weigh(
     context: &Context<'_>,
     stage: impl Fn(&Layer) -> usize,

@@ -1,10 +1,12 @@
 //! Eigen-CAM. Muhammad and Yeasin 2020, arXiv 2008.00299.
 //!
-//! A as a matrix of places and channels, projected on its first right singular vector. One forward pass between the boundaries around the layers; no target, no gradients. The
-//! decomposition runs in f64 off the device.
+//! A as a matrix of places and channels, projected on its first right singular vector. One forward
+//! pass between the boundaries around the layers; no target, no gradients. The decomposition runs
+//! in f64 off the device.
 //!
-//! Output `[h, w]`, signed. A singular vector's sign is free: here the map correlates positively with the mean activation. `centre` takes each channel's mean away first, as
-//! pytorch-grad-cam does; the paper does not.
+//! Output `[h, w]`, signed. A singular vector's sign is free: here the map correlates positively
+//! with the mean activation. `centre` takes each channel's mean away first, as pytorch-grad-cam
+//! does; the paper does not.
 
 use crate::error::Result;
 use crate::methods::Context;

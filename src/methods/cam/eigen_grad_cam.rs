@@ -1,10 +1,13 @@
-//! Eigen-Grad-CAM: Eigen-CAM (Muhammad and Yeasin 2020, arXiv 2008.00299) of activations times gradients, as pytorch-grad-cam introduced it.
+//! Eigen-Grad-CAM: Eigen-CAM (Muhammad and Yeasin 2020, arXiv 2008.00299) of activations times
+//! gradients, as pytorch-grad-cam introduced it.
 //!
-//! g A, g = d score / d A, as a matrix of places and channels, projected on its first right singular vector. One forward and one backward pass from the first layer's stage on;
-//! the decomposition runs in f64 off the device.
+//! g A, g = d score / d A, as a matrix of places and channels, projected on its first right
+//! singular vector. One forward and one backward pass from the first layer's stage on; the
+//! decomposition runs in f64 off the device.
 //!
-//! Output `[h, w]`, signed: a singular vector's sign is free, here the map correlates positively with the mean of g A over channels. `centre` takes each channel's mean away
-//! first, as pytorch-grad-cam does.
+//! Output `[h, w]`, signed: a singular vector's sign is free, here the map correlates positively
+//! with the mean of g A over channels. `centre` takes each channel's mean away first, as
+//! pytorch-grad-cam does.
 
 use crate::error::Result;
 use crate::methods::Context;

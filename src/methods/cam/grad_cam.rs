@@ -1,10 +1,12 @@
 //! Grad-CAM. Selvaraju et al. 2016, arXiv 1610.02391, equations 1 and 2.
 //!
-//! L = sum_k mean_hw(d score / d A_k) A_k at each layer, with A folded to `[C, h, w]`; a transformer's tokens without its class,
-//! distillation and register tokens. One forward and one backward pass from the first layer's stage on; the model's front is not run again.
+//! L = sum_k mean_hw(d score / d A_k) A_k at each layer, with A folded to `[C, h, w]`; a
+//! transformer's tokens without its class, distillation and register tokens. One forward and one
+//! backward pass from the first layer's stage on; the model's front is not run again.
 //!
-//! Output `[h, w]`, signed. The paper ends with a ReLU: that is left to rendering, as in captum (which applies none by default).
-//! pytorch-grad-cam scales to [0, 1] after its ReLU; tf-explain uses guided gradients.
+//! Output `[h, w]`, signed. The paper ends with a ReLU: that is left to rendering, as in captum
+//! (which applies none by default). pytorch-grad-cam scales to [0, 1] after its ReLU; tf-explain
+//! uses guided gradients.
 
 use crate::error::Result;
 use crate::methods::Context;

@@ -1,10 +1,13 @@
 //! HiResCAM. Draelos and Carin 2020, arXiv 2011.08891.
 //!
-//! L = sum_k g_k A_k with g = d score / d A, element by element: Grad-CAM without the mean over space. One forward and one backward pass from the first layer's stage on.
+//! L = sum_k g_k A_k with g = d score / d A, element by element: Grad-CAM without the mean over
+//! space. One forward and one backward pass from the first layer's stage on.
 //!
-//! Output `[h, w]`, signed. Where only a mean over space and linear layers follow, it equals Grad-CAM, and its sum is the logit without biases. Where a layer norm alone
-//! reads a layer (the output of a transformer's block before the last), the products of a place sum to 0, for a norm does not see an input's size: what rounding leaves is
-//! set to 0. pytorch-grad-cam, and captum's LayerGradientXActivation summed over channels, are the same but for that.
+//! Output `[h, w]`, signed. Where only a mean over space and linear layers follow, it equals
+//! Grad-CAM, and its sum is the logit without biases. Where a layer norm alone reads a layer (the
+//! output of a transformer's block before the last), the products of a place sum to 0, for a norm
+//! does not see an input's size: what rounding leaves is set to 0. pytorch-grad-cam, and captum's
+//! LayerGradientXActivation summed over channels, are the same but for that.
 
 use burn::tensor::Tensor;
 

@@ -1,10 +1,12 @@
 //! LayerCAM. Jiang et al. 2021, doi 10.1109/TIP.2021.3089943.
 //!
-//! L = sum_k ReLU(g_k) A_k with g = d score / d A: every place has its own weight, and places where more of a channel would lower the score weigh nothing. One forward
-//! and one backward pass from the first layer's stage on.
+//! L = sum_k ReLU(g_k) A_k with g = d score / d A: every place has its own weight, and places where
+//! more of a channel would lower the score weigh nothing. One forward and one backward pass from
+//! the first layer's stage on.
 //!
-//! Output `[h, w]`, signed where activations are. The paper's last ReLU is left to rendering. pytorch-grad-cam takes max(g A, 0) instead, which differs where activations
-//! are negative (transformers, layers before a ReLU); torch-cam has it as here.
+//! Output `[h, w]`, signed where activations are. The paper's last ReLU is left to rendering.
+//! pytorch-grad-cam takes max(g A, 0) instead, which differs where activations are negative
+//! (transformers, layers before a ReLU); torch-cam has it as here.
 
 use burn::tensor::activation::relu;
 

@@ -25,7 +25,8 @@ use crate::methods::{Group, MethodSpec, Reads, Space};
 pub const CAM: MethodSpec = MethodSpec { reads: Reads::Layers, ..MethodSpec::base(Group::Cam, Space::Layer, "[h, w]") };
 
 impl Context<'_> {
-    /// A CAM: `map` turns a layer's activations and gradients, both `[1, C, h, w]`, into `[1, 1, h, w]`.
+    /// A CAM: `map` turns a layer's activations and gradients, both `[1, C, h, w]`, into `[1, 1, h,
+    /// w]`.
     ///
     /// # Errors
     /// Those of the model and the device.
@@ -34,7 +35,8 @@ impl Context<'_> {
         self.combine(maps).await
     }
 
-    /// The output of a method that has a map `[1, 1, h, w]` of each of the request's layers; see [`Context::combined`].
+    /// The output of a method that has a map `[1, 1, h, w]` of each of the request's layers; see
+    /// [`Context::combined`].
     ///
     /// # Errors
     /// Those of the device.
@@ -51,8 +53,9 @@ impl Context<'_> {
         Ok(self.combined(split.collect()))
     }
 
-    /// The output of a method that has a map, row-major, of each of the request's layers, or of the first of them. Of several, the whole is the mean of all, each divided
-    /// by its largest magnitude and shown on the finest of the grids.
+    /// The output of a method that has a map, row-major, of each of the request's layers, or of the
+    /// first of them. Of several, the whole is the mean of all, each divided by its largest
+    /// magnitude and shown on the finest of the grids.
     pub fn combined(&self, maps: Vec<Vec<f32>>) -> Output {
         let named = self.layers.iter().zip(maps);
         let mut layers: Vec<LayerMap> =

@@ -1,6 +1,8 @@
-//! NormGrad. Rebuffi et al. 2020, arXiv 2004.02866, for the identity at the layer seen as a 1 x 1 convolution.
+//! NormGrad. Rebuffi et al. 2020, arXiv 2004.02866, for the identity at the layer seen as a 1 x 1
+//! convolution.
 //!
-//! |A_u| |g_u| at each place u, the norms over channels, g = d score / d A: the norm of the place's share, A_u g_u^T, in the gradient of that convolution's weights. One forward and
+//! |A_u| |g_u| at each place u, the norms over channels, g = d score / d A: the norm of the place's
+//! share, A_u g_u^T, in the gradient of that convolution's weights. One forward and
 //! one backward pass from the first layer's stage on.
 //!
 //! Output `[h, w]`, not negative.

@@ -1,13 +1,18 @@
 //! Score-CAM. Wang et al. 2019, arXiv 1910.01279.
 //!
-//! L = sum_k w_k A_k. Each channel, resized to the input and scaled to [0, 1], is a mask; w is the softmax over channels of the scores of the masked inputs. A constant channel's
-//! mask is 0. With `difference`, w_k is the channel's increase of confidence itself: the masked input's score less that of an input of zeros. (Ahead of a softmax that difference
-//! would change nothing.) The input that is masked is the normalised one, so that what is hidden becomes the data set's mean colour.
+//! L = sum_k w_k A_k. Each channel, resized to the input and scaled to [0, 1], is a mask; w is the
+//! softmax over channels of the scores of the masked inputs. A constant channel's mask is 0. With
+//! `difference`, w_k is the channel's increase of confidence itself: the masked input's score less
+//! that of an input of zeros. (Ahead of a softmax that difference would change nothing.) The input
+//! that is masked is the normalised one, so that what is hidden becomes the data set's mean colour.
 //!
-//! One forward pass per channel, channels of the largest variance first, so that stopping after n of them is `maxChannels: n`. Memory is that of one chunk.
+//! One forward pass per channel, channels of the largest variance first, so that stopping after n
+//! of them is `maxChannels: n`. Memory is that of one chunk.
 //!
-//! Output `[h, w]`, signed where activations are; the paper's last ReLU is left to rendering. Channels are resized with half-pixel centres and then scaled, as in the paper
-//! and its authors' program; `alignCorners` resizes as pytorch-grad-cam does, `scaleFirst` scales before, as torch-cam does.
+//! Output `[h, w]`, signed where activations are; the paper's last ReLU is left to rendering.
+//! Channels are resized with half-pixel centres and then scaled, as in the paper and its authors'
+//! program; `alignCorners` resizes as pytorch-grad-cam does, `scaleFirst` scales before, as
+//! torch-cam does.
 
 use burn::tensor::{Tensor, TensorData};
 

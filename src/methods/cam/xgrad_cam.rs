@@ -1,10 +1,12 @@
 //! XGrad-CAM. Fu et al. 2020, arXiv 2008.02312.
 //!
-//! L = sum_k w_k A_k, w_k = sum_hw(g_k A_k) / sum_hw A_k with g = d score / d A: a channel's weight is the mean gradient where the channel is active. 0 where a channel's
-//! activations sum to 0. One forward and one backward pass from the first layer's stage on.
+//! L = sum_k w_k A_k, w_k = sum_hw(g_k A_k) / sum_hw A_k with g = d score / d A: a channel's weight
+//! is the mean gradient where the channel is active. 0 where a channel's activations sum to 0. One
+//! forward and one backward pass from the first layer's stage on.
 //!
-//! Output `[h, w]`, signed. pytorch-grad-cam adds 1e-7 to the denominator. Of layers with negative activations (transformers) the denominator may be near 0 by chance,
-//! and a single channel then decides the map.
+//! Output `[h, w]`, signed. pytorch-grad-cam adds 1e-7 to the denominator. Of layers with negative
+//! activations (transformers) the denominator may be near 0 by chance, and a single channel then
+//! decides the map.
 
 use burn::tensor::Tensor;
 

@@ -1,11 +1,14 @@
-//! Guided backpropagation. Springenberg et al. 2014, arXiv 1412.6806, section 3.4. Deconvolution: Zeiler and Fergus 2013, arXiv 1311.2901.
+//! Guided backpropagation. Springenberg et al. 2014, arXiv 1412.6806, section 3.4. Deconvolution:
+//! Zeiler and Fergus 2013, arXiv 1311.2901.
 //!
-//! The gradient with another backward pass through ReLUs: of a gradient g at a unit with input a, `guided` passes g [a > 0] [g > 0] and
-//! `deconvolution` g [g > 0]. Through ReLU6 `guided` passes g [0 < a < 6] [g > 0]. Every ReLU follows the rule, those inside gates too; a
-//! gate's own sigmoid has its plain derivative. One forward and one backward pass; the score is unchanged.
+//! The gradient with another backward pass through ReLUs: of a gradient g at a unit with input a,
+//! `guided` passes g [a > 0] [g > 0] and `deconvolution` g [g > 0]. Through ReLU6 `guided` passes g
+//! [0 < a < 6] [g > 0]. Every ReLU follows the rule, those inside gates too; a gate's own sigmoid
+//! has its plain derivative. One forward and one backward pass; the score is unchanged.
 //!
-//! Output `[C, H, W]`, signed. The same as captum's `GuidedBackprop` and `Deconvolution` on nets of ReLUs; captum hooks `nn.ReLU` alone, so that
-//! on nets of ReLU6 it returns the plain gradient. For other activation functions the rule is not defined: unsupported.
+//! Output `[C, H, W]`, signed. The same as captum's `GuidedBackprop` and `Deconvolution` on nets of
+//! ReLUs; captum hooks `nn.ReLU` alone, so that on nets of ReLU6 it returns the plain gradient. For
+//! other activation functions the rule is not defined: unsupported.
 
 use burn::tensor::Tensor;
 use sightline_kernels::Act;

@@ -1,10 +1,11 @@
 //! Guided Grad-CAM. Selvaraju et al. 2016, arXiv 1610.02391, section 3.2.
 //!
-//! Guided backpropagation times ReLU(Grad-CAM) of the layer shown on the input's grid. Two forward and two backward passes, the second pair from
-//! the layer on.
+//! Guided backpropagation times ReLU(Grad-CAM) of the layer shown on the input's grid. Two forward
+//! and two backward passes, the second pair from the layer on.
 //!
-//! Output `[C, H, W]`, signed as guided backpropagation. The paper interpolates the map linearly (here as PyTorch with `align_corners=False`);
-//! captum's `GuidedGradCam` takes the nearest cell by default.
+//! Output `[C, H, W]`, signed as guided backpropagation. The paper interpolates the map linearly
+//! (here as PyTorch with `align_corners=False`); captum's `GuidedGradCam` takes the nearest cell by
+//! default.
 
 use crate::error::Result;
 use crate::math::grid::{bilinear, nearest};

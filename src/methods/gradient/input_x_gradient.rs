@@ -1,9 +1,10 @@
 //! Input times gradient. Shrikumar et al. 2016, arXiv 1605.01713, section 2.
 //!
-//! x * d score / dx with x as fed to the model, so that the data set's mean colour is what a pixel is measured against. One forward and one
-//! backward pass.
+//! x * d score / dx with x as fed to the model, so that the data set's mean colour is what a pixel
+//! is measured against. One forward and one backward pass.
 //!
-//! Output `[C, H, W]`, signed; on a net of ReLUs without biases it adds up to the score. captum's `InputXGradient` is the same.
+//! Output `[C, H, W]`, signed; on a net of ReLUs without biases it adds up to the score. captum's
+//! `InputXGradient` is the same.
 
 use crate::error::Result;
 use crate::methods::Context;

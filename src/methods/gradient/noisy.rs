@@ -1,4 +1,5 @@
-//! Gradients at noisy copies of the input, gathered as they come: what SmoothGrad and its relatives share.
+//! Gradients at noisy copies of the input, gathered as they come: what SmoothGrad and its relatives
+//! share.
 
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
@@ -42,8 +43,8 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Takes in `[N, C, H, W]`, N > 0, by the pairwise update of Chan, Golub and LeVeque 1979, which loses no digits where the variance is
-    /// small beside the mean.
+    /// Takes in `[N, C, H, W]`, N > 0, by the pairwise update of Chan, Golub and LeVeque 1979,
+    /// which loses no digits where the variance is small beside the mean.
     fn of(gradients: Tensor<4>) -> Self {
         let [count, ..] = gradients.dims();
         let mean = gradients.clone().mean_dim(0);
@@ -75,10 +76,12 @@ impl Moments {
     }
 }
 
-/// `statistic` of d score / dx at `nSamples` copies x + N(0, (noiseLevel (max x - min x))^2). Memory does not grow with their number.
+/// `statistic` of d score / dx at `nSamples` copies x + N(0, (noiseLevel (max x - min x))^2).
+/// Memory does not grow with their number.
 ///
 /// # Errors
-/// [`crate::Error::BadOption`] for noise of another shape; [`crate::Error::Aborted`] between chunks; those of the model and the device.
+/// [`crate::Error::BadOption`] for noise of another shape; [`crate::Error::Aborted`] between
+/// chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>, statistic: fn(&Moments) -> Tensor<4>) -> Result<Output> {
     let options = context.options();
     let samples = options.count("nSamples")?;

@@ -1,9 +1,10 @@
 //! Saliency: the gradient's magnitude. Simonyan et al. 2013, arXiv 1312.6034, section 3.1.
 //!
-//! |d score / dx|, of the logit and not of the probability, as in the paper. One forward and one backward pass.
+//! |d score / dx|, of the logit and not of the probability, as in the paper. One forward and one
+//! backward pass.
 //!
-//! Output `[C, H, W]`; the paper's map is its maximum over the channels, which is how it is painted. captum's `Saliency` is the same
-//! (`abs=True`, its default).
+//! Output `[C, H, W]`; the paper's map is its maximum over the channels, which is how it is
+//! painted. captum's `Saliency` is the same (`abs=True`, its default).
 
 use crate::error::Result;
 use crate::methods::Context;

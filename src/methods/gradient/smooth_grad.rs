@@ -1,10 +1,12 @@
-//! SmoothGrad: the mean gradient at noisy copies of the photo. Smilkov et al. 2017, arXiv 1706.03825, section 2.
+//! SmoothGrad: the mean gradient at noisy copies of the photo. Smilkov et al. 2017, arXiv
+//! 1706.03825, section 2.
 //!
-//! (1 / n) sum_i d score / dx at x + N(0, sigma^2), sigma = noiseLevel (max x - min x), x as fed to the model. `nSamples` forward and backward
-//! passes in chunks.
+//! (1 / n) sum_i d score / dx at x + N(0, sigma^2), sigma = noiseLevel (max x - min x), x as fed to
+//! the model. `nSamples` forward and backward passes in chunks.
 //!
-//! Output `[C, H, W]`, signed. PAIR's `GetSmoothedMask` squares each gradient unless told otherwise (`magnitude=True`): that is
-//! `smooth_grad_sq`. captum's `NoiseTunnel` takes sigma itself (`stdevs`) instead of the share, and its base is any method.
+//! Output `[C, H, W]`, signed. PAIR's `GetSmoothedMask` squares each gradient unless told otherwise
+//! (`magnitude=True`): that is `smooth_grad_sq`. captum's `NoiseTunnel` takes sigma itself
+//! (`stdevs`) instead of the share, and its base is any method.
 
 use crate::error::Result;
 use crate::methods::Context;
@@ -32,7 +34,8 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// Computes the attribution; see [`noisy::run`].
 ///
 /// # Errors
-/// [`crate::Error::BadOption`] for noise of another shape; [`crate::Error::Aborted`] between chunks; those of the model and the device.
+/// [`crate::Error::BadOption`] for noise of another shape; [`crate::Error::Aborted`] between
+/// chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     noisy::run(context, Moments::mean).await
 }

@@ -1,8 +1,11 @@
-//! SmoothGrad-squared: the mean squared gradient at noisy copies of the photo. Hooker et al. 2018, arXiv 1806.10758, section 4.2.
+//! SmoothGrad-squared: the mean squared gradient at noisy copies of the photo. Hooker et al. 2018,
+//! arXiv 1806.10758, section 4.2.
 //!
-//! (1 / n) sum_i (d score / dx)^2 at x + N(0, sigma^2), with the noise of `smooth_grad`. `nSamples` forward and backward passes in chunks.
+//! (1 / n) sum_i (d score / dx)^2 at x + N(0, sigma^2), with the noise of `smooth_grad`. `nSamples`
+//! forward and backward passes in chunks.
 //!
-//! Output `[C, H, W]`, never negative. PAIR's `GetSmoothedMask` computes this by default; captum calls it `smoothgrad_sq`.
+//! Output `[C, H, W]`, never negative. PAIR's `GetSmoothedMask` computes this by default; captum
+//! calls it `smoothgrad_sq`.
 
 use crate::error::Result;
 use crate::methods::Context;
@@ -31,7 +34,8 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// Computes the attribution; see [`noisy::run`].
 ///
 /// # Errors
-/// [`crate::Error::BadOption`] for noise of another shape; [`crate::Error::Aborted`] between chunks; those of the model and the device.
+/// [`crate::Error::BadOption`] for noise of another shape; [`crate::Error::Aborted`] between
+/// chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     noisy::run(context, Moments::mean_square).await
 }

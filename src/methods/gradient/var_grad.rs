@@ -1,10 +1,13 @@
-//! VarGrad: the variance of the gradient over noisy copies of the photo. Adebayo et al. 2018, arXiv 1810.03307, section 2.
+//! VarGrad: the variance of the gradient over noisy copies of the photo. Adebayo et al. 2018, arXiv
+//! 1810.03307, section 2.
 //!
-//! (1 / n) sum_i (g_i - mean g)^2 with g_i = d score / dx at x + N(0, sigma^2) and the noise of `smooth_grad`: the population variance, as captum's
-//! `vargrad`. `nSamples` forward and backward passes in chunks.
+//! (1 / n) sum_i (g_i - mean g)^2 with g_i = d score / dx at x + N(0, sigma^2) and the noise of
+//! `smooth_grad`: the population variance, as captum's `vargrad`. `nSamples` forward and backward
+//! passes in chunks.
 //!
-//! Output `[C, H, W]`, never negative; 0 for a linear model and for a single sample. captum subtracts the squared mean from the mean of the
-//! squares, which loses digits where the variance is small; here deviations are summed.
+//! Output `[C, H, W]`, never negative; 0 for a linear model and for a single sample. captum
+//! subtracts the squared mean from the mean of the squares, which loses digits where the variance
+//! is small; here deviations are summed.
 
 use crate::error::Result;
 use crate::methods::Context;
@@ -33,7 +36,8 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// Computes the attribution; see [`noisy::run`].
 ///
 /// # Errors
-/// [`crate::Error::BadOption`] for noise of another shape; [`crate::Error::Aborted`] between chunks; those of the model and the device.
+/// [`crate::Error::BadOption`] for noise of another shape; [`crate::Error::Aborted`] between
+/// chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     noisy::run(context, Moments::variance).await
 }

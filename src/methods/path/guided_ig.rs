@@ -1,16 +1,24 @@
-//! Guided integrated gradients. Kapishnikov et al. 2021, arXiv 2106.09788, algorithm 1, as PAIR saliency 0.2.1 has it.
+//! Guided integrated gradients. Kapishnikov et al. 2021, arXiv 2106.09788, algorithm 1, as PAIR
+//! saliency 0.2.1 has it.
 //!
-//! A path from the baseline x' to x on which the pixels with the smallest |gradient| go first, so that it avoids the steep places whose gradients are
-//! noise. Step k of n ends at an L1 distance of (1 - k/n) |x - x'| from x. Within it, as long as that is not reached: each value that lags behind
-//! the straight line by more than `maxDist` is brought up to there; of those not yet `maxDist` ahead of the line, the `fraction` with the smallest
-//! |gradient| goes there, or as far as the distance asks for. Each change of a value adds change * gradient, the gradient being that of the step's start.
-//! `fraction` counts all values, those that may go no further coming last; `maxDist` 0 is integrated gradients by left Riemann sums.
+//! A path from the baseline x' to x on which the pixels with the smallest |gradient| go first, so
+//! that it avoids the steep places whose gradients are noise. Step k of n ends at an L1 distance of
+//! (1 - k/n) |x - x'| from x. Within it, as long as that is not reached: each value that lags
+//! behind the straight line by more than `maxDist` is brought up to there; of those not yet
+//! `maxDist` ahead of the line, the `fraction` with the smallest
+//! |gradient| goes there, or as far as the distance asks for. Each change of a value adds change *
+//! gradient, the gradient being that of the step's start.
+//! `fraction` counts all values, those that may go no further coming last; `maxDist` 0 is
+//! integrated gradients by left Riemann sums.
 //!
-//! Which values go first hangs on the last digits of gradients that are nearly equal, so on large nets two programs, or two devices, part ways: PAIR with
-//! gradients in f64 and in f32 has a cosine of 0.93 on MobileNetV2 at 20 steps. On such nets the sum also misses the difference of the scores by far.
+//! Which values go first hangs on the last digits of gradients that are nearly equal, so on large
+//! nets two programs, or two devices, part ways: PAIR with gradients in f64 and in f32 has a cosine
+//! of 0.93 on MobileNetV2 at 20 steps. On such nets the sum also misses the difference of the
+//! scores by far.
 //!
-//! `nSteps` forward and backward passes one after another, since each begins where the last one's gradient led; one forward pass for the baseline's score.
-//! Output `[C, H, W]`, signed, with the completeness residual sum(attribution) - (F(x) - F(x')).
+//! `nSteps` forward and backward passes one after another, since each begins where the last one's
+//! gradient led; one forward pass for the baseline's score. Output `[C, H, W]`, signed, with the
+//! completeness residual sum(attribution) - (F(x) - F(x')).
 
 use crate::error::{Error, Result};
 use crate::methods::Context;

@@ -1,15 +1,18 @@
 //! Integrated gradients. Sundararajan et al. 2017, arXiv 1703.01365, equation 1.
 //!
-//! (x - x') * integral over a in [0, 1] of d score / dx at x' + a (x - x'), by a quadrature whose weights sum to 1; Gauss-Legendre
-//! with 50 nodes unless told otherwise, as captum. `nSteps` forward and backward passes in chunks, one forward pass for the baseline's score.
-//! Of several baselines, the mean over all (as expected gradients, arXiv 1906.10670, with every baseline at every point of the path).
+//! (x - x') * integral over a in [0, 1] of d score / dx at x' + a (x - x'), by a quadrature whose
+//! weights sum to 1; Gauss-Legendre with 50 nodes unless told otherwise, as captum. `nSteps`
+//! forward and backward passes in chunks, one forward pass for the baseline's score. Of several
+//! baselines, the mean over all (as expected gradients, arXiv 1906.10670, with every baseline at
+//! every point of the path).
 //!
-//! With a `tolerance` the steps are doubled until the residual is at most that share of F(x) - F(x'), for each baseline by itself, up to
-//! `maxSteps`; where these are not enough, the warning `incomplete` says so.
+//! With a `tolerance` the steps are doubled until the residual is at most that share of F(x) -
+//! F(x'), for each baseline by itself, up to `maxSteps`; where these are not enough, the warning
+//! `incomplete` says so.
 //!
-//! Output `[C, H, W]`, signed, with the completeness residual sum(attribution) - (F(x) - F(x')). `details`: `steps`, the points on the path from
-//! each baseline.
-//! captum's `riemann_trapezoid` weights sum to (n - 1) / n; ours sum to 1.
+//! Output `[C, H, W]`, signed, with the completeness residual sum(attribution) - (F(x) - F(x')).
+//! `details`: `steps`, the points on the path from each baseline. captum's `riemann_trapezoid`
+//! weights sum to (n - 1) / n; ours sum to 1.
 
 use burn::tensor::{Tensor, TensorData};
 use serde_json::json;
@@ -133,7 +136,8 @@ pub struct Progress {
     pub total: usize,
 }
 
-/// (x - x') times the weighted sum of the gradients at the nodes, row-major; x and x' `[1, C, H, W]`.
+/// (x - x') times the weighted sum of the gradients at the nodes, row-major; x and x' `[1, C, H,
+/// W]`.
 ///
 /// # Errors
 /// [`Error::Aborted`] between chunks; those of the model and the device.

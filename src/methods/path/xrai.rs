@@ -1,13 +1,18 @@
 //! XRAI. Kapishnikov et al. 2019, arXiv 1906.02825, algorithm 1.
 //!
-//! Integrated gradients from a black and from a white picture, their mean, of the channels the largest; segments of the photo at several scales, which overlap;
-//! then segments by how much they gain: the one with the largest mean attribution over the pixels that no earlier one has gets that mean on those pixels,
-//! until every segment that would add `minPixelDiff` pixels is in. What is left gets its own mean, so the map sums to what the attribution does.
-//! `algorithm: "fast"` takes the segments in the order of their mean over all their pixels. 2 `nSteps` forward and backward passes in chunks.
+//! Integrated gradients from a black and from a white picture, their mean, of the channels the
+//! largest; segments of the photo at several scales, which overlap; then segments by how much they
+//! gain: the one with the largest mean attribution over the pixels that no earlier one has gets
+//! that mean on those pixels, until every segment that would add `minPixelDiff` pixels is in. What
+//! is left gets its own mean, so the map sums to what the attribution does. `algorithm: "fast"`
+//! takes the segments in the order of their mean over all their pixels. 2 `nSteps` forward and
+//! backward passes in chunks.
 //!
-//! Output `[1, H, W]`, signed. As PAIR saliency 0.2.1 but for two defaults: its baselines are the input's least and largest value, and its integral is
-//! the mean of 100 gradients from end to end (`quadrature`, `nSteps`, `baselines`). Segments as there: the photo brought to [-1, 1] and 224 x 224 (bilinear here, spline there),
-//! [`crate::methods::path::felzenszwalb`] at six scales, each segment grown by 5 pixels of the input; or `segments` as given.
+//! Output `[1, H, W]`, signed. As PAIR saliency 0.2.1 but for two defaults: its baselines are the
+//! input's least and largest value, and its integral is the mean of 100 gradients from end to end
+//! (`quadrature`, `nSteps`, `baselines`). Segments as there: the photo brought to [-1, 1] and 224 x
+//! 224 (bilinear here, spline there), [`crate::methods::path::felzenszwalb`] at six scales, each
+//! segment grown by 5 pixels of the input; or `segments` as given.
 
 use crate::ask::fill::{Baseline, blur};
 use crate::error::Result;
@@ -80,7 +85,8 @@ const DILATION: i64 = 5;
 /// Computes the map.
 ///
 /// # Errors
-/// [`Error::Aborted`] between chunks; [`Error::BadOption`] for tensors of another shape; those of the model and the device.
+/// [`Error::Aborted`] between chunks; [`Error::BadOption`] for tensors of another shape; those of
+/// the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let options = context.options();
     let shape @ [_, h, w] = context.spec().input_size;
@@ -127,7 +133,8 @@ async fn attribution(context: &Context<'_>) -> Result<Vec<f64>> {
     Ok(mean)
 }
 
-/// Each region's pixels, ascending: the input `[C, H, W]` cut up at several scales, every region grown.
+/// Each region's pixels, ascending: the input `[C, H, W]` cut up at several scales, every region
+/// grown.
 fn by_colour(input: &[f32], [_, h, w]: [usize; 3]) -> Vec<Vec<u32>> {
     let (low, high) = input.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
     let spread = (high - low).max(f32::MIN_POSITIVE);
@@ -156,7 +163,8 @@ fn by_colour(input: &[f32], [_, h, w]: [usize; 3]) -> Vec<Vec<u32>> {
         let mut near = Vec::new();
         for y in 0..h {
             for x in 0..w {
-                // A pixel is in a grown region where that region is within the disk around the pixel.
+                // A pixel is in a grown region where that region is within the disk around the
+                // pixel.
                 near.clear();
                 for (dy, dx) in &disk {
                     let (y, x) = (y as i64 + dy, x as i64 + dx);
@@ -208,7 +216,8 @@ impl<'a> Painter<'a> {
     }
 }
 
-/// Always the region that gains most. Each pixel leaves the sums of its regions once, so the cost is not regions x regions x pixels.
+/// Always the region that gains most. Each pixel leaves the sums of its regions once, so the cost
+/// is not regions x regions x pixels.
 fn full(attribution: &[f64], regions: &[Vec<u32>], least: usize) -> Vec<f32> {
     let mut painter = Painter::new(attribution);
     let mut regions_of = vec![Vec::new(); attribution.len()];

@@ -1,19 +1,27 @@
-//! DeepLIFT, rescale rule. Shrikumar et al. 2017, arXiv 1704.02685, equations 3 and 5 and section 3.5.2; as captum 0.9.0 computes it.
+//! DeepLIFT, rescale rule. Shrikumar et al. 2017, arXiv 1704.02685, equations 3 and 5 and section
+//! 3.5.2; as captum 0.9.0 computes it.
 //!
-//! Every activation hands back the multiplier (f(a) - f(a')) / (a - a'), a' its input for the baseline; linear layers their weights;
-//! attribution = (x - x') * multiplier at the input. Max pooling, as captum: of the output's difference o - o', the rise to max(o, o') above o' belongs
-//! to the input that wins for x and the fall from it to o to the one that wins for x', each divided by its own difference. Where |a - a'| is under 1e-10 the
-//! derivative stands for the multiplier; for smooth activations already under 1e-3, where the quotient's rounding would be the larger error.
+//! Every activation hands back the multiplier (f(a) - f(a')) / (a - a'), a' its input for the
+//! baseline; linear layers their weights; attribution = (x - x') * multiplier at the input. Max
+//! pooling, as captum: of the output's difference o - o', the rise to max(o, o') above o' belongs
+//! to the input that wins for x and the fall from it to o to the one that wins for x', each divided
+//! by its own difference. Where |a - a'| is under 1e-10 the derivative stands for the multiplier;
+//! for smooth activations already under 1e-3, where the quotient's rounding would be the larger
+//! error.
 //!
-//! So sum(attribution) = F(x) - F(x') but for rounding, max pooling included. A score that is not linear in the logits (a group, a log-probability; captum
-//! explains logits alone) starts from its mean gradient on the straight line between the two rows of logits, which has that property too.
+//! So sum(attribution) = F(x) - F(x') but for rounding, max pooling included. A score that is not
+//! linear in the logits (a group, a log-probability; captum explains logits alone) starts from its
+//! mean gradient on the straight line between the two rows of logits, which has that property too.
 //!
-//! Output `[C, H, W]`, signed, with the completeness residual. Families: convolutional nets without gates and layer norms (AlexNet, DenseNet,
-//! EfficientNet-Lite, both Inceptions, MobileNetV2, the minimal MobileNetV3, ResNet without SE, SqueezeNet, VGG): a product of two activations has no rescale rule.
+//! Output `[C, H, W]`, signed, with the completeness residual. Families: convolutional nets without
+//! gates and layer norms (AlexNet, DenseNet, EfficientNet-Lite, both Inceptions, MobileNetV2, the
+//! minimal MobileNetV3, ResNet without SE, SqueezeNet, VGG): a product of two activations has no
+//! rescale rule.
 //!
-//! captum differentiates what it has no rule for, products and ReLU6 among them, which breaks completeness. So do two faults of its pooling rule that ours does not
-//! share: directly behind a ReLU its hooks miss the rule and the plain gradient passes (`pooling: "gradient"` does the same), and where windows overlap only
-//! one window's share stays (`max_unpool2d` overwrites).
+//! captum differentiates what it has no rule for, products and ReLU6 among them, which breaks
+//! completeness. So do two faults of its pooling rule that ours does not share: directly behind a
+//! ReLU its hooks miss the rule and the plain gradient passes (`pooling: "gradient"` does the
+//! same), and where windows overlap only one window's share stays (`max_unpool2d` overwrites).
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -120,7 +128,8 @@ impl Rules for Rescale {
         let near = difference.clone().abs().lower_elem(1e-10);
         let divided = (live.clone() / difference.mask_fill(near.clone(), 1.0)).mask_fill(near.clone(), 0.0);
         let top = value.clone().max_pair(reference.clone());
-        // The winners are found by the values, what they hand back goes to the live zeros added to them.
+        // The winners are found by the values, what they hand back goes to the live zeros added to
+        // them.
         let rise = slope(pool.max(here.clone() + divided.clone())) * (top.clone() - reference);
         let fall = slope(pool.max(there + divided)) * (value.clone() - top);
         let same = slope(pool.max(here + live.mask_fill(near.bool_not(), 0.0)));
@@ -128,7 +137,8 @@ impl Rules for Rescale {
     }
 }
 
-/// Points on the line between two rows of logits; a difference of many logits makes log-sum-exp bend sharply.
+/// Points on the line between two rows of logits; a difference of many logits makes log-sum-exp
+/// bend sharply.
 const POINTS: usize = 256;
 
 /// Computes the attribution.

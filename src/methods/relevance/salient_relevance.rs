@@ -1,17 +1,23 @@
-//! Salient relevance. Li et al. 2017, arXiv 1712.08268: context-aware saliency (Goferman et al. 2012, DOI 10.1109/TPAMI.2011.272) of the LRP map,
-//! which turns isolated relevant pixels into the areas that stand out by them.
+//! Salient relevance. Li et al. 2017, arXiv 1712.08268: context-aware saliency (Goferman et al.
+//! 2012, DOI 10.1109/TPAMI.2011.272) of the LRP map, which turns isolated relevant pixels into the
+//! areas that stand out by them.
 //!
-//! On the relevance R, channels summed, divided by its range, at each of the scales r = 100, 80, 50 and 30 % (of the input, or of 250 pixels on its longer side
-//! where it is larger):
-//! * patches of 7 x 7, every 4 pixels; d(p, q) = rms(p - q) / (1 + `distanceWeight` * |position of p - position of q|), positions in longer sides;
-//! * S(p) = 1 - exp(-mean of d to the `neighbours` patches with the smallest d), among those of the scales r, r/2 and r/4 that are at least 20 %; a patch
-//!   is no neighbour of itself; divided by the largest S of the scale;
-//! * S(p) (1 - distance from p to the nearest patch with S > `attended`, divided by the largest such distance).
+//! On the relevance R, channels summed, divided by its range, at each of the scales r = 100, 80, 50
+//! and 30 % (of the input, or of 250 pixels on its longer side where it is larger):
+//! * patches of 7 x 7, every 4 pixels; d(p, q) = rms(p - q) / (1 + `distanceWeight` * |position of
+//!   p - position of q|), positions in longer sides;
+//! * S(p) = 1 - exp(-mean of d to the `neighbours` patches with the smallest d), among those of the
+//!   scales r, r/2 and r/4 that are at least 20 %; a patch is no neighbour of itself; divided by
+//!   the largest S of the scale;
+//! * S(p) (1 - distance from p to the nearest patch with S > `attended`, divided by the largest
+//!   such distance).
 //!
-//! A pixel's value is the mean over the patches that it lies in, and over the scales. Output `[1, H, W]`, in [0, 1].
+//! A pixel's value is the mean over the patches that it lies in, and over the scales. Output `[1,
+//! H, W]`, in [0, 1].
 //!
-//! Where the two papers leave it open: sizes are changed by area means, the scale's foci weigh the scale's own map (Goferman et al.'s later version), and there is neither
-//! a centre prior nor a face detector. Goferman et al. compare colours in L*a*b*; here relevance is the one colour.
+//! Where the two papers leave it open: sizes are changed by area means, the scale's foci weigh the
+//! scale's own map (Goferman et al.'s later version), and there is neither a centre prior nor a
+//! face detector. Goferman et al. compare colours in L*a*b*; here relevance is the one colour.
 
 use crate::error::Result;
 use crate::math::grid::bilinear;
@@ -155,7 +161,8 @@ impl Patches {
         self.centres.len()
     }
 
-    /// 1 - exp(-mean difference) of a patch to the most similar of `others`, the first of which are this scale's.
+    /// 1 - exp(-mean difference) of a patch to the most similar of `others`, the first of which are
+    /// this scale's.
     fn stands_out(&self, index: usize, others: &[Patches], neighbours: usize, weight: f32) -> f32 {
         let Some(&[y, x]) = self.centres.get(index) else { return 0.0 };
         let mut all = Vec::new();

@@ -1,6 +1,8 @@
-//! ConvNeXt (Liu et al. 2022, arXiv 2201.03545) and ConvNeXt V2 (Woo et al. 2023, arXiv 2301.00808) by timm's names, keys and `model_args`.
+//! ConvNeXt (Liu et al. 2022, arXiv 2201.03545) and ConvNeXt V2 (Woo et al. 2023, arXiv 2301.00808)
+//! by timm's names, keys and `model_args`.
 //!
-//! Stages: `stem`, one per block (the downsampling belongs to the first of its stage), `head` (mean over space, norm, linear).
+//! Stages: `stem`, one per block (the downsampling belongs to the first of its stage), `head` (mean
+//! over space, norm, linear).
 
 use sightline_kernels::Act;
 
@@ -54,7 +56,8 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let conv_mlp = args.boolean("conv_mlp", small || name == "tiny_hnf")?;
     let conv_bias = args.boolean("conv_bias", true)?;
     let response_norm = args.boolean("use_grn", v2)?;
-    // The value is where training begins; here only matters whether there is one: null is none, as it is V2's default.
+    // The value is where training begins; here only matters whether there is one: null is none, as
+    // it is V2's default.
     let scaled = args.get("ls_init_value").map_or(!v2, |value| !value.is_null());
     args.read_null_as("ls_init_value", 0);
     args.number("ls_init_value", 1e-6, 0.0..=1e6)?;

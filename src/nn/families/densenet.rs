@@ -1,7 +1,9 @@
-//! DenseNet (Huang et al. 2016, arXiv 1608.06993), also with a deep stem and with blurred pooling (Zhang 2019, arXiv 1904.11486), by timm's names,
-//! keys and `model_args`. torchvision's keys are the same.
+//! DenseNet (Huang et al. 2016, arXiv 1608.06993), also with a deep stem and with blurred pooling
+//! (Zhang 2019, arXiv 1904.11486), by timm's names, keys and `model_args`. torchvision's keys are
+//! the same.
 //!
-//! Stages: `stem`, one per dense layer (the state is what all layers of its block have made so far), transitions, `norm5`, `classifier`.
+//! Stages: `stem`, one per dense layer (the state is what all layers of its block have made so
+//! far), transitions, `norm5`, `classifier`.
 
 use sightline_kernels::Act;
 
@@ -121,7 +123,8 @@ fn norm_act(name: &str, channels: usize) -> [Op; 2] {
     [Op::BatchNorm { name: name.into(), channels, epsilon: EPSILON }, Op::Act(Act::Relu)]
 }
 
-/// Every second pixel of a picture smoothed by (1 2 1) / 4 along rows and columns, which is the mean of two neighbours, twice.
+/// Every second pixel of a picture smoothed by (1 2 1) / 4 along rows and columns, which is the
+/// mean of two neighbours, twice.
 fn blur() -> [Op; 3] {
     [Op::ReflectPad(1), Op::AvgPool(Pool::new(2, 1, 0)), Op::AvgPool(Pool::new(2, 2, 0))]
 }

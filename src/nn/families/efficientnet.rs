@@ -1,6 +1,8 @@
-//! EfficientNet (Tan and Le 2019, arXiv 1905.11946) and its lite variants by timm's names, keys and `model_args`.
+//! EfficientNet (Tan and Le 2019, arXiv 1905.11946) and its lite variants by timm's names, keys and
+//! `model_args`.
 //!
-//! Stages: `stem`, one per block, `conv_head` (the last spatial map), `classifier` (mean over space, linear).
+//! Stages: `stem`, one per block, `conv_head` (the last spatial map), `classifier` (mean over
+//! space, linear).
 
 use sightline_kernels::Act;
 

@@ -1,6 +1,8 @@
-//! MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381) by timm's names, keys and `model_args`, and by torchvision's name and keys.
+//! MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381) by timm's names, keys and `model_args`, and
+//! by torchvision's name and keys.
 //!
-//! Stages: `stem`, one per block, `conv_head` (the last spatial map), `classifier` (mean over space, linear).
+//! Stages: `stem`, one per block, `conv_head` (the last spatial map), `classifier` (mean over
+//! space, linear).
 
 use sightline_kernels::Act;
 
@@ -85,7 +87,8 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     net::plan(config, "features.18", stages.into_iter().map(|(name, ops)| (name, renamed(ops))).collect())
 }
 
-/// The index in torchvision's `features` of block `<stack>.<block>`, and what follows it in the name.
+/// The index in torchvision's `features` of block `<stack>.<block>`, and what follows it in the
+/// name.
 fn index<'a>(name: &'a str, counts: &[usize; 7]) -> Option<(usize, &'a str)> {
     let (stack, rest) = name.strip_prefix("blocks.")?.split_once('.')?;
     let (block, leaf) = rest.split_once('.').unwrap_or((rest, ""));

@@ -1,6 +1,7 @@
 //! MobileNetV3 (Howard et al. 2019, arXiv 1905.02244) by timm's names, keys and `model_args`.
 //!
-//! Stages: `stem`, one per block, the last of which are convolutions, `head` (mean over space, a convolution on the mean), `classifier`.
+//! Stages: `stem`, one per block, the last of which are convolutions, `head` (mean over space, a
+//! convolution on the mean), `classifier`.
 
 use sightline_kernels::Act;
 
@@ -28,7 +29,8 @@ pub const FAMILY: Family = Family {
 
 type Row = (usize, usize, usize, usize, f64, usize, bool, bool);
 
-/// (stack, repeats, kernel, stride, expansion, channels, squeeze, hard swish instead of ReLU), table 2 of the paper.
+/// (stack, repeats, kernel, stride, expansion, channels, squeeze, hard swish instead of ReLU),
+/// table 2 of the paper.
 const SMALL: [Row; 7] = [
     (0, 1, 3, 2, 1.0, 16, true, false),
     (1, 1, 3, 2, 4.5, 24, false, false),

@@ -63,7 +63,8 @@ macro_rules! families {
     };
 }
 
-/// Every model family, one line each; where a file without config.json fits several, the earlier is taken.
+/// Every model family, one line each; where a file without config.json fits several, the earlier is
+/// taken.
 #[rustfmt::skip]
 pub static FAMILIES: &[Family] = families![
     alexnet,
@@ -86,8 +87,8 @@ pub static FAMILIES: &[Family] = families![
 /// The plan for a package.
 ///
 /// # Errors
-/// [`Error::UnsupportedArchitecture`] naming the nearest names where no family has this one; [`Error::BadModel`] where the config
-/// contradicts itself.
+/// [`Error::UnsupportedArchitecture`] naming the nearest names where no family has this one;
+/// [`Error::BadModel`] where the config contradicts itself.
 pub fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let asked = config.architecture.as_str();
     match FAMILIES.iter().find(|f| f.architectures().iter().any(|name| name == asked)) {
@@ -135,7 +136,8 @@ impl Strides {
         Self { stride: stem, dilation: 1, most: output_stride }
     }
 
-    /// The next stage. Beyond the output stride, a stride becomes a dilation; a stage's first block still has the one before.
+    /// The next stage. Beyond the output stride, a stride becomes a dilation; a stage's first block
+    /// still has the one before.
     pub fn step(&mut self, stride: usize) -> Step {
         let first_dilation = self.dilation;
         let beyond = self.stride >= self.most;

@@ -1,6 +1,8 @@
-//! Residual nets: ResNet (He et al. 2015, arXiv 1512.03385), its `d` and `t` stems (He et al. 2018, arXiv 1812.01187), ResNeXt (Xie et al. 2016,
-//! arXiv 1611.05431), wide ResNet (Zagoruyko and Komodakis 2016, arXiv 1605.07146) and those with squeeze and excitation at the end of each block
-//! (Hu et al. 2017, arXiv 1709.01507), by timm's names, keys and `model_args`. torchvision's keys are the same.
+//! Residual nets: ResNet (He et al. 2015, arXiv 1512.03385), its `d` and `t` stems (He et al. 2018,
+//! arXiv 1812.01187), ResNeXt (Xie et al. 2016, arXiv 1611.05431), wide ResNet (Zagoruyko and
+//! Komodakis 2016, arXiv 1605.07146) and those with squeeze and excitation at the end of each block
+//! (Hu et al. 2017, arXiv 1709.01507), by timm's names, keys and `model_args`. torchvision's keys
+//! are the same.
 //!
 //! Stages: `stem`, one per block, `fc` (mean over space, linear).
 

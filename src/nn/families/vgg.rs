@@ -1,7 +1,9 @@
-//! VGG (Simonyan and Zisserman 2014, arXiv 1409.1556) by timm's names and keys, and by torchvision's.
+//! VGG (Simonyan and Zisserman 2014, arXiv 1409.1556) by timm's names and keys, and by
+//! torchvision's.
 //!
-//! Stages: one per convolution, `pre_logits`, `head`. The two libraries differ on pictures that are not 224 pixels: torchvision averages the last maps to
-//! 7 x 7, timm only where they are smaller and slides its 7 x 7 layer over larger ones.
+//! Stages: one per convolution, `pre_logits`, `head`. The two libraries differ on pictures that are
+//! not 224 pixels: torchvision averages the last maps to 7 x 7, timm only where they are smaller
+//! and slides its 7 x 7 layer over larger ones.
 
 use sightline_kernels::Act;
 

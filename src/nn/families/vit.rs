@@ -1,9 +1,10 @@
-//! Vision transformers: ViT (Dosovitskiy et al. 2020, arXiv 2010.11929), those of CLIP (Radford et al. 2021, arXiv 2103.00020) and those
-//! with registers (Darcet et al. 2023, arXiv 2309.16588), by timm's names, keys and `model_args`; and the graph of every family of
-//! plain vision transformers.
+//! Vision transformers: ViT (Dosovitskiy et al. 2020, arXiv 2010.11929), those of CLIP (Radford et
+//! al. 2021, arXiv 2103.00020) and those with registers (Darcet et al. 2023, arXiv 2309.16588), by
+//! timm's names, keys and `model_args`; and the graph of every family of plain vision transformers.
 //!
-//! Stages: `embed` (patches, class token, positions), one per block, `head` (norm, pooling, classifier). Between them the residual
-//! stream, `[N, T, D]`: class token, distillation token, registers, patches.
+//! Stages: `embed` (patches, class token, positions), one per block, `head` (norm, pooling,
+//! classifier). Between them the residual stream, `[N, T, D]`: class token, distillation token,
+//! registers, patches.
 
 use std::ops::Range;
 
@@ -30,7 +31,8 @@ pub const FAMILY: Family = Family {
     plan: |config| plan(config, &VARIANTS),
 };
 
-/// Elements of one block's attention matrices from which on they cannot fit the 4 GiB of a wasm memory.
+/// Elements of one block's attention matrices from which on they cannot fit the 4 GiB of a wasm
+/// memory.
 const MAX_ATTENTION: usize = 1 << 30;
 
 /// timm's arguments for an architecture where they are not in its name.
@@ -255,8 +257,8 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     let grid = image.map(|side| side / patch);
     if grid.contains(&0) || width % heads != 0 {
         return bad_model(format!(
-            "config.json: patches of {patch} pixels must fit into {image:?} pixels, and the width, {width}, must divide \
-             by {heads} heads"
+            "config.json: patches of {patch} pixels must fit into {image:?} pixels, and the width, {width}, must \
+             divide by {heads} heads"
         ));
     }
     let [h, w] = grid;

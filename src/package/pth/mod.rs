@@ -1,14 +1,20 @@
-//! PyTorch state dicts: the zip files that `torch.save` writes since 1.6 (`.pth`, `.pt`), read without running anything in them.
+//! PyTorch state dicts: the zip files that `torch.save` writes since 1.6 (`.pth`, `.pt`), read
+//! without running anything in them.
 //!
-//! Such a file is an uncompressed zip archive: `data.pkl`, a pickle that names the tensors and their views, and one entry
-//! `data/<key>` of raw values for each storage. A pickle is a program; here it is interpreted by a machine that knows the few instructions
-//! which a state dict needs and five callables, so that nothing but dicts, tuples and descriptions of tensors can come out of it.
-//! The file is hostile input: every size is bounded, and every offset is checked against the directory.
+//! Such a file is an uncompressed zip archive: `data.pkl`, a pickle that names the tensors and
+//! their views, and one entry `data/<key>` of raw values for each storage. A pickle is a program;
+//! here it is interpreted by a machine that knows the few instructions which a state dict needs and
+//! five callables, so that nothing but dicts, tuples and descriptions of tensors can come out of
+//! it. The file is hostile input: every size is bounded, and every offset is checked against the
+//! directory.
 //!
-//! [`Reader`] asks for byte ranges and never for the whole file. What it finds is told as a safetensors header and the ranges to be
-//! fed after it to [`package::Loader`](crate::package::Loader), so that the loader's checks hold for these files too.
+//! [`Reader`] asks for byte ranges and never for the whole file. What it finds is told as a
+//! safetensors header and the ranges to be fed after it to
+//! [`package::Loader`](crate::package::Loader), so that the loader's checks hold for these files
+//! too.
 //!
-//! Layouts: the zip format's APPNOTE 6.3 (sections 4.3 and 4.5.3), Python's `pickletools`, and what `torch.save` writes.
+//! Layouts: the zip format's APPNOTE 6.3 (sections 4.3 and 4.5.3), Python's `pickletools`, and what
+//! `torch.save` writes.
 
 mod pickle;
 mod storage;
@@ -24,8 +30,8 @@ use crate::package::limits::MAX_PICKLE_BYTES;
 use crate::package::pth::pickle::{Described, Pickle};
 use crate::package::pth::zip::{Entry, MAX_FIELD, find_directory, read_directory};
 
-/// Where a checkpoint wraps its state dict: the first of these that holds tensors is read. Averaged weights come first, as in timm,
-/// because they are the ones that are evaluated.
+/// Where a checkpoint wraps its state dict: the first of these that holds tensors is read. Averaged
+/// weights come first, as in timm, because they are the ones that are evaluated.
 pub const WRAPPERS: [&str; 5] = ["state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model"];
 
 /// Local headers at most this far apart are read at once, up to a window of `MAX_WINDOW`.
@@ -38,19 +44,22 @@ const ADVICE: &str = "save model.state_dict() alone with torch.save, or convert 
 /// A file's contents, in the terms of [`package::Loader`](crate::package::Loader).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDict {
-    /// A safetensors header (8 bytes of length and JSON) that describes the tensors in the file's order, less a prefix `module.`
-    /// (DataParallel) or `_orig_mod.` (torch.compile) that all of them have.
+    /// A safetensors header (8 bytes of length and JSON) that describes the tensors in the file's
+    /// order, less a prefix `module.` (DataParallel) or `_orig_mod.` (torch.compile) that all of
+    /// them have.
     pub header: Vec<u8>,
-    /// The bytes of the file that hold the tensors' values, in the same order; some may be empty or overlap.
+    /// The bytes of the file that hold the tensors' values, in the same order; some may be empty or
+    /// overlap.
     pub ranges: Vec<Range<u64>>,
-    /// The one of [`WRAPPERS`] under which the state dict was found; `None` where it is the file's top level.
+    /// The one of [`WRAPPERS`] under which the state dict was found; `None` where it is the file's
+    /// top level.
     pub wrapper: Option<&'static str>,
 }
 
 /// Reads a file by byte ranges.
 ///
-/// While [`wants`](Self::wants) names a range, [`supply`](Self::supply) its bytes; then [`finish`](Self::finish). After an error the
-/// reader is of no more use.
+/// While [`wants`](Self::wants) names a range, [`supply`](Self::supply) its bytes; then
+/// [`finish`](Self::finish). After an error the reader is of no more use.
 #[derive(Debug)]
 pub struct Reader {
     size: u64,
@@ -227,8 +236,8 @@ impl Reader {
             }
             if !tensor.is_contiguous() {
                 return fault(
-                    "is not contiguous (channels_last, or a transposed view); save {name: t.contiguous() for name, t in \
-                     model.state_dict().items()}",
+                    "is not contiguous (channels_last, or a transposed view); save {name: t.contiguous() for name, t \
+                     in model.state_dict().items()}",
                 );
             }
             let Some(entry) = self.entries.get(&format!("data/{}", tensor.key)) else {

@@ -1,4 +1,5 @@
-//! The pickle that names the tensors: a machine that knows the instructions which a state dict needs, and nothing that could run.
+//! The pickle that names the tensors: a machine that knows the instructions which a state dict
+//! needs, and nothing that could run.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use crate::package::limits::MAX_TENSORS;
 use crate::package::pth::storage::{STORAGES, Tensor};
 use crate::package::pth::{ADVICE, Bytes, WRAPPERS, shown};
 
-// Limits of the pickle machine. Together they bound its memory by about 300 MB, for a file made to that end.
+// Limits of the pickle machine. Together they bound its memory by about 300 MB, for a file made to
+// that end.
 const MAX_PUSHES: usize = 4_000_000;
 const MAX_OBJECTS: usize = 1_000_000;
 const MAX_STACK: usize = 1_000_000;
@@ -267,7 +269,8 @@ impl<'a> Machine<'a> {
                 Callable::Storage(dtype)
             }
             _ => {
-                // An object is made by (memoize) EMPTY_TUPLE NEWOBJ; one that is the whole file, or of a model library's class, is a model.
+                // An object is made by (memoize) EMPTY_TUPLE NEWOBJ; one that is the whole file, or
+                // of a model library's class, is a model.
                 let rest = match self.bytes.0 {
                     [b'q', _, rest @ ..] | [b'r', _, _, _, _, rest @ ..] | [0x94, rest @ ..] | rest => rest,
                 };
@@ -315,11 +318,12 @@ impl<'a> Machine<'a> {
                     _ => damaged(),
                 }
             }
-            // A seventh argument that is not None says that the view is conjugate or negative.
+            // Two arguments say whether a gradient is wanted and what hooks there are. A seventh argument
+            // that is not None says that the view is conjugate or negative.
             (
                 Callable::RebuildTensor,
-                &[Value::Object(storage), Value::Integer(offset), shape, strides, _requires_grad, _hooks]
-                | &[Value::Object(storage), Value::Integer(offset), shape, strides, _requires_grad, _hooks, Value::Plain],
+                &[Value::Object(storage), Value::Integer(offset), shape, strides, _, _]
+                | &[Value::Object(storage), Value::Integer(offset), shape, strides, _, _, Value::Plain],
             ) => {
                 let (shape, strides) = (self.sizes(shape)?, self.sizes(strides)?);
                 let (Some(&Object::Storage(dtype, key)), Ok(offset), true) =
@@ -349,7 +353,8 @@ impl<'a> Machine<'a> {
         items.iter().map(size).collect()
     }
 
-    /// The tensors of a dict by name, in its order; `None` for anything else and where there are none.
+    /// The tensors of a dict by name, in its order; `None` for anything else and where there are
+    /// none.
     fn tensors_of(&self, index: usize) -> Option<Vec<(&'a str, &Tensor<'a>)>> {
         let Some(Object::Dict(entries)) = self.objects.get(index) else { return None };
         let tensor = |&(key, index): &(&'a str, usize)| match self.objects.get(index) {

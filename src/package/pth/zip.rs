@@ -1,4 +1,5 @@
-//! The archive around a state dict: a zip of entries that are stored as they are, with zip64 (APPNOTE 6.3, sections 4.3 and 4.5.3).
+//! The archive around a state dict: a zip of entries that are stored as they are, with zip64
+//! (APPNOTE 6.3, sections 4.3 and 4.5.3).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -38,7 +39,8 @@ impl Entry {
         ))
     }
 
-    /// Where the data begins, by the local header that `local` begins with; all that both headers say must agree.
+    /// Where the data begins, by the local header that `local` begins with; all that both headers
+    /// say must agree.
     pub(super) fn data_start(&self, local: &[u8]) -> Result<u64> {
         let mut fields = Bytes(local);
         let signature = fields.take(4)?;
@@ -61,7 +63,8 @@ impl Entry {
     }
 }
 
-/// The directory's range and number of entries, from the records at the archive's end, which torch.save writes without a comment.
+/// The directory's range and number of entries, from the records at the archive's end, which
+/// torch.save writes without a comment.
 pub(super) fn find_directory(tail: &[u8], size: u64) -> Result<(Range<u64>, u64)> {
     let (before, end) = tail.split_at(tail.len().saturating_sub(22));
     if !end.starts_with(b"PK\x05\x06") {

@@ -1,4 +1,5 @@
-//! The built-in models: right about the page's samples, a fine grid, calibrated, small, and as accurate on `../shared` as their cards say.
+//! The built-in models: right about the page's samples, a fine grid, calibrated, small, and as
+//! accurate on `../shared` as their cards say.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,8 @@ fn they_are_right_about_the_samples() {
             let image = Image::Encoded(std::fs::read(www("samples").join(sample["file"].as_str().unwrap())).unwrap());
             let seen = now(explainer.classify(&image, Some(5), &Unwatched)).unwrap();
             if let Some(label) = sample["label"].as_str() {
-                // The first one is what the page shows of each; of the model that it opens on, the others are among its guesses.
+                // The first one is what the page shows of each; of the model that it opens on, the
+                // others are among its guesses.
                 let shown = if i == 0 { &seen.predictions[..1] } else { &seen.predictions[..] };
                 assert!(
                     (place > 0 && i > 0) || shown.iter().any(|p| p.label == label),

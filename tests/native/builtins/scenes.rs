@@ -1,4 +1,5 @@
-//! The page's first models on held-out scenes with exact masks: they see what is there, and Grad-CAM looks where it is.
+//! The page's first models on held-out scenes with exact masks: they see what is there, and
+//! Grad-CAM looks where it is.
 
 use serde_json::json;
 use sightline::ask::control::Unwatched;

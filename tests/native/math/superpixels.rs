@@ -10,7 +10,8 @@ fn borders(ids: &[usize], [h, w]: [usize; 2]) -> Vec<bool> {
     (0..h * w).map(|i| (i % w + 1 < w && ids[i] != ids[i + 1]) || (i / w + 1 < h && ids[i] != ids[i + w])).collect()
 }
 
-/// The share of the regions' border pixels with a border of a superpixel within two rows and columns.
+/// The share of the regions' border pixels with a border of a superpixel within two rows and
+/// columns.
 fn recall(ids: &[usize], regions: &[usize], [h, w]: [usize; 2]) -> f64 {
     let (found, truth) = (borders(ids, [h, w]), borders(regions, [h, w]));
     let near = |i: &usize| {

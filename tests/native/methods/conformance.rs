@@ -1,6 +1,8 @@
-//! Every method against the libraries of its field: `golden/methods` (always) and real models with real photos (where `../shared` is).
+//! Every method against the libraries of its field: `golden/methods` (always) and real models with
+//! real photos (where `../shared` is).
 //!
-//! `UPDATE=1 cargo test --test conformance` writes CONFORMANCE.md. `CASE=<part of model/case>` runs those cases alone, and says how each agrees.
+//! `UPDATE=1 cargo test --test conformance` writes CONFORMANCE.md. `CASE=<part of model/case>` runs
+//! those cases alone, and says how each agrees.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,7 +17,8 @@ use crate::common::*;
 /// Methods that no case covers, and why.
 const UNCOVERED: &[(&str, &str)] = &[(
     "salient_relevance",
-    "no library has it; `tests/relevance.rs` implements it a second time, and the LRP it starts from agrees with zennit's",
+    "no library has it; `tests/relevance.rs` implements it a second time, and the LRP it starts from agrees with \
+     zennit's",
 )];
 
 /// A model folder's package: its file, or the weights that its seed makes.
@@ -37,7 +40,8 @@ struct Row {
     worst: f64,
 }
 
-/// (place of the method in the registry, method, library, whether agreement is asserted, what differs)
+/// (place of the method in the registry, method, library, whether agreement is asserted, what
+/// differs)
 type Key = (usize, String, String, bool, String);
 
 /// The request of a case, with the tensors that it hands over.
@@ -56,8 +60,8 @@ fn request(case: &Value, tensors: &Tensors) -> Value {
     request
 }
 
-/// How well ours agrees with the library's map of a case: the cosine, or the correlation where that is less. Maps without negative values
-/// point the same way by their mean alone.
+/// How well ours agrees with the library's map of a case: the cosine, or the correlation where that
+/// is less. Maps without negative values point the same way by their mean alone.
 fn agreement(explainer: &mut Explainer, tensors: &Tensors, case: &Value) -> Result<f64, String> {
     let got = attribute(explainer, &tensor(tensors, "input"), request(case, tensors)).map_err(|e| e.to_string())?;
     let (mut values, mut shape) = (got.values, got.shape);
@@ -145,7 +149,8 @@ fn every_method_agrees_with_the_libraries() {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(path, page(&rows)).unwrap();
     }
-    // Figures differ by machine in their last digits: all else of the page has to be as it is made here.
+    // Figures differ by machine in their last digits: all else of the page has to be as it is made
+    // here.
     let old = std::fs::read_to_string(path).unwrap_or_default();
     let bare = |text: &str| text.lines().map(without_figure).collect::<Vec<_>>().join("\n");
     assert_eq!(bare(&old), bare(&page(&rows)), "run UPDATE=1 cargo test --test conformance");
@@ -164,13 +169,14 @@ fn without_figure(line: &str) -> String {
 fn page(rows: &BTreeMap<Key, Row>) -> String {
     let mut out = String::from(
         "# Agreement with other libraries\n\n\
-         Every method is compared with the libraries of its field on tiny seeded models. *Agreement* is the smallest cosine \
-         between the two maps over the cases of a row (or the correlation, where that is smaller).\n\
+         Every method is compared with the libraries of its field on tiny seeded models. *Agreement* is the smallest \
+         cosine between the two maps over the cases of a row (or the correlation, where that is smaller).\n\
          `tests/golden/methods/README.md` describes how the references are made. \
          `UPDATE=1 cargo test --test conformance` writes this page and asserts 0.9999.\n\
          *definition* means the paper's formula in a few lines of PyTorch or NumPy, in \
          `tests/reference/make_method_goldens.py`.\n\n\
-         | method | library | version | agreement | cases | on | difference, and what was compared |\n|---|---|---|---|---|---|---|\n",
+         | method | library | version | agreement | cases | on | difference, and what was compared |\n\
+         |---|---|---|---|---|---|---|\n",
     );
     for ((_, method, library, differs, definition), row) in rows {
         let models = row.models.iter().cloned().collect::<Vec<_>>().join(", ");

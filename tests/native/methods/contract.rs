@@ -129,8 +129,8 @@ macro_rules! families {
 }
 
 families! {
-    alexnet convnext deit densenet dinov2 efficientnet inception_resnet_v2 inception_v3 mobilenet_v2 mobilenet_v3 regnety resnet
-    squeezenet vgg vit
+    alexnet convnext deit densenet dinov2 efficientnet inception_resnet_v2 inception_v3 mobilenet_v2 mobilenet_v3
+    regnety resnet squeezenet vgg vit
 }
 
 #[test]
@@ -231,10 +231,13 @@ fn prediction_and_cam_at_the_last_stage_cost_at_most_1_2_forwards() {
         let size =
             architecture.rsplit('_').find_map(|part| part.parse::<usize>().ok().filter(|s| (160..=512).contains(s)));
         let size = size.unwrap_or(if family.starts_with("inception") { 299 } else { 224 });
-        let config = json!({ "architecture": architecture, "num_classes": 1000, "pretrained_cfg": { "input_size": [3, size, size] } });
+        let config = json!({
+            "architecture": architecture, "num_classes": 1000, "pretrained_cfg": { "input_size": [3, size, size] }
+        });
         let plan = families::plan(&Config::parse(&config.to_string()).unwrap()).unwrap();
         let cost = cam_cost(plan.spec());
-        // SqueezeNet's classifier is a convolution of the whole last map: a CAM runs as much of it as the prediction did.
+        // SqueezeNet's classifier is a convolution of the whole last map: a CAM runs as much of it
+        // as the prediction did.
         let most = if family == "squeezenet" { 0.5 } else { 0.2 };
         assert!(cost <= most, "{architecture} at {size} pixels: a CAM costs {cost:.3} forwards more");
         architectures += 1;

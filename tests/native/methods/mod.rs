@@ -1,4 +1,5 @@
-//! Attribution methods: all of them by the registry and beside other libraries, and each group by itself.
+//! Attribution methods: all of them by the registry and beside other libraries, and each group by
+//! itself.
 
 mod attention;
 mod black_box;

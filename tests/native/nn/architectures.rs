@@ -1,4 +1,5 @@
-//! Every architecture of every family, planned from a minimal config at its usual size: what all code behind a plan relies on.
+//! Every architecture of every family, planned from a minimal config at its usual size: what all
+//! code behind a plan relies on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -160,7 +161,8 @@ fn a_null_argument_is_what_timms_reader_of_packages_takes_it_for() {
         assert_eq!(error.code(), "bad-model", "{name}, {argument}");
         assert!(error.to_string().contains(argument), "{error}");
     }
-    // Nor does null mean "as ever" for an argument that is not read: without `final_norm` there is no norm.
+    // Nor does null mean "as ever" for an argument that is not read: without `final_norm` there is
+    // no norm.
     let error = plan("vit_tiny_patch16_224", json!({ "final_norm": null })).unwrap_err();
     assert_eq!(error.code(), "unsupported-architecture");
 }

@@ -1,5 +1,6 @@
-//! Every family against timm, torchvision and captum: small seeded models (always) and real ones (where `../shared` is).
-//! `GOLDEN=<part of a name>` runs those goldens alone; `-- --nocapture` shows how closely each agrees.
+//! Every family against timm, torchvision and captum: small seeded models (always) and real ones
+//! (where `../shared` is). `GOLDEN=<part of a name>` runs those goldens alone; `-- --nocapture`
+//! shows how closely each agrees.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,8 +69,8 @@ macro_rules! families {
 }
 
 families! {
-    alexnet convnext deit densenet dinov2 efficientnet inception_resnet_v2 inception_v3 mobilenet_v2 mobilenet_v3 regnety resnet
-    squeezenet vgg vit
+    alexnet convnext deit densenet dinov2 efficientnet inception_resnet_v2 inception_v3 mobilenet_v2 mobilenet_v3
+    regnety resnet squeezenet vgg vit
 }
 
 fn equals_the_reference(name: &str, folder: &Path) {
@@ -172,7 +173,8 @@ fn real_models_equal_the_reference() {
             let (cam_cosine, ig_cosine) =
                 (cosine(&cam.values, &expected["grad_cam"].1), cosine(&ig.values, &expected["integrated_gradients"].1));
             println!(
-                "{model} {name}: logits differ by at most {worst:.1e}, Grad-CAM cosine {cam_cosine:.7}, IG cosine {ig_cosine:.7}, {:?}",
+                "{model} {name}: logits differ by at most {worst:.1e}, Grad-CAM cosine {cam_cosine:.7}, IG cosine \
+                 {ig_cosine:.7}, {:?}",
                 ig.completeness.unwrap()
             );
             assert!(worst < 2e-3 && cam_cosine >= 0.9999 && ig_cosine >= 0.9999);

@@ -1,4 +1,5 @@
-//! Autodiff against finite differences on small nets and on single operations, and the axioms that need no reference.
+//! Autodiff against finite differences on small nets and on single operations, and the axioms that
+//! need no reference.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::json;
@@ -30,7 +31,8 @@ fn input_gradients_equal_finite_differences() {
             let image = Image::Tensor { data, shape: shape[1..].to_vec() };
             f64::from(now(explainer.classify(&image, Some(1), &Unwatched)).unwrap().logits[target])
         };
-        // Along the gradient itself the derivative is its norm; along a seeded direction, the dot product.
+        // Along the gradient itself the derivative is its norm; along a seeded direction, the dot
+        // product.
         let gradient = &expected["input_gradient"].1;
         let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
         let mut seed = 1u64;
@@ -55,7 +57,8 @@ fn input_gradients_equal_finite_differences() {
     }
 }
 
-/// Seeded values: a permutation of equally spaced ones between -4 and 4, so that no two tie and none lies within `STEP` of a kink (0, -3, 3, 6).
+/// Seeded values: a permutation of equally spaced ones between -4 and 4, so that no two tie and
+/// none lies within `STEP` of a kink (0, -3, 3, 6).
 fn spaced(length: usize) -> Vec<f32> {
     let mut seed = 7u64;
     let mut order: Vec<usize> = (0..length).collect();
@@ -75,10 +78,12 @@ fn spaced(length: usize) -> Vec<f32> {
 /// Small beside the spacing of `spaced`, large beside rounding.
 const STEP: f32 = 0.005;
 
-/// Autodiff's gradient of a seeded linear score of what `ops` make of a `[3, h, w]` input, against central differences in every coordinate.
+/// Autodiff's gradient of a seeded linear score of what `ops` make of a `[3, h, w]` input, against
+/// central differences in every coordinate.
 fn check_operations(what: &str, [h, w]: [usize; 2], mut ops: Vec<Op>) {
     ops.push(Op::Flatten);
-    // A net must end in as many numbers as its config says; the first number of classes that fits is how many the operations make.
+    // A net must end in as many numbers as its config says; the first number of classes that fits
+    // is how many the operations make.
     let planned = (1..2000).find_map(|classes| {
         let config =
             json!({ "architecture": "", "num_classes": classes, "pretrained_cfg": { "input_size": [3, h, w] } });
@@ -140,7 +145,8 @@ fn gradients_of_operations_equal_finite_differences() {
     let same = |name: &str, kernel, stride| conv(name, 2, kernel).stride(stride).padding(Some(Padding::Same));
     let gate = vec![Op::GlobalAvgPool, Op::Conv(conv("squeeze", 3, [1, 1])), Op::Act(Act::Sigmoid)];
     let widths = |ops: Vec<PlaceOp>| vec![Op::Places(ops)];
-    let norm = Op::BatchNorm { name: "norm".into(), channels: 3, epsilon: 2.0 }; // seeded variances lie between -1.2 and 1.2
+    // Seeded variances lie between -1.2 and 1.2.
+    let norm = Op::BatchNorm { name: "norm".into(), channels: 3, epsilon: 2.0 };
     let scale = PlaceOp::Scale(Param::new("", "scale", &[3]));
     for (what, ops) in [
         ("a convolution of 1 x 7, not padded", vec![Op::Conv(conv("conv", 3, [1, 7]).padding(None))]),

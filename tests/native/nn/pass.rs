@@ -24,15 +24,16 @@ fn f1_relu_rule_changes_the_gradient_and_not_the_score() {
         let gradients = score.backward();
         (value, x.grad(&gradients).unwrap().into_data().try_into_vec::<f32>().unwrap())
     };
-    // conv: channel 0 is -5, 4, 31, 40; channel 1 is -30, -21, 6, 15. Alive with weights: (0, 1), (1, 0), (1, 1) of channel 0 with +1
-    // and the lower row of channel 1 with -1: what remains is the upper right placement of the kernel.
+    // conv: channel 0 is -5, 4, 31, 40; channel 1 is -30, -21, 6, 15. Alive with weights: (0, 1),
+    // (1, 0), (1, 1) of channel 0 with +1 and the lower row of channel 1 with -1: what remains is
+    // the upper right placement of the kernel.
     let (score, plain) = gradient(&mut Pass::new());
     assert_eq!(score, 54.0);
     assert_eq!(plain, [0., 1., 1., 1., 0., 1., 1., 1., 0., 1., 1., 1., 0., 0., 0., 0.]);
     let (score, straight) = gradient(&mut Pass::new().with_rules(&Straight));
     assert_eq!(score, 54.0);
-    // Without any ReLU the gradient is the sum of the kernels' placements times the weights: channel 0 everywhere +1, channel 1 +1 at
-    // the first cell and -1 at the three others.
+    // Without any ReLU the gradient is the sum of the kernels' placements times the weights:
+    // channel 0 everywhere +1, channel 1 +1 at the first cell and -1 at the three others.
     let mut expected = [0.0f32; 16];
     for (cell, weight) in [2.0, 0.0, 0.0, 0.0].into_iter().enumerate() {
         for k in 0..9 {

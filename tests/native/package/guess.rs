@@ -25,7 +25,9 @@ fn header(params: impl IntoIterator<Item = (String, Vec<usize>)>) -> Vec<u8> {
 }
 
 fn params(architecture: &str, classes: usize, side: usize) -> Vec<(String, Vec<usize>)> {
-    let text = json!({ "architecture": architecture, "num_classes": classes, "pretrained_cfg": { "input_size": [3, side, side] } });
+    let text = json!({
+        "architecture": architecture, "num_classes": classes, "pretrained_cfg": { "input_size": [3, side, side] }
+    });
     let plan = families::plan(&Config::parse(&text.to_string()).unwrap()).unwrap();
     plan.params().into_iter().map(|p| (p.name, p.shape)).collect()
 }

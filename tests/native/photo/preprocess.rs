@@ -1,4 +1,5 @@
-//! Preprocessing against timm's evaluation transform, bit for bit: `tests/reference/make_preprocess_goldens.py`.
+//! Preprocessing against timm's evaluation transform, bit for bit:
+//! `tests/reference/make_preprocess_goldens.py`.
 
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,9 @@ fn inputs_equal_timms_bit_for_bit() {
 #[test]
 fn absent_and_null_keys_take_timms_defaults() {
     let bare = PreprocessConfig::from_pretrained_cfg(&json!({})).unwrap();
-    let nulls = json!({ "input_size": null, "mean": null, "std": null, "crop_pct": null, "interpolation": null, "crop_mode": null });
+    let nulls = json!({
+        "input_size": null, "mean": null, "std": null, "crop_pct": null, "interpolation": null, "crop_mode": null
+    });
     assert_eq!(PreprocessConfig::from_pretrained_cfg(&nulls).unwrap(), bare);
     let written = json!({
         "input_size": [3, 224, 224], "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],

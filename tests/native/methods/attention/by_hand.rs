@@ -2,8 +2,9 @@
 
 use super::*;
 
-/// A transformer whose attention does not depend on the photo: x <- x + A x in each block, one channel for each head. A photo is `[heads, h, w]`:
-/// each pixel a patch; special tokens hold 1. The first logit is the class token's sum, or without one the mean over patches.
+/// A transformer whose attention does not depend on the photo: x <- x + A x in each block, one
+/// channel for each head. A photo is `[heads, h, w]`: each pixel a patch; special tokens hold 1.
+/// The first logit is the class token's sum, or without one the mean over patches.
 struct Fixed {
     spec: ModelSpec,
     /// Of each block, `[heads, T, T]`.
@@ -91,10 +92,12 @@ fn two_tokens_solved_by_hand() {
     let rollout = attribute(&mut pair, &two, json!({ "method": "attention_rollout" })).unwrap();
     close(&rollout.values, &[0.40625, 0.59375]);
 
-    // x1 = (2.5, 3.75), dA2 = [x1; 0], dA1 = (1.2, .8)' (1, 2): C2 = [.5 3; 0 0], C1 = [.6 1.2; .2 1.2]; (1, 0) (1 + C2) (1 + C1) = (3, 8.4)
+    // x1 = (2.5, 3.75), dA2 = [x1; 0], dA1 = (1.2, .8)' (1, 2): C2 = [.5 3; 0 0], C1 = [.6 1.2; .2
+    // 1.2]; (1, 0) (1 + C2) (1 + C1) = (3, 8.4)
     let chefer = attribute(&mut net, &photo, json!({ "method": "chefer", "target": 0 })).unwrap();
     close(&chefer.values, &[8.4]);
-    // The score is that of two tokens, (1, 0) (1 + A2) (1 + A1) (1, 2)' = 2.5 + .2 * 2.5 + .8 * 3.75
+    // The score is that of two tokens, (1, 0) (1 + A2) (1 + A1) (1, 2)' = 2.5 + .2 * 2.5 + .8 *
+    // 3.75
     assert!((chefer.score - 6.0).abs() < 1e-6);
     // Against the other class every product is negative.
     let against = attribute(&mut net, &photo, json!({ "method": "chefer", "target": 1 })).unwrap();
@@ -127,11 +130,13 @@ fn heads_fuse_and_small_entries_are_discarded() {
         request["method"] = json!("attention_rollout");
         attribute(&mut net, &photo, request).unwrap().values[0]
     };
-    // Class rows: (.35, .65) of the mean, (.5, .8) of the largest, (.2, .5) of the smallest; each plus (1, 0), over its sum.
+    // Class rows: (.35, .65) of the mean, (.5, .8) of the largest, (.2, .5) of the smallest; each
+    // plus (1, 0), over its sum.
     for (fusion, expected) in [("mean", 0.65 / 2.0), ("max", 0.8 / 2.3), ("min", 0.5 / 1.7)] {
         assert!((map(json!({ "headFusion": fusion })) - expected).abs() < 1e-6, "{fusion}");
     }
-    // The mean is [.35 .65; .425 .575]: a quarter discards .35, three quarters leave .65, all of it leaves the residual connection alone.
+    // The mean is [.35 .65; .425 .575]: a quarter discards .35, three quarters leave .65, all of it
+    // leaves the residual connection alone.
     for (discard, expected) in [(0.25, 0.65 / 1.65), (0.3, 0.65 / 1.65), (0.75, 0.65 / 1.65), (1.0, 0.0)] {
         assert!((map(json!({ "discard": discard })) - expected).abs() < 1e-6, "{discard}");
     }
@@ -139,7 +144,8 @@ fn heads_fuse_and_small_entries_are_discarded() {
 
 #[test]
 fn uniform_attention_rolls_out_to_a_uniform_map() {
-    // (J / T + 1) / 2 keeps half of what it gets in place and spreads the other half: after L blocks 2^-L is in place.
+    // (J / T + 1) / 2 keeps half of what it gets in place and spreads the other half: after L
+    // blocks 2^-L is in place.
     let tokens = 2 + 2 * 3;
     let uniform = vec![1.0 / tokens as f32; tokens * tokens];
     let mut net = fixed(&["class", "register"], [2, 3], 1, &[&uniform, &uniform, &uniform]);
@@ -176,8 +182,9 @@ fn a_patch_that_draws_attention_is_flagged() {
 
 #[test]
 fn token_cut_parts_two_groups_as_by_hand() {
-    // Keys (1, 0) and (0, 1): W is 1 within a group and e across. x is constant on each group and D-orthogonal to 1: (s vb, -s va) with the
-    // groups' volumes va = a (a + b e) and vb = b (b + a e), and x' D x = s^2 va vb (va + vb) = 1.
+    // Keys (1, 0) and (0, 1): W is 1 within a group and e across. x is constant on each group and
+    // D-orthogonal to 1: (s vb, -s va) with the groups' volumes va = a (a + b e) and vb = b (b + a
+    // e), and x' D x = s^2 va vb (va + vb) = 1.
     let (a, b, e) = (2f64, 4f64, 1e-5);
     let small = |p: usize| [1, 4].contains(&p);
     let x: Vec<f32> = (0..12).map(|i| if small(i % 6) == (i < 6) { 1.0 } else { 0.0 }).collect();

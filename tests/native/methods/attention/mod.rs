@@ -1,4 +1,5 @@
-//! Methods that read attention, and the head table: nets solved by hand, slow twins, class, distillation and register tokens.
+//! Methods that read attention, and the head table: nets solved by hand, slow twins, class,
+//! distillation and register tokens.
 
 mod by_hand;
 mod heads;
@@ -62,7 +63,8 @@ const VARIANTS: [(&str, &[&str], bool); 9] = [
     ("vit_qk_norm", &["class"], false),
 ];
 
-/// Every block's attention and the class' gradients there, each `[heads][T T]`, from one pass through the whole net.
+/// Every block's attention and the class' gradients there, each `[heads][T T]`, from one pass
+/// through the whole net.
 fn attention(package: &Package, input: &Image, target: usize) -> Vec<(Vec<f32>, Vec<f32>)> {
     let spec = package.model.spec();
     let Image::Tensor { data, shape } = input else { panic!() };

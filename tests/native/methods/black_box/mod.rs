@@ -1,4 +1,5 @@
-//! Methods that see scores alone: nets solved by hand, slower twins, and what holds of every estimate.
+//! Methods that see scores alone: nets solved by hand, slower twins, and what holds of every
+//! estimate.
 
 mod occlusion;
 mod rise;

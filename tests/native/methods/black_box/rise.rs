@@ -32,7 +32,8 @@ fn rise_matches_its_slow_twin() {
         let mean = scores.iter().sum::<f64>() / n as f64;
         for (centre, offset) in [(false, 0.0), (true, mean)] {
             let request = json!({
-                "method": "rise", "nSamples": n, "cells": cells, "probability": probability, "seed": 11, "centre": centre
+                "method": "rise", "nSamples": n, "cells": cells, "probability": probability, "seed": 11,
+                "centre": centre
             });
             let terms =
                 |i: usize| masks.iter().zip(&scores).map(move |(m, f)| (f - offset) * f64::from(m[i]) / probability);
@@ -54,7 +55,8 @@ fn rise_matches_its_slow_twin() {
 
 #[test]
 fn rise_of_all_masks_is_the_expectation_of_a_linear_net() {
-    // Every combination of 6 independent segments: E[F | pixel shown] = F(0) + its segment whole + half of the others.
+    // Every combination of 6 independent segments: E[F | pixel shown] = F(0) + its segment whole +
+    // half of the others.
     let segments = segmentation(6);
     let masks: Vec<f32> = (0..64).flat_map(|z| shown(&segments, &coalition(z, 6))).collect();
     let request = json!({ "method": "rise", "masks": { "data": masks, "shape": [64, 7, 6] }, "centre": false });

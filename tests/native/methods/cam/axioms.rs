@@ -38,7 +38,8 @@ fn all_layers_of_a_transformer_at_once_are_those_one_by_one() {
     }
 }
 
-/// Two convolutions without padding, means over space, a linear layer; `stride` and `kernel` of both convolutions.
+/// Two convolutions without padding, means over space, a linear layer; `stride` and `kernel` of
+/// both convolutions.
 fn unpadded(size: usize, stride: usize, kernel: usize) -> Explainer {
     let conv = |name: &str, inputs, outputs| {
         Op::Conv(Conv2dSpec::new(name, inputs, outputs, kernel).stride(stride).padding(None).bias(true))
@@ -51,7 +52,8 @@ fn unpadded(size: usize, stride: usize, kernel: usize) -> Explainer {
 
 #[test]
 fn a_photo_that_is_moved_by_the_stride_moves_its_cam_by_a_cell() {
-    // Overlapping windows, and windows side by side, whose grid covers the input exactly: Score-CAM's masks move with the photo only there.
+    // Overlapping windows, and windows side by side, whose grid covers the input exactly:
+    // Score-CAM's masks move with the photo only there.
     for (size, stride, kernel, score_cam) in [(35, 2, 3, false), (32, 2, 2, true)] {
         let mut explainer = unpadded(size, stride, kernel);
         // A patch without a pattern on a plain ground, away from the edges.
@@ -95,7 +97,8 @@ fn linear_cams_are_linear_in_the_score_and_hires_cam_adds_up() {
         let difference: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
         assert!(relative(&contrast, &difference) < 1e-4, "{method}");
     }
-    // Only a mean and a linear layer follow the last one: HiResCAM is Grad-CAM there, and sums to the logit without the bias.
+    // Only a mean and a linear layer follow the last one: HiResCAM is Grad-CAM there, and sums to
+    // the logit without the bias.
     let mut at = |method: &str| attribute(&mut explainer, &image, json!({ "method": method, "target": 2 })).unwrap();
     let (hires, grad) = (at("hires_cam"), at("grad_cam"));
     assert!(relative(&hires.values, &grad.values) < 1e-5);

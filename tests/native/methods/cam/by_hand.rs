@@ -28,8 +28,9 @@ fn close(what: &str, got: &[f32], expected: &[f64]) {
 fn f1_every_cam_of_captums_one_conv_net() {
     let (mut explainer, image) = one_conv();
     let mut map = |request: Value| attribute(&mut explainer, &image, request).unwrap().values;
-    // conv: (-5, 4, 31, 40) and (-30, -21, 6, 15), the activations a their positive parts. The score is 54 with gradients (1, 1, 1, 1) and
-    // (1, -1, -1, -1) at a, and 0 in place of the first two cells of the second channel, and the first of the first, at conv.
+    // conv: (-5, 4, 31, 40) and (-30, -21, 6, 15), the activations a their positive parts. The
+    // score is 54 with gradients (1, 1, 1, 1) and (1, -1, -1, -1) at a, and 0 in place of the first
+    // two cells of the second channel, and the first of the first, at conv.
     let (conv, a) =
         ([[-5.0, 4.0, 31.0, 40.0], [-30.0, -21.0, 6.0, 15.0]], [[0.0, 4.0, 31.0, 40.0], [0.0, 0.0, 6.0, 15.0]]);
     let weighted = |maps: [[f64; 4]; 2], w: [f64; 2]| [0, 1, 2, 3].map(|u| w[0] * maps[0][u] + w[1] * maps[1][u]);
@@ -60,7 +61,8 @@ fn f1_every_cam_of_captums_one_conv_net() {
             eigen([[0.0, 4.0, 31.0, 40.0], [0.0, 0.0, -6.0, -15.0]], true),
             eigen([[0.0, 4.0, 31.0, 40.0], [0.0, 0.0, -6.0, -15.0]], true),
         ),
-        // Without channel 0 the last ReLU is closed at a; at conv its bias is not there to stop either.
+        // Without channel 0 the last ReLU is closed at a; at conv its bias is not there to stop
+        // either.
         ("ablation_cam", weighted(conv, [1.0, (54.0 - 75.0) / 54.0]), weighted(a, [1.0, (54.0 - 75.0) / 54.0])),
     ] {
         close(method, &map(json!({ "method": method, "target": 0, "layer": "conv" })), &at_conv);
@@ -74,7 +76,8 @@ fn f1_every_cam_of_captums_one_conv_net() {
         &map(json!({ "method": "grad_cam_plus_plus", "target": 0, "epsilon": 1.0 })),
         &weighted(a, [4.0 / 78.0, 1.0 / 24.0]),
     );
-    // Score-CAM: the masked inputs by hand. Resized by pixel centres, a row of cells p, q becomes p, 3/4 p + 1/4 q, 1/4 p + 3/4 q, q.
+    // Score-CAM: the masked inputs by hand. Resized by pixel centres, a row of cells p, q becomes
+    // p, 3/4 p + 1/4 q, 1/4 p + 3/4 q, q.
     let masked_score = |cells: [f64; 4]| {
         let mix = |i: usize| [1.0, 0.75, 0.25, 0.0][i];
         let resized = |y: usize, x: usize| {

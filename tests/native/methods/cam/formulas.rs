@@ -46,7 +46,8 @@ fn tapped(explainer: &Explainer, image: &Image, layer: &str, target: &Value) -> 
     let x = Tensor::<4>::from_data(TensorData::new(data.clone(), [1, shape[0], shape[1], shape[2]]), &Device::flex());
     let mut pass = Pass::new().keep_gradient(layer);
     let logits = Tensor::<2>::unwrap(model.run(0..spec.stages.len(), x.wrap(), &mut pass).unwrap()).unwrap();
-    // The score's gradient at the logits by finite differences in f64, so that the library's targets are not used to check themselves.
+    // The score's gradient at the logits by finite differences in f64, so that the library's
+    // targets are not used to check themselves.
     let values = host(logits.clone().inner().wrap());
     let slope = |k: usize| {
         let moved = |by: f64| {
@@ -118,7 +119,8 @@ fn gradient_cams_equal_their_formulas_on_maps_and_tokens() {
                     assert!(map.values.iter().all(|v| *v == 0.0));
                     continue;
                 }
-                // Ahead of a layer norm, sums over channels cancel down to rounding: what counts is the size of what is summed.
+                // Ahead of a layer norm, sums over channels cancel down to rounding: what counts is
+                // the size of what is summed.
                 let scale = match method {
                     "hires_cam" => (0..a[0].len()).map(|u| norm(&a, u) * norm(&g, u)).fold(0.0, f64::max),
                     _ => expected.iter().fold(0.0, |m, v| v.abs().max(m)).into(),

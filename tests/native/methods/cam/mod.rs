@@ -1,4 +1,5 @@
-//! CAMs against hand-solved nets, slow twins written from the formulas, and the axioms that they have.
+//! CAMs against hand-solved nets, slow twins written from the formulas, and the axioms that they
+//! have.
 
 mod axioms;
 mod by_hand;

@@ -37,7 +37,8 @@ fn f1_guided_backpropagation_and_deconvolution_of_captums_one_conv_net() {
     }
 }
 
-/// x1 through ReLU6 at an input inside, below and above its range, and with a negative weight behind it.
+/// x1 through ReLU6 at an input inside, below and above its range, and with a negative weight
+/// behind it.
 fn relu6_units(x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<2>> {
     let y = pass.act(Act::Relu6, x) * t(&[2.0, 2.0, 2.0, -2.0], [1, 1, 2, 2]);
     let [n, ..] = y.dims();
@@ -78,7 +79,8 @@ impl Rules for Cuts {
     }
 }
 
-/// Guided backpropagation one segment at a time: the gradient that has gathered behind a ReLU is edited by hand and handed to the segment before.
+/// Guided backpropagation one segment at a time: the gradient that has gathered behind a ReLU is
+/// edited by hand and handed to the segment before.
 fn guided_twin(explainer: &Explainer, x: &[f32], target: usize, deconvolution: bool, top: f32) -> Vec<f32> {
     let shape = explainer.package().model.spec().input_size;
     let mut at_input = vec![0.0; x.len()];

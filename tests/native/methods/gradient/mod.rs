@@ -1,4 +1,5 @@
-//! Gradients at the input, their means, and guided backpropagation: nets solved by hand, axioms, and slow twins.
+//! Gradients at the input, their means, and guided backpropagation: nets solved by hand, axioms,
+//! and slow twins.
 
 mod guided;
 mod noisy;

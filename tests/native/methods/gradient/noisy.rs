@@ -9,7 +9,8 @@ fn quadratic(x: Tensor<4>, _: &mut Pass) -> Result<Tensor<2>> {
     logits((x.square() * t(&weight, [1, 3, 2, 2])).reshape([n, 1, 12, 1]).sum_dim(2))
 }
 
-/// The gradient is w x: over copies x + sigma z its mean is w (x + sigma mean z), its variance w^2 sigma^2 var z.
+/// The gradient is w x: over copies x + sigma z its mean is w (x + sigma mean z), its variance w^2
+/// sigma^2 var z.
 #[test]
 fn noisy_gradients_of_a_quadratic_net_are_the_noises_moments() {
     let mut explainer = net([3, 2, 2], 2, &[], quadratic);
@@ -40,7 +41,9 @@ fn noisy_gradients_of_a_quadratic_net_are_the_noises_moments() {
     }
     // Drawn noise is standard normal too: over many samples the moments are the distribution's.
     let mut drawn = |method: &str, seed: u64| {
-        let request = json!({ "method": method, "target": 0, "nSamples": 1000, "noiseLevel": level, "seed": seed, "chunkSize": 64 });
+        let request = json!({
+            "method": method, "target": 0, "nSamples": 1000, "noiseLevel": level, "seed": seed, "chunkSize": 64
+        });
         run(&mut explainer, &input, request).values
     };
     let ratio = |values: Vec<f32>| {

@@ -71,7 +71,8 @@ fn blur_ig_beside_a_slow_twin() {
                 curved,
                 &x,
                 json!({
-                    "method": "blur_ig", "nSteps": steps, "maxSigma": widest, "sqrtScale": sqrt, "gradStep": step, "chunkSize": chunk
+                    "method": "blur_ig", "nSteps": steps, "maxSigma": widest, "sqrtScale": sqrt, "gradStep": step,
+                    "chunkSize": chunk
                 }),
             );
             let off = relative(&map.values, &expected);
@@ -89,7 +90,8 @@ fn blur_ig_beside_a_slow_twin() {
 fn blur_ig_adds_up() {
     let x = photo(70);
     let exact: Vec<f64> = x.iter().copied().map(f64::from).collect();
-    // A linear model: w (x - L(widest)) for any number of steps, where the derivative looks at the next blur.
+    // A linear model: w (x - L(widest)) for any number of steps, where the derivative looks at the
+    // next blur.
     for (steps, sqrt) in [(1, false), (5, false), (40, true)] {
         let request = json!({ "method": "blur_ig", "nSteps": steps, "maxSigma": 9, "sqrtScale": sqrt, "gradStep": 0 });
         let map = explain(TALL, waves, &x, request);
@@ -98,7 +100,8 @@ fn blur_ig_adds_up() {
         close(&map.values, &expected, 1e-5);
         assert!(map.completeness.unwrap().delta.abs() < 1e-5);
     }
-    // A function of each pixel by itself: the sine's difference, pixel by pixel, as steps get small.
+    // A function of each pixel by itself: the sine's difference, pixel by pixel, as steps get
+    // small.
     let end = blurred(&exact, TALL, 5.0);
     let expected: Vec<f32> = (0..70).map(|i| (exact[i].sin() - end[i].sin()) as f32).collect();
     for (step, tolerance) in [(0.0, 0.01), (0.01, 0.02)] {

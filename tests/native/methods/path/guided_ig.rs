@@ -57,7 +57,10 @@ fn guided_ig_is_exact_on_a_linear_model_whatever_the_path() {
         [(1, 0.25, 0.02), (7, 0.25, 0.02), (20, 0.01, 1.0), (3, 1.0, 0.0), (10, 0.6, 0.5)]
     {
         for baseline in ["mean", "black", "blur", "noise"] {
-            let request = json!({ "method": "guided_ig", "nSteps": steps, "fraction": fraction, "maxDist": max_dist, "baseline": baseline });
+            let request = json!({
+                "method": "guided_ig", "nSteps": steps, "fraction": fraction, "maxDist": max_dist,
+                "baseline": baseline
+            });
             let map = explain([3, 2, 4], waves, &x, request);
             let id = Baseline::from_id(baseline, 10.0, 0).unwrap();
             let origin = id.of(&x, [3, 2, 4], &preprocess());

@@ -1,4 +1,5 @@
-//! Integrated gradients: hand-solved nets, several baselines, and as many steps as the residual asks for.
+//! Integrated gradients: hand-solved nets, several baselines, and as many steps as the residual
+//! asks for.
 
 use burn::tensor::Tensor;
 use serde_json::{Value, json};
@@ -36,7 +37,8 @@ fn f5_every_quadrature_is_exact_on_a_linear_model_at_every_n() {
         for baseline in ["mean", "black", "white", "blur"] {
             for steps in [1, 2, 3, 10, 33] {
                 let request = json!({
-                    "method": "integrated_gradients", "target": 0, "nSteps": steps, "quadrature": quadrature, "baseline": baseline
+                    "method": "integrated_gradients", "target": 0, "nSteps": steps, "quadrature": quadrature,
+                    "baseline": baseline
                 });
                 let ig = attribute(&mut explainer, &input, request).unwrap();
                 let c = ig.completeness.unwrap();
@@ -85,11 +87,13 @@ fn steps_double_until_the_residual_is_within_the_tolerance() {
     let input = image(&[1.0, -0.5, 2.0, 0.1], [1, 2, 2]);
     let mut ig = |steps: usize, tolerance: f64, most: usize| {
         let request = json!({
-            "method": "integrated_gradients", "target": 0, "nSteps": steps, "quadrature": "midpoint", "tolerance": tolerance, "maxSteps": most
+            "method": "integrated_gradients", "target": 0, "nSteps": steps, "quadrature": "midpoint",
+            "tolerance": tolerance, "maxSteps": most
         });
         run(&mut explainer, &input, request)
     };
-    // The midpoint rule's error of 4 a^3 on [0, 1] is 1 / (2 n^2) of the integral: below 0.005 from n = 10 on, so from 3 the fourth try is it.
+    // The midpoint rule's error of 4 a^3 on [0, 1] is 1 / (2 n^2) of the integral: below 0.005 from
+    // n = 10 on, so from 3 the fourth try is it.
     let adaptive = ig(3, 0.005, 1000);
     assert_eq!(adaptive.details, Some(json!({ "steps": [12] })));
     assert!(adaptive.warnings.is_empty());
@@ -133,7 +137,10 @@ fn the_same_request_gives_the_same_numbers_whatever_the_chunks() {
         let mut explainer = explainer(open(&folder));
         let input = tensor(&read_tensors(&folder.join("golden.safetensors")), "input");
         let mut ig = |chunk: usize| {
-            let request = json!({ "method": "integrated_gradients", "nSteps": 12, "chunkSize": chunk, "baseline": "blur", "blurSigma": 3 });
+            let request = json!({
+                "method": "integrated_gradients", "nSteps": 12, "chunkSize": chunk, "baseline": "blur",
+                "blurSigma": 3
+            });
             attribute(&mut explainer, &input, request).unwrap().values
         };
         let reference = ig(1);

@@ -68,7 +68,8 @@ fn xrai_beside_a_slow_twin_and_for_every_chunk_size() {
                 channels,
                 &x,
                 json!({
-                    "method": "xrai", "algorithm": algorithm, "minPixelDiff": least, "nSteps": 7, "chunkSize": chunk, "quadrature": quadrature,
+                    "method": "xrai", "algorithm": algorithm, "minPixelDiff": least, "nSteps": 7,
+                    "chunkSize": chunk, "quadrature": quadrature,
                     "segments": { "data": data, "shape": [32, 8, 10] }
                 }),
             );
@@ -91,7 +92,12 @@ fn xrai_worked_by_hand() {
         0, 1, 1, 1, 1, 0, // mean 3; once pixels 0 and 1 are gone, (2 + 0 + 6) / 3
         0, 0, 1, 1, 0, 0, // mean 1
     ], "shape": [4, 1, 6] });
-    let request = |algorithm: &str, least: usize| json!({ "method": "xrai", "algorithm": algorithm, "minPixelDiff": least, "nSteps": 2, "segments": segments, "baselines": baselines });
+    let request = |algorithm: &str, least: usize| {
+        json!({
+            "method": "xrai", "algorithm": algorithm, "minPixelDiff": least, "nSteps": 2, "segments": segments,
+            "baselines": baselines
+        })
+    };
     let map = |algorithm, least| explain([1, 1, 6], |x, _| logits(sum(x)), &x, request(algorithm, least)).values;
     let third = 8.0 / 3.0;
     // Then the first region's rest, pixel 2 alone, has 2 and the third region's 8/3.
@@ -116,7 +122,8 @@ fn xrai_finds_regions_by_colour() {
     let right: Forward = |x, _| logits(sum(times(x, |i| (i % SIDE / 24) as f32)));
     let map = explain([3, SIDE, SIDE], right, &x, json!({ "method": "xrai", "nSteps": 4 }));
     let at = |y: usize, x: usize| map.values[y * SIDE + x];
-    // Regions grow by 5 pixels into their neighbours: away from the borders each quarter has one value.
+    // Regions grow by 5 pixels into their neighbours: away from the borders each quarter has one
+    // value.
     for (y, x) in [(0, 0), (0, 30), (30, 0), (30, 30)] {
         let value = at(y + 8, x + 8);
         assert!((y..y + 18).all(|y| (x..x + 18).all(|x| (at(y, x) - value).abs() < 1e-5)), "quarter at {y}, {x}");

@@ -42,7 +42,8 @@ fn of_two(ops: Vec<Op>, weights: &[(&str, &[f32])], x: [f32; 2], from: [f32; 2])
 #[test]
 fn deep_lift_of_one_unit_is_its_difference() {
     let ops = vec![Op::Flatten, dense("in", 2, 1, true), Op::Act(Act::Relu)];
-    // ReLU(2 x1 - x2 + 1): from ReLU(1) = 1 to ReLU(6 - 5 + 1) = 2, of a difference of 1 before it; to ReLU(2 - 5 + 1) = 0, of -3.
+    // ReLU(2 x1 - x2 + 1): from ReLU(1) = 1 to ReLU(6 - 5 + 1) = 2, of a difference of 1 before it;
+    // to ReLU(2 - 5 + 1) = 0, of -3.
     let weights: [(&str, &[f32]); 2] = [("in.weight", &[2.0, -1.0]), ("in.bias", &[1.0])];
     close(&of_two(ops.clone(), &weights, [3.0, 5.0], [0.0; 2]), &[6.0, -5.0]);
     close(&of_two(ops.clone(), &weights, [1.0, 5.0], [0.0; 2]), &[2.0 / 3.0, -5.0 / 3.0]);
@@ -64,8 +65,8 @@ fn deep_lift_of_one_unit_is_its_difference() {
     }
 }
 
-/// Section 3.5 of the paper: the smaller of two by x1 - ReLU(x1 - x2). And figure 7 of the paper of integrated gradients (1703.01365): DeepLIFT differs between two nets
-/// of one function.
+/// Section 3.5 of the paper: the smaller of two by x1 - ReLU(x1 - x2). And figure 7 of the paper of
+/// integrated gradients (1703.01365): DeepLIFT differs between two nets of one function.
 #[test]
 fn deep_lift_of_the_papers_nets() {
     let smaller = vec![Op::Flatten, dense("in", 2, 2, true), Op::Act(Act::Relu), dense("out", 2, 1, false)];

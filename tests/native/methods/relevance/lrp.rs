@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// x = (1, -2); the middle layer makes 3 * 1 + -1 * -2 + 0.5 = 5.5 of it, the last (2 * 5.5 + 1, -5.5).
+/// x = (1, -2); the middle layer makes 3 * 1 + -1 * -2 + 0.5 = 5.5 of it, the last (2 * 5.5 + 1,
+/// -5.5).
 fn three_layers() -> (Explainer, Image) {
     let first = Op::Conv(conv("first", 1, 1, [1, 1]));
     let middle = Op::Conv(conv("middle", 1, 1, [1, 2]).bias(true));
@@ -20,7 +21,8 @@ fn three_layers() -> (Explainer, Image) {
 #[test]
 fn lrp_hands_back_the_shares_of_each_rule() {
     let (mut explainer, input) = three_layers();
-    // Of the logit 12, 11 comes from the unit below and 1 from the bias; there 3, 2 and 0.5 of 5.5 are positive.
+    // Of the logit 12, 11 comes from the unit below and 1 from the bias; there 3, 2 and 0.5 of 5.5
+    // are positive.
     let map = attribute(&mut explainer, &input, json!({ "method": "lrp", "target": 0 })).unwrap();
     assert_eq!(map.score, 12.0);
     close(&map, &[6.0, 4.0]);
@@ -30,7 +32,8 @@ fn lrp_hands_back_the_shares_of_each_rule() {
     // Relevance is linear in the seed: 12 - -5.5.
     let map = attribute(&mut explainer, &input, json!({ "method": "lrp", "target": { "contrast": [0, 1] } })).unwrap();
     close(&map, &[9.0, 6.0]);
-    // z+ at the first layer as well: -2 times the positive weight 1 is no positive part, and 4 ends there.
+    // z+ at the first layer as well: -2 times the positive weight 1 is no positive part, and 4 ends
+    // there.
     let request = json!({ "method": "lrp", "target": 0, "composite": "epsilon_plus" });
     close(&attribute(&mut explainer, &input, request).unwrap(), &[6.0, 0.0]);
     // A large epsilon takes its share: 11 * 12 / (12 + 1).
@@ -40,7 +43,8 @@ fn lrp_hands_back_the_shares_of_each_rule() {
 
 #[test]
 fn lrps_flat_rule_counts_what_the_window_sees() {
-    // Windows of two, padded by one at both ends, whose weights say nothing: the outer windows see one pixel, the others two.
+    // Windows of two, padded by one at both ends, whose weights say nothing: the outer windows see
+    // one pixel, the others two.
     let first = Conv2dSpec::new("first", 1, 1, 1).kernel([1, 2]).padding(None);
     let padded = Op::Conv(
         Conv2dSpec { kernel: [3, 3], ..first.clone() }.padding(Some(sightline::nn::layers::Padding::Fixed(1))),
@@ -71,7 +75,8 @@ fn lrp_through_sums_means_norms_and_maxima() {
         let mut explainer = net([first, ops, last].concat(), [1, h, w], 1, &weights, unnamed);
         attribute(&mut explainer, &image(x, [1, h, w]), json!({ "method": "lrp" })).unwrap()
     };
-    // x + 2 x = (3, 9), mean 6: the mean hands back 1.5 and 4.5, and both branches of the sum return theirs in full.
+    // x + 2 x = (3, 9), mean 6: the mean hands back 1.5 and 4.5, and both branches of the sum
+    // return theirs in full.
     let twice = vec![Op::Conv(conv("twice", 1, 1, [1, 1]))];
     let ops = vec![Op::Sum(vec![twice, vec![]]), Op::Act(Act::Relu)];
     close(&run(ops, &[("twice.weight", &[2.0])], &[1.0, 3.0], [1, 2]), &[1.5, 4.5]);
@@ -142,7 +147,8 @@ fn lrp_conserves_the_score_where_there_are_no_biases() {
     assert!((sum(&log) - (map.score - mean)).abs() < 1e-3 * mean.abs(), "{} is not {}", sum(&log), map.score - mean);
 }
 
-/// Without biases the epsilon rule is input times gradient (Ancona et al. 2018, arXiv 1711.06104, proposition 1).
+/// Without biases the epsilon rule is input times gradient (Ancona et al. 2018, arXiv 1711.06104,
+/// proposition 1).
 #[test]
 fn lrp_of_dense_layers_is_input_times_gradient() {
     let shape = [3, 4, 5];

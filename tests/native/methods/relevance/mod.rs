@@ -1,4 +1,5 @@
-//! LRP, DeepLIFT and salient relevance: nets solved by hand, conservation, completeness, and what they have in common with gradients.
+//! LRP, DeepLIFT and salient relevance: nets solved by hand, conservation, completeness, and what
+//! they have in common with gradients.
 
 mod deep_lift;
 mod lrp;
@@ -25,7 +26,8 @@ use sightline_kernels::Act;
 
 use crate::common::*;
 
-/// A net of these operations on inputs `[C, H, W]`, with weights by name; those that are not named come from `rest`.
+/// A net of these operations on inputs `[C, H, W]`, with weights by name; those that are not named
+/// come from `rest`.
 fn net(
     ops: Vec<Op>,
     input: [usize; 3],
@@ -114,7 +116,9 @@ fn open_golden(name: &str) -> (Explainer, Image) {
 fn every_family_works_or_says_why_not() {
     let golden_of = |architecture: &str| {
         let plan = |args: Value| {
-            let mut config = json!({ "architecture": architecture, "num_classes": 3, "pretrained_cfg": { "input_size": [3, 224, 224] } });
+            let mut config = json!({
+                "architecture": architecture, "num_classes": 3, "pretrained_cfg": { "input_size": [3, 224, 224] }
+            });
             config["model_args"] = args;
             sightline::nn::families::plan(&Config::parse(&config.to_string()).unwrap())
         };

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Salient relevance as its documentation defines it, place by place and without any of the method's shortcuts.
+/// Salient relevance as its documentation defines it, place by place and without any of the
+/// method's shortcuts.
 fn salient_twin(relevance: &[f64], h: usize, w: usize, neighbours: usize, weight: f64, attended: f64) -> Vec<f64> {
     let low = relevance.iter().copied().fold(f64::INFINITY, f64::min);
     let range = relevance.iter().copied().fold(f64::NEG_INFINITY, f64::max) - low;
@@ -113,7 +114,8 @@ fn salient_relevance_shows_what_stands_out() {
     let largest = one.values.iter().copied().fold(0.0, f32::max);
     for (i, &v) in one.values.iter().enumerate() {
         let away = (i / 40).abs_diff(y).max((i % 40).abs_diff(x));
-        // A patch of the smallest scale reaches 7 / 0.3 pixels, and one more of that scale; beyond, every patch has its like.
+        // A patch of the smallest scale reaches 7 / 0.3 pixels, and one more of that scale; beyond,
+        // every patch has its like.
         assert!(v <= largest && (away < 28 || v == 0.0), "{i}: {v} {away} away");
     }
     assert!(one.values[y * 40 + x] > 0.9 * largest && largest > 0.2);

@@ -1,4 +1,5 @@
-//! PyTorch files: the tensors that torch.save wrote are found, and all that is no state dict is refused in words.
+//! PyTorch files: the tensors that torch.save wrote are found, and all that is no state dict is
+//! refused in words.
 
 mod damage;
 mod pickle;

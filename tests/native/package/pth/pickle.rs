@@ -20,7 +20,8 @@ fn pickles_that_lie_are_refused() {
         (refused(b"c\x1b[31mevil\n\x07\n."), "names \\u{1b}[31mevil.\\u{7}"),
         (refused(&[b"c", &[b'x'; 300][..], b"\ny\n."].concat()), "xxx..."),
         (refused(&[b"c", &[b'x'; 2000][..], b"\ny\n."].concat()), "truncated"),
-        // Instructions that no state dict needs: INST, OBJ, NEWOBJ, NEWOBJ_EX, EXT1, PERSID, and nonsense.
+        // Instructions that no state dict needs: INST, OBJ, NEWOBJ, NEWOBJ_EX, EXT1, PERSID, and
+        // nonsense.
         (refused(b"(ios\nsystem\n."), "damaged"),
         (refused(b"(ccollections\nOrderedDict\no."), "damaged"),
         (refused(b"ccollections\nOrderedDict\n)\x81."), "damaged"),
@@ -62,8 +63,13 @@ fn pickles_that_lie_are_refused() {
     // Sizes whose product overflows: [2^62, 2^62], contiguous.
     let huge = b"\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x40";
     let pickle = [
-        &b"}\x8c\x01wctorch._utils\n_rebuild_tensor_v2\n((\x8c\x07storagectorch\nFloatStorage\n\x8c\x010\x8c\x03cpuK\x01tQK\x00"[..],
-        huge, huge, b"\x86", huge, b"K\x01\x86\x89NtRs.",
+        &b"}\x8c\x01wctorch._utils\n_rebuild_tensor_v2\n((\x8c\x07storagectorch\nFloatStorage\n\x8c\x010\x8c\x03cpu\
+          K\x01tQK\x00"[..],
+        huge,
+        huge,
+        b"\x86",
+        huge,
+        b"K\x01\x86\x89NtRs.",
     ]
     .concat();
     assert!(refused(&pickle).contains("impossible size"));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { elementStrings } from '../../../pkg/element-strings.js';
+import { elementStrings } from '../../../pkg/element/strings.js';
 import { collectErrors, dist, explained, idle, launch, serve, shot } from '../harness.mjs';
 
 const it = {};

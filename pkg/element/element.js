@@ -89,7 +89,7 @@ export class SightlineExplainer extends Base {
    * @returns {Promise<Attribution>}
    */
   explain() {
-    if (!this.isConnected) return Promise.reject(new SightlineError('bad-option', 'put the element into the document first'));
+    if (!this.isConnected) return Promise.reject(new SightlineError('bad-option', 'the element is not in the document; add it first'));
     this.#schedule?.skip();
     return this.#start();
   }
@@ -97,7 +97,8 @@ export class SightlineExplainer extends Base {
   /** @param {import('../element.js').PngOptions} [options] @returns {Promise<Blob>} */
   async exportPng({ what, legend, provenance } = {}) {
     const attribution = this.#attribution;
-    if (!attribution || !this.#visible) throw new SightlineError('bad-option', 'there is no map to export: wait for the attribution event');
+    if (!attribution || !this.#visible)
+      throw new SightlineError('bad-option', 'there is no map to export yet; wait for the attribution event');
     const { exportPng } = await import('../report/png.js');
     return exportPng(attribution, this.#session.photo?.bitmap ?? null, {
       ...(what === undefined ? {} : { what }),

@@ -32,7 +32,7 @@ async function decode(blob) {
     bitmap.close();
     return small;
   } catch (cause) {
-    throw new SightlineError('unsupported-image', 'this browser cannot show the picture: use a JPEG or PNG', { cause });
+    throw new SightlineError('unsupported-image', 'this browser cannot display the image; use a JPEG or PNG', { cause });
   }
 }
 
@@ -51,6 +51,6 @@ export async function firstModel(assetBaseUrl, signal) {
   const { listModels } = await import('../model/source.js');
   const list = await listModels({ signal, ...(assetBaseUrl === undefined ? {} : { assetBaseUrl }) });
   const first = list.find(({ path }) => path !== undefined);
-  if (!first) throw new SightlineError('bad-option', 'model: there is no built-in model; name one');
+  if (!first) throw new SightlineError('bad-option', 'model: there is no built-in model here; name one');
   return first.id;
 }

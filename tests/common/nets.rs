@@ -4,26 +4,36 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::json;
-use sightline::Result;
 use sightline::explain::Image;
 use sightline::nn::layers::{Conv2d, Conv2dSpec, Linear};
 use sightline::nn::load::Package;
-use sightline::nn::model::{Feature, Fold, Layer, Model, ModelSpec, Stage};
+use sightline::nn::model::{Feature, Fold, Layer, Model, ModelSpec, Plan, Stage};
+use sightline::nn::net::{self, Op};
 use sightline::nn::pass::{Activation, Pass, Tappable};
+use sightline::nn::weights::Param;
+use sightline::nn::weights::Weights;
+use sightline::package::Config;
 use sightline::photo::preprocess::PreprocessConfig;
+use sightline::{Explainer, Result};
 use sightline_kernels::Act;
 
-use super::explainer;
+use super::{config, explainer};
+
+/// A package of this model and nothing else.
+pub fn bare(model: Box<dyn Model>) -> Explainer {
+    let preprocess = PreprocessConfig::from_pretrained_cfg(&json!({})).unwrap();
+    explainer(Package { model, preprocess, labels: vec![], temperature: 1.0, parameters: 0 })
+}
 
 pub type Forward = fn(Tensor<4>, &mut Pass) -> Result<Tensor<2>>;
 
 /// A net of one stage, written as a function.
-pub struct Net {
-    pub spec: ModelSpec,
-    pub forward: Forward,
+struct Net<F> {
+    spec: ModelSpec,
+    forward: F,
 }
 
-impl Model for Net {
+impl<F: Fn(Tensor<4>, &mut Pass) -> Result<Tensor<2>>> Model for Net<F> {
     fn spec(&self) -> &ModelSpec {
         &self.spec
     }
@@ -36,8 +46,8 @@ pub fn net(
     input_size: [usize; 3],
     num_classes: usize,
     layers: &[(&str, [usize; 3])],
-    forward: Forward,
-) -> sightline::Explainer {
+    forward: impl Fn(Tensor<4>, &mut Pass) -> Result<Tensor<2>> + 'static,
+) -> Explainer {
     let layer = |(id, [channels, h, w]): &(&str, [usize; 3])| Layer {
         id: (*id).into(),
         stage: 0,
@@ -53,14 +63,41 @@ pub fn net(
         features: [Feature::Rectifier].into(),
         attention: None,
     };
-    let preprocess = PreprocessConfig::from_pretrained_cfg(&json!({})).unwrap();
-    explainer(Package {
-        model: Box::new(Net { spec, forward }),
-        preprocess,
-        labels: vec![],
-        temperature: 1.0,
-        parameters: 0,
-    })
+    bare(Box::new(Net { spec, forward }))
+}
+
+/// The plan of a net of these stages, on inputs `[C, H, W]`.
+pub fn planned(
+    input_size: [usize; 3],
+    num_classes: usize,
+    default_layer: &str,
+    stages: &[(&str, Vec<Op>)],
+) -> Result<Box<dyn Plan>> {
+    let mut config = Config::parse(&config("net", num_classes, 1).to_string())?;
+    config.preprocess.input_size = input_size;
+    net::plan(&config, default_layer, stages.iter().map(|(name, ops)| ((*name).into(), ops.clone())).collect())
+}
+
+/// A plan's model, with weights as given for each parameter.
+pub fn weighted(plan: &dyn Plan, mut weight: impl FnMut(&Param) -> Vec<f32>) -> Box<dyn Model> {
+    let mut weights = Weights::default();
+    for param in plan.params() {
+        let values = weight(&param);
+        assert_eq!(values.len(), param.shape.iter().product::<usize>(), "{}", param.name);
+        weights.insert(&param.name, &param.shape, values, &Device::flex());
+    }
+    plan.build(&mut weights).unwrap()
+}
+
+/// A net of these stages.
+pub fn staged(
+    input_size: [usize; 3],
+    num_classes: usize,
+    default_layer: &str,
+    stages: &[(&str, Vec<Op>)],
+    weight: impl FnMut(&Param) -> Vec<f32>,
+) -> Explainer {
+    bare(weighted(planned(input_size, num_classes, default_layer, stages).unwrap().as_ref(), weight))
 }
 
 pub fn image(data: &[f32], shape: [usize; 3]) -> Image {

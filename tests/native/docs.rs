@@ -1,20 +1,27 @@
-//! The tables of docs/methods.md and docs/models.md come from the registries. `UPDATE=1 cargo test
-//! --test native docs` writes them.
+//! The tables of `docs/methods.md` and `docs/models.md` are made from the registries.
+//! `UPDATE=1 cargo test --test native docs` writes them.
 
-use sightline::methods::{Kind, METHODS};
+use sightline::methods::{Kind, METHODS, OptionSpec, Space};
 use sightline::nn::families::FAMILIES;
+
+use crate::common::root;
+
+/// The option's id and its default.
+fn option(spec: &OptionSpec) -> String {
+    let default = match spec.kind {
+        Kind::Integer { default: Some(default), .. } => default.to_string(),
+        Kind::Integer { .. } => "automatic".into(),
+        Kind::Number { default, .. } => default.to_string(),
+        Kind::Choice { default, .. } | Kind::Baseline { default, .. } => default.into(),
+        Kind::Boolean { default } => default.to_string(),
+        Kind::Tensor { shape } => format!("drawn; {shape}"),
+    };
+    format!("`{}` ({default})", spec.id)
+}
 
 fn methods() -> String {
     let mut out = String::from("| method | what it asks | result | options | source |\n|---|---|---|---|---|\n");
     for m in METHODS.iter().map(|m| m.spec) {
-        let option = |o: &sightline::methods::OptionSpec| match o.kind {
-            Kind::Integer { default: Some(d), .. } => format!("`{}` ({d})", o.id),
-            Kind::Integer { .. } => format!("`{}` (automatic)", o.id),
-            Kind::Number { default, .. } => format!("`{}` ({default})", o.id),
-            Kind::Choice { default, .. } | Kind::Baseline { default, .. } => format!("`{}` ({default})", o.id),
-            Kind::Boolean { default } => format!("`{}` ({default})", o.id),
-            Kind::Tensor { shape } => format!("`{}` (drawn; {shape})", o.id),
-        };
         let options: Vec<String> = m.options.iter().map(option).collect();
         let options = if options.is_empty() { "none".into() } else { options.join(", ") };
         out += &format!(
@@ -22,7 +29,7 @@ fn methods() -> String {
             m.id,
             m.summary,
             m.shape,
-            if m.space == sightline::methods::Space::Layer { "layer" } else { "input" },
+            if m.space == Space::Layer { "layer" } else { "input" },
             m.citation,
             if m.arxiv.starts_with("10.") { "doi " } else { "arXiv " },
             m.arxiv
@@ -34,7 +41,8 @@ fn methods() -> String {
 fn families() -> String {
     let mut out = String::from("| family | architectures | default layer | checked against |\n|---|---|---|---|\n");
     for f in FAMILIES {
-        out += &format!("| {} | `{}` | {} | {} |\n", f.title, f.names.join("`, `"), f.default_layer, f.checked_against);
+        let names = f.names.join("`, `");
+        out += &format!("| {} | `{names}` | {} | {} |\n", f.title, f.default_layer, f.checked_against);
     }
     out
 }
@@ -42,15 +50,15 @@ fn families() -> String {
 #[test]
 fn the_tables_are_those_of_the_registries() {
     let (begin, end) = ("<!-- tables: begin -->\n", "<!-- tables: end -->");
-    for (name, table) in [("methods", methods()), ("models", families())] {
-        let path = format!("{}/docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
-        let page = std::fs::read_to_string(&path).unwrap();
-        let (head, rest) = page.split_once(begin).unwrap();
-        let (old, tail) = rest.split_once(end).unwrap();
+    for (file, table) in [("docs/methods.md", methods()), ("docs/models.md", families())] {
+        let path = root(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (head, rest) = text.split_once(begin).unwrap_or_else(|| panic!("{file} has no {begin}"));
+        let (old, tail) = rest.split_once(end).unwrap_or_else(|| panic!("{file} has no {end}"));
         if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(path, format!("{head}{begin}{table}{end}{tail}")).unwrap();
+            std::fs::write(&path, format!("{head}{begin}{table}{end}{tail}")).unwrap();
         } else {
-            assert_eq!(old, table, "{name}.md: run UPDATE=1 cargo test --test native docs");
+            assert_eq!(old, table, "{file}: run UPDATE=1 cargo test --test native docs");
         }
     }
 }

@@ -318,7 +318,7 @@ impl<'a> Machine<'a> {
                     _ => damaged(),
                 }
             }
-            // Two arguments say whether a gradient is wanted and what hooks there are. A seventh argument
+            // The last two say whether a gradient is wanted, and what hooks there are. A seventh
             // that is not None says that the view is conjugate or negative.
             (
                 Callable::RebuildTensor,

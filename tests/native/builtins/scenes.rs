@@ -27,8 +27,7 @@ fn the_first_models_see_the_shapes_and_look_at_them() {
     let scenes = list.as_array().unwrap();
     assert!(scenes.len() >= 16);
     for name in ["scene-cnn", "scene-vit"] {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("www/models").join(name);
-        let mut explainer = explainer(open(&folder));
+        let mut explainer = explainer(open(&root("www/models").join(name)));
         let (mut right, mut mass, mut share) = (0, 0.0, 0.0);
         for scene in scenes {
             let read = |key: &str| std::fs::read(golden(&format!("scenes/{}", scene[key].as_str().unwrap()))).unwrap();

@@ -9,9 +9,7 @@ use crate::common::*;
 
 #[test]
 fn requests_that_make_no_sense_are_bad_options_by_name() {
-    let folder = golden("packages/tiny-vit");
-    let mut explainer = explainer(open(&folder));
-    let input = tensor(&read_tensors(&folder.join("golden.safetensors")), "input");
+    let (mut explainer, input) = Golden::read("packages/tiny-vit").open();
     let mut refused = |request: Value, part: &str| {
         let error = attribute(&mut explainer, &input, request).unwrap_err();
         assert_eq!(error.code(), "bad-option", "{error}");

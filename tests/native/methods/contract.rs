@@ -8,7 +8,6 @@ use sightline::explain::Image;
 use sightline::methods::{Group, Kind, METHODS, MethodSpec, Need, Reads, Space};
 use sightline::nn::families;
 use sightline::nn::families::{FAMILIES, Family};
-use sightline::nn::load::Package;
 use sightline::nn::model::ModelSpec;
 use sightline::package::Config;
 use sightline::{Error, Explainer};
@@ -29,16 +28,7 @@ fn cheapest(family: &Family) -> (Explainer, Image) {
             }
         }
     }
-    open_golden(&best.unwrap_or_else(|| panic!("{} has no golden", family.id)).1)
-}
-
-fn open_golden(folder: &std::path::Path) -> (Explainer, Image) {
-    let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
-    let expected = read_json(&folder.join("golden.json"));
-    let seed = expected["seed"].as_u64().unwrap();
-    let gain = expected["gain"].as_f64().unwrap_or(1.0) as f32;
-    let package: Package = load(&config, &hashed_weights(&config, seed, gain)).unwrap();
-    (explainer(package), tensor(&read_tensors(&folder.join("golden.safetensors")), "input"))
+    Golden::read(best.unwrap_or_else(|| panic!("{} has no golden", family.id)).1).open()
 }
 
 /// A request that runs fast: few samples, steps and channels.
@@ -113,24 +103,11 @@ fn every_method_on(id: &str) {
     println!("{family}: {ran} of {} methods", METHODS.len());
 }
 
-macro_rules! families {
-    ($($family:ident)*) => {
-        $(#[test]
-        fn $family() {
-            every_method_on(stringify!($family));
-        })*
+for_every_family!(every_method_on);
 
-        #[test]
-        fn every_family_is_here() {
-            let here = std::collections::BTreeSet::from([$(stringify!($family)),*]);
-            assert_eq!(here, FAMILIES.iter().map(|family| family.id).collect());
-        }
-    };
-}
-
-families! {
-    alexnet convnext deit densenet dinov2 efficientnet inception_resnet_v2 inception_v3 mobilenet_v2 mobilenet_v3
-    regnety resnet squeezenet vgg vit
+#[test]
+fn every_family_is_here() {
+    assert_eq!(tested(), FAMILIES.iter().map(|family| family.id).collect());
 }
 
 #[test]
@@ -157,7 +134,7 @@ fn every_description_is_complete() {
 
 #[test]
 fn options_out_of_range_or_unknown_are_refused_by_name() {
-    let (mut explainer, image) = open_golden(&golden("models/resnet_basic"));
+    let (mut explainer, image) = Golden::read("models/resnet_basic").open();
     for spec in METHODS.iter().map(|m| m.spec) {
         let model = explainer.package().model.spec();
         if !spec.works_on(model) {
@@ -189,7 +166,7 @@ fn options_out_of_range_or_unknown_are_refused_by_name() {
 
 #[test]
 fn several_layers_come_from_one_backward_pass() {
-    let (mut explainer, image) = open_golden(&golden("models/resnet_basic"));
+    let (mut explainer, image) = Golden::read("models/resnet_basic").open();
     now(explainer.classify(&image, None, &Unwatched)).unwrap();
     let ids: Vec<String> = explainer.package().model.spec().layers.iter().map(|l| l.id.clone()).collect();
     for spec in METHODS.iter().map(|m| m.spec).filter(|m| m.reads == Reads::Layers) {
@@ -228,13 +205,8 @@ fn prediction_and_cam_at_the_last_stage_cost_at_most_1_2_forwards() {
     // The cost of published sizes needs no weights; that running CAMs count so is seen above.
     let mut architectures = 0;
     for (family, architecture) in FAMILIES.iter().flat_map(|f| f.architectures().into_iter().map(|a| (f.id, a))) {
-        let size =
-            architecture.rsplit('_').find_map(|part| part.parse::<usize>().ok().filter(|s| (160..=512).contains(s)));
-        let size = size.unwrap_or(if family.starts_with("inception") { 299 } else { 224 });
-        let config = json!({
-            "architecture": architecture, "num_classes": 1000, "pretrained_cfg": { "input_size": [3, size, size] }
-        });
-        let plan = families::plan(&Config::parse(&config.to_string()).unwrap()).unwrap();
+        let size = usual_side(&architecture);
+        let plan = plan(&config(&architecture, 1000, size)).unwrap();
         let cost = cam_cost(plan.spec());
         // SqueezeNet's classifier is a convolution of the whole last map: a CAM runs as much of it
         // as the prediction did.

@@ -3,9 +3,9 @@
 
 mod attention;
 mod black_box;
-pub mod cam;
+mod cam;
 mod conformance;
 mod contract;
-pub mod gradient;
+mod gradient;
 mod path;
 mod relevance;

@@ -4,30 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::Device;
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
-use sightline::nn::families;
+use sightline::Error;
 use sightline::nn::families::FAMILIES;
+use sightline::nn::guess::guess;
 use sightline::nn::load::Loader;
 use sightline::nn::model::Fold;
-use sightline::package::Config;
 use sightline::package::limits::MAX_PARAMETERS;
 
-/// The side of the pictures that an architecture's published weights take.
-fn side(name: &str) -> usize {
-    let last = name.rsplit('_').next().and_then(|part| part.parse().ok()).filter(|side| *side >= 96);
-    match last {
-        Some(side) => side,
-        None if name.starts_with("inception") => 299,
-        None if name.contains("dinov2") => 518,
-        None => 224,
-    }
-}
-
-fn config(name: &str, side: usize) -> String {
-    json!({ "architecture": name, "num_classes": 3, "pretrained_cfg": { "input_size": [3, side, side] } }).to_string()
-}
+use crate::common::*;
 
 #[test]
 fn every_name_belongs_to_one_family() {
@@ -45,11 +30,11 @@ fn every_name_belongs_to_one_family() {
 #[test]
 fn every_architecture_is_planned_from_a_minimal_config() {
     for name in FAMILIES.iter().flat_map(|family| family.architectures()) {
-        let config = Config::parse(&config(&name, side(&name))).unwrap();
-        let plan = families::plan(&config).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let side = usual_side(&name);
+        let plan = plan(&config(&name, 3, side)).unwrap_or_else(|error| panic!("{name}: {error}"));
         let spec = plan.spec();
         assert_eq!(spec.architecture, name);
-        assert_eq!(spec.input_size, config.preprocess.input_size, "{name}");
+        assert_eq!(spec.input_size, [3, side, side], "{name}");
         assert_eq!(spec.num_classes, 3, "{name}");
 
         let mut names = BTreeSet::new();
@@ -90,23 +75,14 @@ fn every_architecture_is_planned_from_a_minimal_config() {
 
 #[test]
 fn a_training_head_is_read_past_and_nothing_else() {
-    let text = config("inception_v3", 299);
-    let config = Config::parse(&text).unwrap();
+    let config = config("inception_v3", 3, 299);
     // Only the header is looked at before the first tensor is complete.
     let feed = |extra: &str| {
-        let params = families::plan(&config).unwrap().params().into_iter().map(|param| (param.name, param.shape));
-        let extra = [(extra.to_owned(), vec![2, 3])];
-        let data: Vec<_> = params
-            .chain(extra)
-            .map(|(name, shape)| (name, vec![0; 4 * shape.iter().product::<usize>()], shape))
-            .collect();
-        let views =
-            data.iter().map(|(name, bytes, shape)| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
-        let file = safetensors::serialize(views, None).unwrap();
-        let end = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
-        let header = &file[8..end];
-        let mut loader = Loader::new(&text, None, &Device::flex()).unwrap();
-        (loader.feed(&file[..end]), sightline::nn::guess::guess(header))
+        let mut params = params(plan(&config).unwrap().as_ref());
+        params.push((extra.to_owned(), vec![2, 3]));
+        let header = safetensors_header(params);
+        let mut loader = Loader::new(&config.to_string(), None, &Device::flex()).unwrap();
+        (loader.feed(&with_header(&header, &[])), guess(&header))
     };
     let (loaded, guessed) = feed("AuxLogits.fc.weight");
     assert!(loaded.is_ok(), "{loaded:?}");
@@ -118,11 +94,10 @@ fn a_training_head_is_read_past_and_nothing_else() {
 
 #[test]
 fn a_null_argument_is_what_timms_reader_of_packages_takes_it_for() {
-    let plan = |name: &str, args: Value| {
-        let mut config: Value = serde_json::from_str(&config(name, side(name))).unwrap();
+    let planned = |name: &str, args: Value| {
+        let mut config = config(name, 3, usual_side(name));
         config["model_args"] = args;
-        let params = families::plan(&Config::parse(&config.to_string())?)?.params();
-        Ok::<_, sightline::Error>(params.into_iter().map(|param| (param.name, param.shape)).collect::<Vec<_>>())
+        Ok::<_, Error>(params(plan(&config)?.as_ref()))
     };
     // Tried with timm 1.0.31: most make another net than the default.
     for (name, argument, same) in [
@@ -139,11 +114,11 @@ fn a_null_argument_is_what_timms_reader_of_packages_takes_it_for() {
         ("vit_medium_patch16_gap_240", "init_values", json!(0)),
         ("deit3_small_patch16_224", "no_embed_class", json!(false)),
     ] {
-        let null = plan(name, json!({ argument: null })).unwrap();
-        assert_eq!(null, plan(name, json!({ argument: same })).unwrap(), "{name}, {argument}");
-        assert_ne!(null, plan(name, json!({})).unwrap(), "{name}, {argument}");
+        let null = planned(name, json!({ argument: null })).unwrap();
+        assert_eq!(null, planned(name, json!({ argument: same })).unwrap(), "{name}, {argument}");
+        assert_ne!(null, planned(name, json!({})).unwrap(), "{name}, {argument}");
     }
-    let scaled = |args| plan("convnext_tiny", args).unwrap().iter().any(|(name, _)| name.ends_with("gamma"));
+    let scaled = |args| planned("convnext_tiny", args).unwrap().iter().any(|(name, _)| name.ends_with("gamma"));
     assert!(scaled(json!({})) && scaled(json!({ "ls_init_value": 0 })) && !scaled(json!({ "ls_init_value": null })));
     // timm cannot make these.
     for (name, argument) in [
@@ -157,12 +132,12 @@ fn a_null_argument_is_what_timms_reader_of_packages_takes_it_for() {
         ("vit_tiny_patch16_224", "img_size"),
         ("vit_tiny_patch16_224", "global_pool"),
     ] {
-        let error = plan(name, json!({ argument: null })).unwrap_err();
+        let error = planned(name, json!({ argument: null })).unwrap_err();
         assert_eq!(error.code(), "bad-model", "{name}, {argument}");
         assert!(error.to_string().contains(argument), "{error}");
     }
     // Nor does null mean "as ever" for an argument that is not read: without `final_norm` there is
     // no norm.
-    let error = plan("vit_tiny_patch16_224", json!({ "final_norm": null })).unwrap_err();
+    let error = planned("vit_tiny_patch16_224", json!({ "final_norm": null })).unwrap_err();
     assert_eq!(error.code(), "unsupported-architecture");
 }

@@ -1,32 +1,26 @@
 //! Autodiff against finite differences on small nets and on single operations, and the axioms that
 //! need no reference.
 
-use burn::tensor::{Device, Tensor, TensorData};
-use serde_json::json;
+use burn::tensor::Tensor;
 use sightline::ask::control::Unwatched;
 use sightline::explain::Image;
 use sightline::nn::layers::{Conv2dSpec, Padding, Pool};
 use sightline::nn::net::{self, Op, PlaceOp};
-use sightline::nn::pass::{Pass, Tappable};
+use sightline::nn::pass::Pass;
 use sightline::nn::weights::Param;
-use sightline::nn::weights::Weights;
-use sightline::package::Config;
 use sightline_kernels::Act;
 
+use crate::common::nets::{planned, t, weighted};
 use crate::common::*;
 
-/// The goldens' input gradient is what autodiff gives to 1e-4 (`nn/families.rs`).
+/// The goldens' input gradient is what autodiff gives to 1e-4 (`families.rs`).
 #[test]
 fn input_gradients_equal_finite_differences() {
     for name in ["vit_token", "vit_reg", "vit_pre_norm_scale", "mbv2_035_same"] {
-        let folder = golden(&format!("models/{name}"));
-        let meta = read_json(&folder.join("golden.json"));
-        let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
-        let package = load(&config, &hashed_weights(&config, meta["seed"].as_u64().unwrap(), 1.0)).unwrap();
-        let expected = read_tensors(&folder.join("golden.safetensors"));
+        let golden = Golden::read(format!("models/{name}"));
+        let (expected, target) = (&golden.tensors, golden.target());
+        let mut explainer = golden.explainer();
         let (shape, data) = expected["input"].clone();
-        let target = meta["target"].as_u64().unwrap() as usize;
-        let mut explainer = explainer(package);
         let mut score = |data: Vec<f32>| {
             let image = Image::Tensor { data, shape: shape[1..].to_vec() };
             f64::from(now(explainer.classify(&image, Some(1), &Unwatched)).unwrap().logits[target])
@@ -35,13 +29,8 @@ fn input_gradients_equal_finite_differences() {
         // product.
         let gradient = &expected["input_gradient"].1;
         let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
-        let mut seed = 1u64;
-        let random: Vec<f64> = (0..data.len())
-            .map(|_| {
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (seed >> 33) as f64 / f64::from(1u32 << 31) - 0.5
-            })
-            .collect();
+        let mut next = lcg(1);
+        let random: Vec<f64> = (0..data.len()).map(|_| (next() >> 33) as f64 / f64::from(1u32 << 31) - 0.5).collect();
         let along: Vec<f64> = gradient.iter().map(|g| f64::from(*g) / norm).collect();
         for (direction, tolerance) in [(&along, 0.02), (&random, 0.05)] {
             let expected: f64 = direction.iter().zip(gradient).map(|(d, g)| d * f64::from(*g)).sum();
@@ -60,11 +49,10 @@ fn input_gradients_equal_finite_differences() {
 /// Seeded values: a permutation of equally spaced ones between -4 and 4, so that no two tie and
 /// none lies within `STEP` of a kink (0, -3, 3, 6).
 fn spaced(length: usize) -> Vec<f32> {
-    let mut seed = 7u64;
+    let mut next = lcg(7);
     let mut order: Vec<usize> = (0..length).collect();
     for i in (1..length).rev() {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        order.swap(i, (seed >> 33) as usize % (i + 1));
+        order.swap(i, (next() >> 33) as usize % (i + 1));
     }
     let spacing = 8.0 / length as f32;
     let value = |i: usize| (i as f32 + 0.5) * spacing - 4.0;
@@ -84,33 +72,24 @@ fn check_operations(what: &str, [h, w]: [usize; 2], mut ops: Vec<Op>) {
     ops.push(Op::Flatten);
     // A net must end in as many numbers as its config says; the first number of classes that fits
     // is how many the operations make.
-    let planned = (1..2000).find_map(|classes| {
-        let config =
-            json!({ "architecture": "", "num_classes": classes, "pretrained_cfg": { "input_size": [3, h, w] } });
-        let config = Config::parse(&config.to_string()).unwrap();
-        net::plan(&config, "", vec![(String::new(), ops.clone())]).ok().map(|plan| (plan, classes))
-    });
-    let (plan, outputs) = planned.unwrap_or_else(|| panic!("{what}: cannot be planned"));
-    let mut weights = Weights::default();
-    for param in plan.params() {
-        let values = spaced(param.shape.iter().product()).into_iter().map(|v| 0.3 * v).collect();
-        weights.insert(&param.name, &param.shape, values, &Device::flex());
-    }
-    let model = plan.build(&mut weights).unwrap();
-    let run = |x: Tensor<4>| Tensor::<2>::unwrap(model.run(0..1, x.wrap(), &mut Pass::new()).unwrap()).unwrap();
+    let stages = [("all", ops)];
+    let plan = |classes| planned([3, h, w], classes, "", &stages).ok().map(|plan| (plan, classes));
+    let (plan, outputs) = (1..2000).find_map(plan).unwrap_or_else(|| panic!("{what}: cannot be planned"));
+    let model =
+        weighted(plan.as_ref(), |param| spaced(param.shape.iter().product()).into_iter().map(|v| 0.3 * v).collect());
+    let run = |x: Tensor<4>| forward(model.as_ref(), x, &mut Pass::new());
 
     let data = spaced(3 * h * w);
-    let input = |data: Vec<f32>| Tensor::<4>::from_data(TensorData::new(data, [1, 3, h, w]), &Device::flex());
+    let input = |data: &[f32]| t(data, [1, 3, h, w]);
     let score = spaced(outputs);
-    let factors = Tensor::<2>::from_data(TensorData::new(score.clone(), [1, outputs]), &Device::flex());
-    let x = input(data.clone()).autodiff().require_grad();
+    let factors = t(&score, [1, outputs]);
+    let x = input(&data).autodiff().require_grad();
     let gradients = (run(x.clone()) * factors.autodiff()).sum().backward();
-    let gradient = x.grad(&gradients).unwrap().into_data().try_into_vec::<f32>().unwrap();
+    let gradient = values(x.grad(&gradients).unwrap());
     let moved = |i: usize, step: f32| {
         let mut data = data.clone();
         data[i] += step;
-        let made = run(input(data.clone())).into_data().try_into_vec::<f32>().unwrap();
-        made.iter().zip(&score).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
+        values(run(input(&data))).iter().zip(&score).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
     };
     let difference = |i| (moved(i, STEP) - moved(i, -STEP)) / (2.0 * f64::from(STEP));
     let expected: Vec<f32> = (0..data.len()).map(|i| difference(i) as f32).collect();

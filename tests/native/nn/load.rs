@@ -6,21 +6,12 @@ use sightline::ask::control::Unwatched;
 use sightline::nn::load::Loader;
 
 use crate::common::*;
-use crate::package::{edited, message, tiny};
-
-/// The weights with their JSON header edited, lengths kept right.
-fn reheaded(weights: &[u8], edit: impl Fn(&mut Value)) -> Vec<u8> {
-    let length = u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
-    let mut header: Value = serde_json::from_slice(&weights[8..8 + length]).unwrap();
-    edit(&mut header);
-    let header = header.to_string();
-    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &weights[8 + length..]].concat()
-}
+use crate::package::{edited, message, tiny_vit};
 
 #[test]
 fn any_piece_size_loads_the_same() {
-    let (config, weights) = tiny("tiny-vit");
-    let input = tensor(&read_tensors(&golden("packages/tiny-vit/golden.safetensors")), "input");
+    let (config, weights) = tiny_vit();
+    let input = Golden::read("packages/tiny-vit").input();
     let mut all = Vec::new();
     for size in [1, 7, 4096, weights.len()] {
         let mut loader = Loader::new(&config, None, &Device::flex()).unwrap();
@@ -33,7 +24,7 @@ fn any_piece_size_loads_the_same() {
 
 #[test]
 fn tensors_that_a_device_cannot_take_are_refused_before_any_is_read() {
-    let (config, _) = tiny("tiny-vit");
+    let (config, _) = tiny_vit();
     let loader = Loader::new(&config, None, &Device::flex()).unwrap();
     let error = loader.fits(18431).unwrap_err();
     assert_eq!(error.code(), "out-of-memory");
@@ -43,8 +34,8 @@ fn tensors_that_a_device_cannot_take_are_refused_before_any_is_read() {
 
 #[test]
 fn weights_that_lie_are_refused_by_name() {
-    let (config, weights) = tiny("tiny-vit");
-    let (_, others) = tiny("tiny-cnn");
+    let (config, weights) = tiny_vit();
+    let others = Golden::read("packages/tiny-cnn").weights();
     assert!(message(&config, &others, "bad-model").contains("missing: blocks.0.attn.proj.bias"));
     assert!(message(&config, &weights[..weights.len() - 4], "bad-model").contains("truncated"));
     assert!(message(&config, &[&weights[..], &[0]].concat(), "bad-model").contains("longer"));

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 use sightline::package::Config;
 
-use super::{edited, message, tiny};
+use super::{edited, message, tiny_vit};
 use crate::common::*;
 
 #[test]
 fn configs_that_lie_are_refused_by_name() {
-    let (config, weights) = tiny("tiny-vit");
+    let (config, weights) = tiny_vit();
     for (text, code, part) in [
         ("".to_owned(), "bad-model", "JSON"),
         ("[]".to_owned(), "bad-model", "object"),
@@ -58,7 +58,7 @@ fn configs_that_lie_are_refused_by_name() {
 
 #[test]
 fn a_picture_size_in_model_args_comes_first() {
-    let (config, weights) = tiny("tiny-vit");
+    let (config, weights) = tiny_vit();
     let config = edited(&config, |c| c["pretrained_cfg"]["input_size"] = json!([3, 48, 40]));
     let package = load(&config, &weights).unwrap();
     assert_eq!((package.model.spec().input_size, package.preprocess.input_size), ([3, 32, 32], [3, 32, 32]));
@@ -66,7 +66,7 @@ fn a_picture_size_in_model_args_comes_first() {
 
 #[test]
 fn labels_come_from_the_package_else_from_the_fallback_else_from_numbers() {
-    let (config, _) = tiny("tiny-vit");
+    let (config, _) = tiny_vit();
     let parse = |text: &str| Config::parse(text).unwrap();
     assert_eq!(parse(&config).labels(None)[1], "birch");
     let bare = edited(&config, |c| c["label_names"] = Value::Null);

@@ -8,14 +8,13 @@ use serde_json::Value;
 
 use crate::common::*;
 
-pub fn tiny(name: &str) -> (String, Vec<u8>) {
-    let folder = golden(&format!("packages/{name}"));
-    (
-        std::fs::read_to_string(folder.join("config.json")).unwrap(),
-        std::fs::read(folder.join("model.safetensors")).unwrap(),
-    )
+/// The config and the weights of tiny-vit.
+pub fn tiny_vit() -> (String, Vec<u8>) {
+    let golden = Golden::read("packages/tiny-vit");
+    (golden.config.clone(), golden.weights())
 }
 
+/// The message with which a package is refused.
 pub fn message(config: &str, weights: &[u8], code: &str) -> String {
     let error = load(config, weights).err().expect("this package must be refused");
     assert_eq!(error.code(), code, "{error}");

@@ -78,11 +78,8 @@ fn a_jpeg_with_a_film_behind_it_is_read_and_one_with_a_whole_thumbnail_but_half_
 
 #[test]
 fn no_bytes_make_the_decoder_panic() {
-    let mut seed = 42u64;
-    let mut random = |below: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((seed >> 33) as usize) % below
-    };
+    let mut next = lcg(42);
+    let mut random = |below: usize| (next() >> 33) as usize % below;
     for name in ["photo.jpg", "photo.png", "photo.bmp", "photo.webp", "animated.gif", "orientation-6.jpg", "cmyk.jpg"] {
         let original = bytes(name);
         for _ in 0..300 {

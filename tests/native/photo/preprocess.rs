@@ -1,19 +1,13 @@
 //! Preprocessing against timm's evaluation transform, bit for bit:
 //! `tests/reference/make_preprocess_goldens.py`.
 
-use std::path::{Path, PathBuf};
-
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 use sightline::Error;
 use sightline::photo::Photo;
 use sightline::photo::preprocess::{PreprocessConfig, preprocess};
 
-use crate::common::{read_json, read_tensors, shared};
-
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/preprocess").join(name)
-}
+use crate::common::*;
 
 /// The picture that the golden script describes.
 fn picture(width: u32, height: u32) -> Photo {
@@ -24,8 +18,8 @@ fn picture(width: u32, height: u32) -> Photo {
 
 #[test]
 fn inputs_equal_timms_bit_for_bit() {
-    let list: Value = serde_json::from_str(&std::fs::read_to_string(golden("cases.json")).unwrap()).unwrap();
-    let bytes = std::fs::read(golden("expected.safetensors")).unwrap();
+    let list = read_json(&golden("preprocess/cases.json"));
+    let bytes = std::fs::read(golden("preprocess/expected.safetensors")).unwrap();
     let expected = SafeTensors::deserialize(&bytes).unwrap();
     let cases = list["cases"].as_array().unwrap();
     assert!(cases.len() >= 90);
@@ -87,7 +81,7 @@ fn senseless_configurations_are_refused_by_key() {
     }
 }
 
-fn config(value: serde_json::Value) -> PreprocessConfig {
+fn parsed(value: Value) -> PreprocessConfig {
     PreprocessConfig::from_pretrained_cfg(&value).unwrap()
 }
 
@@ -96,16 +90,16 @@ fn the_crop_maps_back_to_the_photo() {
     let photo = |width: u32, height: u32| Photo { width, height, rgb: vec![128; (width * height * 3) as usize] };
     // 224 / 0.875 = 256: a 512 x 1024 photo becomes 256 x 512; the crop starts at 16 and 144.
     let prepared =
-        preprocess(&photo(512, 1024), &config(json!({ "input_size": [3, 224, 224], "crop_pct": 0.875 }))).unwrap();
+        preprocess(&photo(512, 1024), &parsed(json!({ "input_size": [3, 224, 224], "crop_pct": 0.875 }))).unwrap();
     let c = prepared.crop;
     assert_eq!((c.x, c.y, c.width, c.height), (32.0, 288.0, 448.0, 448.0));
     assert_eq!((c.photo_width, c.photo_height), (512, 1024));
     // Half to even: 5 - 2 = 3, half is 1.5, rounds to 2.
-    let prepared = preprocess(&photo(2, 5), &config(json!({ "input_size": [3, 2, 2], "crop_pct": 1.0 }))).unwrap();
+    let prepared = preprocess(&photo(2, 5), &parsed(json!({ "input_size": [3, 2, 2], "crop_pct": 1.0 }))).unwrap();
     assert_eq!((prepared.crop.x, prepared.crop.y, prepared.crop.height), (0.0, 2.0, 2.0));
     // Squash takes all of it.
     let prepared =
-        preprocess(&photo(30, 10), &config(json!({ "input_size": [3, 8, 8], "crop_pct": 1.0, "crop_mode": "squash" })))
+        preprocess(&photo(30, 10), &parsed(json!({ "input_size": [3, 8, 8], "crop_pct": 1.0, "crop_mode": "squash" })))
             .unwrap();
     assert_eq!((prepared.crop.x, prepared.crop.width, prepared.crop.height), (0.0, 30.0, 10.0));
     // A flat grey stays flat, normalised.
@@ -115,7 +109,7 @@ fn the_crop_maps_back_to_the_photo() {
 
 #[test]
 fn a_thread_of_a_photo_needs_little_memory_and_time() {
-    let config = config(json!({ "input_size": [3, 224, 224] }));
+    let config = parsed(json!({ "input_size": [3, 224, 224] }));
     for (width, height) in [(1, 30_000), (30_000, 1)] {
         let photo = Photo { width, height, rgb: vec![7; 90_000] };
         let prepared = preprocess(&photo, &config).unwrap();
@@ -125,12 +119,13 @@ fn a_thread_of_a_photo_needs_little_memory_and_time() {
 }
 
 #[test]
+#[ignore = "needs ../shared"]
 fn photos_become_the_references_inputs() {
-    let (Some(photos), Some(reference)) = (shared("photos/cc_by"), shared("reference")) else { return };
-    for model in ["deit_tiny_patch16_224", "mobilenetv2_100_same"] {
-        let Some(folder) = shared(&format!("models/{model}")) else { return };
+    let (photos, reference) = (shared("photos/cc_by"), shared("reference"));
+    for model in REAL_MODELS {
+        let folder = shared(&format!("models/{model}"));
         let cfg = read_json(&folder.join("config.json"));
-        let config = config(cfg["pretrained_cfg"].clone());
+        let config = parsed(cfg["pretrained_cfg"].clone());
         for entry in std::fs::read_dir(reference.join(model)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_none_or(|e| e != "safetensors") {

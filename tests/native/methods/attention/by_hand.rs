@@ -66,13 +66,7 @@ fn fixed(special: &[&'static str], grid: [usize; 2], heads: usize, maps: &[&[f32
         features: [Feature::Attention].into(),
         attention: Some(attention),
     };
-    explainer(Package {
-        model: Box::new(Fixed { spec, maps: maps.iter().map(|m| m.to_vec()).collect() }),
-        preprocess: PreprocessConfig::from_pretrained_cfg(&json!({})).unwrap(),
-        labels: vec![],
-        temperature: 1.0,
-        parameters: 0,
-    })
+    bare(Box::new(Fixed { spec, maps: maps.iter().map(|m| m.to_vec()).collect() }))
 }
 
 const FIRST: &[f32] = &[0.5, 0.5, 0.25, 0.75];
@@ -84,18 +78,18 @@ fn two_tokens_solved_by_hand() {
     let mut net = fixed(&["class"], [1, 1], 1, &[FIRST, SECOND]);
     let photo = image(&[2.0], [1, 1, 1]);
     let rollout = attribute(&mut net, &photo, json!({ "method": "attention_rollout" })).unwrap();
-    close(&rollout.values, &[0.5]);
+    assert_close(&rollout.values, &[0.5], 2e-6);
     assert_eq!(rollout.shape, [1, 1]);
     assert!((rollout.details.unwrap()["specialShare"].as_f64().unwrap() - 0.5).abs() < 1e-6);
     let mut pair = fixed(&[], [1, 2], 1, &[FIRST, SECOND]);
     let two = image(&[1.0, 2.0], [1, 1, 2]);
     let rollout = attribute(&mut pair, &two, json!({ "method": "attention_rollout" })).unwrap();
-    close(&rollout.values, &[0.40625, 0.59375]);
+    assert_close(&rollout.values, &[0.40625, 0.59375], 2e-6);
 
     // x1 = (2.5, 3.75), dA2 = [x1; 0], dA1 = (1.2, .8)' (1, 2): C2 = [.5 3; 0 0], C1 = [.6 1.2; .2
     // 1.2]; (1, 0) (1 + C2) (1 + C1) = (3, 8.4)
     let chefer = attribute(&mut net, &photo, json!({ "method": "chefer", "target": 0 })).unwrap();
-    close(&chefer.values, &[8.4]);
+    assert_close(&chefer.values, &[8.4], 2e-5);
     // The score is that of two tokens, (1, 0) (1 + A2) (1 + A1) (1, 2)' = 2.5 + .2 * 2.5 + .8 *
     // 3.75
     assert!((chefer.score - 6.0).abs() < 1e-6);
@@ -104,7 +98,7 @@ fn two_tokens_solved_by_hand() {
     assert_eq!((against.values, against.warnings[0].code), (vec![0.0], "zero-map"));
     // A negative patch: C2's and C1's columns for it vanish where the score falls with it.
     let chefer = attribute(&mut net, &image(&[-2.0], [1, 1, 1]), json!({ "method": "chefer", "target": 0 })).unwrap();
-    close(&chefer.values, &[0.0]);
+    assert_close(&chefer.values, &[0.0], 2e-6);
 
     for (request, expected) in [
         (json!({}), [0.8]),
@@ -114,10 +108,10 @@ fn two_tokens_solved_by_hand() {
     ] {
         let mut request = request;
         request["method"] = json!("raw_attention");
-        close(&attribute(&mut net, &photo, request).unwrap().values, &expected);
+        assert_close(&attribute(&mut net, &photo, request).unwrap().values, &expected, 2e-6);
     }
     let mean = attribute(&mut pair, &two, json!({ "method": "raw_attention" })).unwrap();
-    close(&mean.values, &[0.4, 0.6]);
+    assert_close(&mean.values, &[0.4, 0.6], 2e-6);
     assert_eq!(mean.details.unwrap()["query"], Value::Null);
 }
 
@@ -150,7 +144,7 @@ fn uniform_attention_rolls_out_to_a_uniform_map() {
     let uniform = vec![1.0 / tokens as f32; tokens * tokens];
     let mut net = fixed(&["class", "register"], [2, 3], 1, &[&uniform, &uniform, &uniform]);
     let map = attribute(&mut net, &image(&[0.5; 6], [1, 2, 3]), json!({ "method": "attention_rollout" })).unwrap();
-    close(&map.values, &[(1.0 - 0.125) / 8.0; 6]);
+    assert_close(&map.values, &[(1.0 - 0.125) / 8.0; 6], 2e-6);
     assert_eq!((map.shape, map.warnings[0].code), (vec![2, 3], "constant-map"));
     // One pass of three of the net's five stages, behind the prediction's.
     assert!((map.passes.forward - 1.6).abs() < 1e-9, "{:?}", map.passes);
@@ -194,7 +188,7 @@ fn token_cut_parts_two_groups_as_by_hand() {
     let (va, vb) = (a * (a + b * e), b * (b + a * e));
     let s = (va * vb * (va + vb)).sqrt().recip();
     let expected: Vec<f32> = (0..6).map(|p| if small(p) { s * vb } else { -s * va } as f32).collect();
-    close(&map.values, &expected);
+    assert_close(&map.values, &expected, 2e-6);
     let details = map.details.unwrap();
     // On the first group (D - W) x = (b e) (xa - xb) = l (a + b e) xa
     let eigenvalue = b * e * (vb + va) / vb / (a + b * e);

@@ -6,31 +6,24 @@ fn heads(explainer: &mut Explainer, input: &Image, request: Value) -> Heads {
     now(explainer.heads(input, request.as_object().unwrap().clone(), &Unwatched)).unwrap()
 }
 
-/// The same file with every `edited` tensor changed.
+/// The same file with one tensor changed.
 fn with(weights: &[u8], edited: &str, edit: impl Fn(&mut Vec<f32>, &[usize])) -> Vec<u8> {
     let file = SafeTensors::deserialize(weights).unwrap();
-    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = file
-        .tensors()
-        .into_iter()
-        .map(|(name, view)| {
-            let mut values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-            if name == edited {
-                edit(&mut values, view.shape());
-            }
-            (name, view.shape().to_vec(), values.iter().flat_map(|v| v.to_le_bytes()).collect())
-        })
-        .collect();
-    let views = tensors
-        .iter()
-        .map(|(name, shape, bytes)| (name, TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes).unwrap()));
-    safetensors::serialize(views, None).unwrap()
+    safetensors_file(file.tensors().into_iter().map(|(name, view)| {
+        let mut values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        if name == edited {
+            edit(&mut values, view.shape());
+        }
+        (name, view.shape().to_vec(), values)
+    }))
 }
 
 #[test]
 fn ablating_a_head_equals_zeroing_its_columns_of_the_projection() {
     for (name, special, _) in VARIANTS {
-        let (config, weights, input, target) = variant(name);
-        let mut whole = explainer(load(&config, &weights).unwrap());
+        let golden = Golden::read(format!("models/{name}"));
+        let (weights, target) = (golden.weights(), golden.target());
+        let (mut whole, input) = golden.open();
         let attention = whole.package().model.spec().attention.clone().unwrap();
         let table = heads(&mut whole, &input, json!({ "target": target }));
         assert_eq!(table.heads.len(), attention.blocks * attention.heads);
@@ -45,7 +38,7 @@ fn ablating_a_head_equals_zeroing_its_columns_of_the_projection() {
                     }
                 }
             });
-            let mut without = explainer(load(&config, &without).unwrap());
+            let mut without = explainer(load(&golden.config, &without).unwrap());
             let logits = now(without.classify(&input, None, &Unwatched)).unwrap().logits;
             let expected = table.score - f64::from(logits[target]);
             assert!((head.importance - expected).abs() < 1e-5, "{name}: {head:?}, expected {expected}");
@@ -86,8 +79,7 @@ fn ablating_a_head_equals_zeroing_its_columns_of_the_projection() {
 
 #[test]
 fn the_head_table_follows_its_target() {
-    let (config, weights, input, _) = variant("vit_reg");
-    let mut explainer = explainer(load(&config, &weights).unwrap());
+    let (mut explainer, input) = Golden::read("models/vit_reg").open();
     let importance = |table: Heads| table.heads.iter().map(|h| h.importance).collect::<Vec<_>>();
     let mut of = |request: Value| importance(heads(&mut explainer, &input, request));
     let (first, second) = (of(json!({ "target": 1 })), of(json!({ "target": 4 })));
@@ -103,25 +95,11 @@ fn the_head_table_follows_its_target() {
 
 #[test]
 fn the_head_table_reports_progress_and_can_be_cancelled() {
-    struct Watch {
-        done: Cell<usize>,
-        until: usize,
-    }
-    impl Control for Watch {
-        fn cancelled(&self) -> bool {
-            self.done.get() >= self.until
-        }
-        fn progress(&self, done: usize, total: usize) {
-            assert!(done > self.done.get() && done <= total && total == 6);
-            self.done.set(done);
-        }
-    }
-    let (config, weights, input, _) = variant("vit_reg");
-    let mut explainer = explainer(load(&config, &weights).unwrap());
-    for until in [1, 7] {
-        let watch = Watch { done: Cell::new(0), until };
-        let result = now(explainer.heads(&input, Map::new(), &watch));
-        assert_eq!(watch.done.get(), if until == 1 { 3 } else { 6 });
-        assert_eq!(matches!(result, Err(Error::Aborted)), until == 1);
-    }
+    let (mut explainer, input) = Golden::read("models/vit_reg").open();
+    let whole = Watcher::default();
+    now(explainer.heads(&input, Map::new(), &whole)).unwrap();
+    assert_eq!(whole.progress.take(), [(3, 6), (6, 6)]);
+    let cancelling = Watcher::cancel_after(1);
+    assert!(matches!(now(explainer.heads(&input, Map::new(), &cancelling)), Err(Error::Aborted)));
+    assert_eq!(cancelling.progress.take(), [(3, 6)]);
 }

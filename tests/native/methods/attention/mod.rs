@@ -5,50 +5,21 @@ mod by_hand;
 mod heads;
 mod twins;
 
-use std::cell::Cell;
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
 use serde_json::{Map, Value, json};
-use sightline::ask::control::{Control, Unwatched};
+use sightline::ask::control::Unwatched;
 use sightline::explain::{Attribution, Image};
 use sightline::inside::heads::Heads;
 use sightline::nn::load::Package;
 use sightline::nn::model::{AttentionSpec, Feature, Model, ModelSpec, Stage};
 use sightline::nn::pass::{Activation, Pass, Tappable};
-use sightline::photo::preprocess::PreprocessConfig;
 use sightline::{Error, Explainer, Result};
 
+use crate::common::nets::{bare, image, t};
 use crate::common::*;
-
-fn t<const D: usize>(data: &[f32], shape: [usize; D]) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(data.to_vec(), shape), &Device::flex())
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().unwrap()
-}
-
-fn image(data: &[f32], shape: [usize; 3]) -> Image {
-    Image::Tensor { data: data.to_vec(), shape: shape.to_vec() }
-}
-
-fn close(got: &[f32], expected: &[f32]) {
-    let largest = expected.iter().fold(1f32, |m, v| m.max(v.abs()));
-    assert_eq!(got.len(), expected.len());
-    assert!(got.iter().zip(expected).all(|(g, e)| (g - e).abs() < 2e-6 * largest), "{got:?}, expected {expected:?}");
-}
-
-fn variant(name: &str) -> (String, Vec<u8>, Image, usize) {
-    let folder = golden(&format!("models/{name}"));
-    let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
-    let meta = read_json(&folder.join("golden.json"));
-    let weights = hashed_weights(&config, meta["seed"].as_u64().unwrap(), meta["gain"].as_f64().unwrap_or(1.0) as f32);
-    let input = tensor(&read_tensors(&folder.join("golden.safetensors")), "input");
-    (config, weights, input, meta["target"].as_u64().unwrap() as usize)
-}
 
 /// A golden's name, its special tokens, and whether its classifier reads the mean of the patches.
 const VARIANTS: [(&str, &[&str], bool); 9] = [
@@ -67,24 +38,21 @@ const VARIANTS: [(&str, &[&str], bool); 9] = [
 /// through the whole net.
 fn attention(package: &Package, input: &Image, target: usize) -> Vec<(Vec<f32>, Vec<f32>)> {
     let spec = package.model.spec();
-    let Image::Tensor { data, shape } = input else { panic!() };
+    let Image::Tensor { data, shape } = input else { panic!("a tensor") };
     let names: Vec<String> = (0..spec.attention.as_ref().unwrap().blocks).map(AttentionSpec::maps).collect();
     let mut pass = names.iter().fold(Pass::new(), |pass, name| pass.keep_gradient(name));
     let x = t(data, [1, shape[0], shape[1], shape[2]]).autodiff().require_grad();
-    let logits = package.model.run(0..spec.stages.len(), x.wrap(), &mut pass).unwrap();
-    let gradients = Tensor::<2>::unwrap(logits).unwrap().narrow(1, target, 1).sum().backward();
+    let gradients = forward(package.model.as_ref(), x, &mut pass).narrow(1, target, 1).sum().backward();
     let both = |name: &String| {
         let tapped = pass.tapped(name).unwrap();
-        let gradient = Tensor::<4>::unwrap(tapped.gradient(&gradients).unwrap()).unwrap();
-        (values(Tensor::<4>::unwrap(tapped.value.clone()).unwrap()), values(gradient))
+        (numbers(tapped.value.clone()), numbers(tapped.gradient(&gradients).unwrap()))
     };
     names.iter().map(both).collect()
 }
 
 #[test]
 fn what_the_model_does_not_have_is_refused_by_name() {
-    let (config, weights, input, _) = variant("vit_reg");
-    let mut explainer = explainer(load(&config, &weights).unwrap());
+    let (mut explainer, input) = Golden::read("models/vit_reg").open();
     for (method, option, value) in [
         ("raw_attention", "block", 2),
         ("raw_attention", "head", 3),
@@ -107,9 +75,7 @@ fn what_the_model_does_not_have_is_refused_by_name() {
             other => panic!("{key}: {other:?}"),
         }
     }
-    let folder = golden("packages/tiny-cnn");
-    let mut cnn = crate::common::explainer(open(&folder));
-    let input = tensor(&read_tensors(&folder.join("golden.safetensors")), "input");
+    let (mut cnn, input) = Golden::read("packages/tiny-cnn").open();
     let Err(Error::Unsupported(message)) = now(cnn.heads(&input, Map::new(), &Unwatched)) else { panic!() };
     assert!(message.contains("only transformers"), "{message}");
 }

@@ -5,21 +5,11 @@ mod occlusion;
 mod rise;
 mod segments;
 
-use std::cell::{Cell, RefCell};
-use std::ops::Range;
-
-use burn::tensor::{Device, Tensor, TensorData};
-use rand::RngExt;
 use serde_json::{Value, json};
-use sightline::ask::control::Control;
 use sightline::explain::{Attribution, Image};
-use sightline::math::random::stream;
-use sightline::nn::load::Package;
-use sightline::nn::model::{Feature, Fold, Layer, Model, ModelSpec, Stage};
-use sightline::nn::pass::{Activation, Pass, Tappable};
-use sightline::photo::preprocess::PreprocessConfig;
 use sightline::{Error, Explainer, Result};
 
+use crate::common::nets;
 use crate::common::*;
 
 const METHODS: [&str; 4] = ["occlusion", "rise", "lime", "kernel_shap"];
@@ -30,39 +20,11 @@ const PIXELS: usize = 42;
 type Score = fn(&[f32]) -> f32;
 
 /// A net that is a function of one input, on the host; its second class is minus the first.
-struct Net {
-    spec: ModelSpec,
-    score: Score,
-}
-
-impl Model for Net {
-    fn spec(&self) -> &ModelSpec {
-        &self.spec
-    }
-    fn run(&self, _: Range<usize>, state: Activation, _: &mut Pass) -> Result<Activation> {
-        let x: Tensor<4> = Tappable::unwrap(state)?;
-        let data = x.into_data().try_into_vec::<f32>().unwrap();
-        let logits: Vec<f32> = data.chunks(3 * PIXELS).map(self.score).flat_map(|y| [y, -y]).collect();
-        let n = logits.len() / 2;
-        Ok(Tensor::<2>::from_data(TensorData::new(logits, [n, 2]), &Device::flex()).wrap())
-    }
-}
-
 fn net(score: Score) -> Explainer {
-    let layer = Layer { id: "none".into(), stage: 0, fold: Fold::Map { channels: 1, h: 1, w: 1 } };
-    let spec = ModelSpec {
-        architecture: "net".into(),
-        input_size: SHAPE,
-        num_classes: 2,
-        stages: vec![Stage { name: "all".into(), macs: 1.0 }],
-        layers: vec![layer],
-        default_layer: "none".into(),
-        features: [Feature::Rectifier].into(),
-        attention: None,
-    };
-    let preprocess = PreprocessConfig::from_pretrained_cfg(&json!({})).unwrap();
-    let (model, labels) = (Box::new(Net { spec, score }), vec![]);
-    explainer(Package { model, preprocess, labels, temperature: 1.0, parameters: 0 })
+    nets::net(SHAPE, 2, &[], move |x, _| {
+        let logits: Vec<f32> = values(x).chunks(3 * PIXELS).map(score).flat_map(|y| [y, -y]).collect();
+        Ok(nets::t(&logits, [logits.len() / 2, 2]))
+    })
 }
 
 fn pixels() -> Vec<f32> {
@@ -70,7 +32,7 @@ fn pixels() -> Vec<f32> {
 }
 
 fn image() -> Image {
-    Image::Tensor { data: pixels(), shape: SHAPE.to_vec() }
+    nets::image(&pixels(), SHAPE)
 }
 
 fn weight(i: usize) -> f32 {
@@ -154,65 +116,37 @@ fn chunks_and_repetition_change_nothing_and_seeds_do() {
     }
 }
 
-#[derive(Default)]
-struct Caller {
-    chunks: Cell<usize>,
-    stop_after: Option<usize>,
-    cancel_after: Option<usize>,
-    estimates: RefCell<Vec<Vec<f32>>>,
-    last: Cell<(usize, usize)>,
-}
-
-impl Control for Caller {
-    fn progress(&self, done: usize, total: usize) {
-        self.chunks.set(self.chunks.get() + 1);
-        self.last.set((done, total));
-    }
-    fn stopped(&self) -> bool {
-        self.stop_after.is_some_and(|n| self.chunks.get() >= n)
-    }
-    fn cancelled(&self) -> bool {
-        self.cancel_after.is_some_and(|n| self.chunks.get() >= n)
-    }
-    fn wants_estimate(&self) -> bool {
-        true
-    }
-    fn estimate(&self, values: &[f32], shape: &[usize]) {
-        assert_eq!((values.len(), shape), (PIXELS, [1, 7, 6].as_slice()));
-        assert!(values.iter().all(|v| v.is_finite()));
-        self.estimates.borrow_mut().push(values.to_vec());
-    }
-}
-
-fn run(method: &str, caller: &Caller) -> Result<Attribution> {
-    now(net(crooked).attribute(&image(), long(method).as_object().unwrap().clone(), caller))
+fn run(method: &str, watcher: &Watcher) -> Result<Attribution> {
+    watched(&mut net(crooked), &image(), long(method), watcher)
 }
 
 #[test]
 fn stopping_keeps_the_estimate_and_cancelling_does_not() {
     for method in METHODS {
-        let whole = Caller::default();
+        let whole = Watcher::default();
         let map = run(method, &whole).unwrap();
-        let total = whole.last.get().1;
-        assert_eq!(whole.last.get(), (total, total), "{method}");
+        let (done, total) = whole.last();
+        assert_eq!(done, total, "{method}");
+        let reports = whole.reports();
         let estimates = whole.estimates.into_inner();
-        assert_eq!(estimates.len() + 1, whole.chunks.get(), "{method}");
+        assert_eq!(estimates.len() + 1, reports, "{method}");
+        assert!(estimates.iter().all(|estimate| estimate.shape == [1, 7, 6]), "{method}");
         assert!(map.warnings.iter().all(|w| w.code != "partial"), "{method}");
         // Estimates come nearer.
-        let far = |values: &[f32]| relative(values, &map.values);
+        let far = |estimate: &Estimate| relative(&estimate.values, &map.values);
         assert!(far(estimates.last().unwrap()) < far(&estimates[1]), "{method}");
 
-        let stopping = Caller { stop_after: Some(3), ..Caller::default() };
+        let stopping = Watcher::stop_after(3);
         let partial = run(method, &stopping).unwrap();
-        let (done, _) = stopping.last.get();
-        assert_eq!(stopping.chunks.get(), 3, "{method}");
-        assert_eq!(partial.values, estimates[2], "{method}");
+        let (done, _) = stopping.last();
+        assert_eq!(stopping.reports(), 3, "{method}");
+        assert_eq!(partial.values, estimates[2].values, "{method}");
         let warning = partial.warnings.iter().find(|w| w.code == "partial").unwrap();
         assert!(warning.message.contains(&format!("{done} of {total}")), "{method}: {}", warning.message);
 
-        let cancelling = Caller { cancel_after: Some(2), ..Caller::default() };
+        let cancelling = Watcher::cancel_after(2);
         assert!(matches!(run(method, &cancelling), Err(Error::Aborted)), "{method}");
-        assert_eq!(cancelling.chunks.get(), 2, "{method}");
+        assert_eq!(cancelling.reports(), 2, "{method}");
     }
 }
 

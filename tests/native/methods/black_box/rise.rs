@@ -1,5 +1,8 @@
 //! RISE.
 
+use rand::RngExt;
+use sightline::math::random::stream;
+
 use super::*;
 
 /// Enlarged by the formula for one pixel at a time, from the same draws.

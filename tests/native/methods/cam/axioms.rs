@@ -13,7 +13,7 @@ fn all_layers(explainer: &mut Explainer, image: &Image, method: &str) -> Attribu
 #[test]
 fn all_layers_of_a_transformer_at_once_are_those_one_by_one() {
     assert!(cams().count() >= 10);
-    let (mut explainer, image) = golden_model("vit_reg");
+    let (mut explainer, image) = Golden::read("models/vit_reg").open();
     let spec: ModelSpec = explainer.package().model.spec().clone();
     for method in cams() {
         let all = all_layers(&mut explainer, &image, method);
@@ -47,7 +47,7 @@ fn unpadded(size: usize, stride: usize, kernel: usize) -> Explainer {
     let first = vec![conv("one", 1, 6), Op::Act(Act::Relu)];
     let second = vec![conv("two", 6, 8), Op::Act(Act::Relu), Op::Tap("a".into())];
     let weight = |param: &Param| noise(param.name.bytes().map(u64::from).sum(), param.shape.iter().product());
-    build([1, size, size], 4, &[("one", first), ("two", second), ("fc", net::classifier("fc", 8, 4))], weight)
+    staged([1, size, size], 4, "a", &[("one", first), ("two", second), ("fc", net::classifier("fc", 8, 4))], weight)
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_photo_that_is_moved_by_the_stride_moves_its_cam_by_a_cell() {
             for (i, v) in patch.iter().enumerate() {
                 data[(top + i / 10) * size + left + i % 10] = 3.0 * v;
             }
-            Image::Tensor { data, shape: vec![1, size, size] }
+            image(&data, [1, size, size])
         };
         let total = stride * stride;
         for method in cams().filter(|m| score_cam || *m != "score_cam") {
@@ -86,7 +86,8 @@ fn a_photo_that_is_moved_by_the_stride_moves_its_cam_by_a_cell() {
 
 #[test]
 fn linear_cams_are_linear_in_the_score_and_hires_cam_adds_up() {
-    let (mut explainer, image) = golden_model("resnet_basic");
+    let golden = Golden::read("models/resnet_basic");
+    let (mut explainer, image) = golden.open();
     for method in ["grad_cam", "hires_cam", "xgrad_cam"] {
         let mut map = |target: Value| {
             attribute(&mut explainer, &image, json!({ "method": method, "target": target, "layer": "layer2" }))
@@ -102,9 +103,7 @@ fn linear_cams_are_linear_in_the_score_and_hires_cam_adds_up() {
     let mut at = |method: &str| attribute(&mut explainer, &image, json!({ "method": method, "target": 2 })).unwrap();
     let (hires, grad) = (at("hires_cam"), at("grad_cam"));
     assert!(relative(&hires.values, &grad.values) < 1e-5);
-    let config = std::fs::read_to_string(golden("models/resnet_basic/config.json")).unwrap();
-    let seed = read_json(&golden("models/resnet_basic/golden.json"))["seed"].as_u64().unwrap();
-    let bytes = hashed_weights(&config, seed, 1.0);
+    let bytes = golden.weights();
     let weights = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let bias = f32::from_le_bytes(weights.tensor("fc.bias").unwrap().data()[8..12].try_into().unwrap());
     let sum: f64 = hires.values.iter().copied().map(f64::from).sum();

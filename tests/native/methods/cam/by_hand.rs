@@ -1,10 +1,9 @@
 //! Nets small enough to solve by hand.
 
 use super::*;
-use crate::common::nets;
 
 /// F1: captum's `BasicModel_ConvNet_One_Conv`, and a class of the opposite score.
-fn one_conv() -> (Explainer, Image) {
+fn captums_net() -> (Explainer, Image) {
     let first = vec![conv("conv", 1, 2, 3), Op::Tap("conv".into()), Op::Act(Act::Relu), Op::Tap("a".into())];
     let last = vec![Op::Flatten, net::linear("fc", 8, 1), Op::Act(Act::Relu), net::linear("two", 1, 2)];
     let weight = |param: &Param| match param.name.as_str() {
@@ -14,8 +13,8 @@ fn one_conv() -> (Explainer, Image) {
         "two.weight" => vec![1.0, -1.0],
         _ => vec![0.0; param.shape.iter().product()],
     };
-    let image = Image::Tensor { data: (0..16u8).map(f32::from).collect(), shape: vec![1, 4, 4] };
-    (build([1, 4, 4], 2, &[("conv", first), ("fc", last)], weight), image)
+    let pixels: Vec<f32> = (0..16u8).map(f32::from).collect();
+    (staged([1, 4, 4], 2, "a", &[("conv", first), ("fc", last)], weight), image(&pixels, [1, 4, 4]))
 }
 
 fn close(what: &str, got: &[f32], expected: &[f64]) {
@@ -26,7 +25,7 @@ fn close(what: &str, got: &[f32], expected: &[f64]) {
 
 #[test]
 fn f1_every_cam_of_captums_one_conv_net() {
-    let (mut explainer, image) = one_conv();
+    let (mut explainer, image) = captums_net();
     let mut map = |request: Value| attribute(&mut explainer, &image, request).unwrap().values;
     // conv: (-5, 4, 31, 40) and (-30, -21, 6, 15), the activations a their positive parts. The
     // score is 54 with gradients (1, 1, 1, 1) and (1, -1, -1, -1) at a, and 0 in place of the first
@@ -110,9 +109,9 @@ fn dead_layers_give_zeros_that_say_why() {
             "one.weight" => vec![0.0; 12],
             _ => noise(9, param.shape.iter().product()),
         };
-        build([1, 6, 6], 3, &[("one", first), ("fc", net::classifier("fc", 3, 3))], weight)
+        staged([1, 6, 6], 3, "a", &[("one", first), ("fc", net::classifier("fc", 3, 3))], weight)
     };
-    let image = Image::Tensor { data: noise(4, 36), shape: vec![1, 6, 6] };
+    let image = image(&noise(4, 36), [1, 6, 6]);
     for method in cams() {
         // Nothing is active.
         let map = attribute(&mut stages(-1.0), &image, json!({ "method": method, "target": 1 })).unwrap();
@@ -128,7 +127,7 @@ fn dead_layers_give_zeros_that_say_why() {
 #[test]
 fn f1_grad_cam_of_captums_one_conv_net() {
     let pixels: Vec<f32> = (0..16u8).map(f32::from).collect();
-    let input = nets::image(&pixels, [1, 4, 4]);
+    let input = image(&pixels, [1, 4, 4]);
     let mut explainer = nets::net([1, 4, 4], 2, &[("conv", [2, 2, 2]), ("relu", [2, 2, 2])], nets::one_conv);
     for (layer, expected) in [("conv", [11.25, 13.5, 20.25, 22.5]), ("relu", [0.0, 4.0, 28.0, 32.5])] {
         let request = json!({ "method": "grad_cam", "target": 0, "layer": layer });

@@ -2,90 +2,46 @@
 
 use super::*;
 
-/// A watcher who looks at every estimate and stops after some parts.
-#[derive(Default)]
-struct Watcher {
-    stop_after: usize,
-    cancel: bool,
-    done: Cell<usize>,
-    total: Cell<usize>,
-    estimates: RefCell<Vec<Vec<f32>>>,
-}
-
-impl Control for Watcher {
-    fn cancelled(&self) -> bool {
-        self.cancel && self.done.get() >= self.stop_after
-    }
-    fn stopped(&self) -> bool {
-        !self.cancel && self.done.get() >= self.stop_after
-    }
-    fn wants_estimate(&self) -> bool {
-        true
-    }
-    fn estimate(&self, values: &[f32], shape: &[usize]) {
-        assert_eq!(values.len(), shape.iter().product::<usize>());
-        self.estimates.borrow_mut().push(values.to_vec());
-    }
-    fn progress(&self, done: usize, total: usize) {
-        assert!(done > self.done.get() && done <= total);
-        self.done.set(done);
-        self.total.set(total);
-    }
-}
-
 #[test]
 fn score_and_ablation_cam_run_in_chunks_that_can_be_watched_and_stopped() {
     for (name, method) in
         ["resnet_basic", "vit_reg"].into_iter().flat_map(|n| ["score_cam", "ablation_cam"].map(|m| (n, m)))
     {
-        let (mut explainer, image) = golden_model(name);
-        let mut watched = |request: &Value, watcher: &Watcher| {
-            let Value::Object(request) = request.clone() else { panic!("an object") };
-            now(explainer.attribute(&image, request, watcher))
+        let (mut explainer, image) = Golden::read(format!("models/{name}")).open();
+        let mut run = |more: Value, watcher: &Watcher| {
+            let mut request = json!({ "method": method });
+            more.as_object().unwrap().iter().for_each(|(key, value)| request[key] = value.clone());
+            watched(&mut explainer, &image, request, watcher)
         };
-        let whole = watched(
-            &json!({ "method": method, "chunkSize": 1 }),
-            &Watcher { stop_after: usize::MAX, ..Watcher::default() },
-        )
-        .unwrap();
+        let whole = run(json!({ "chunkSize": 1 }), &Watcher::default()).unwrap();
         for chunk in [3, 8, 64] {
-            let watcher = Watcher { stop_after: usize::MAX, ..Watcher::default() };
-            let map = watched(&json!({ "method": method, "chunkSize": chunk }), &watcher).unwrap();
+            let watcher = Watcher::default();
+            let map = run(json!({ "chunkSize": chunk }), &watcher).unwrap();
             assert!(relative(&map.values, &whole.values) < 1e-4, "{name}, {method}, chunks of {chunk}");
             assert!(map.warnings.is_empty(), "{:?}", map.warnings);
-            assert_eq!(watcher.done.get(), watcher.total.get());
-            assert_eq!(watcher.estimates.borrow().last(), Some(&map.values), "the last estimate is the map");
-            assert_eq!(watcher.estimates.borrow().len(), watcher.total.get().div_ceil(chunk));
+            let (done, total) = watcher.last();
+            assert_eq!(done, total);
+            let estimates = watcher.estimates.borrow();
+            assert_eq!(estimates.last().map(|last| &last.values), Some(&map.values), "the last estimate is the map");
+            assert_eq!(estimates.len(), total.div_ceil(chunk));
         }
         // Stopped after two channels: what two channels alone give.
-        let stopped =
-            watched(&json!({ "method": method, "chunkSize": 2 }), &Watcher { stop_after: 2, ..Watcher::default() })
-                .unwrap();
+        let stopped = run(json!({ "chunkSize": 2 }), &Watcher::stop_after(1)).unwrap();
         assert_eq!(stopped.warnings[0].code, "partial");
-        let two = watched(
-            &json!({ "method": method, "chunkSize": 2, "maxChannels": 2 }),
-            &Watcher { stop_after: usize::MAX, ..Watcher::default() },
-        )
-        .unwrap();
+        let two = run(json!({ "chunkSize": 2, "maxChannels": 2 }), &Watcher::default()).unwrap();
         assert_eq!((stopped.values, stopped.shape), (two.values, two.shape));
-        let cancelled = watched(
-            &json!({ "method": method, "chunkSize": 2 }),
-            &Watcher { stop_after: 2, cancel: true, ..Watcher::default() },
-        );
+        let cancelled = run(json!({ "chunkSize": 2 }), &Watcher::cancel_after(1));
         assert!(matches!(cancelled, Err(Error::Aborted)));
         // Of several layers, those that were reached, on the grid that is the finest of them.
-        let several = watched(
-            &json!({ "method": method, "layer": "all", "maxChannels": 4, "chunkSize": 2 }),
-            &Watcher { stop_after: 6, ..Watcher::default() },
-        )
-        .unwrap();
+        let request = json!({ "layer": "all", "maxChannels": 4, "chunkSize": 2 });
+        let several = run(request, &Watcher::stop_after(3)).unwrap();
         assert_eq!((several.layers.len(), several.warnings[0].code), (2, "partial"));
     }
 }
 
 #[test]
 fn passes_of_channel_scores_are_counted() {
-    let (mut explainer, image) = golden_model("resnet_basic");
+    let (mut explainer, image) = Golden::read("models/resnet_basic").open();
     now(explainer.classify(&image, None, &Unwatched)).unwrap();
     let spec = explainer.package().model.spec().clone();
     let share = |layer: &str, from: bool| {

@@ -3,12 +3,7 @@
 use super::*;
 
 fn host(activation: Activation) -> Vec<f64> {
-    let data = match activation {
-        Activation::Map(t) => t.into_data(),
-        Activation::Tokens(t) => t.into_data(),
-        Activation::Logits(t) => t.into_data(),
-    };
-    data.try_into_vec::<f32>().unwrap().into_iter().map(f64::from).collect()
+    numbers(activation).into_iter().map(f64::from).collect()
 }
 
 /// A layer's numbers as `[channel][place]`.
@@ -41,11 +36,10 @@ const TARGETS: [fn() -> Value; 3] = [|| json!(2), || json!({ "contrast": [1, 4] 
 /// A and d score / dA of a layer, as `[channel][place]`, from one pass through the whole net.
 fn tapped(explainer: &Explainer, image: &Image, layer: &str, target: &Value) -> [Vec<Vec<f64>>; 2] {
     let Image::Tensor { data, shape } = image else { panic!("a tensor") };
-    let model = &explainer.package().model;
-    let spec = model.spec();
-    let x = Tensor::<4>::from_data(TensorData::new(data.clone(), [1, shape[0], shape[1], shape[2]]), &Device::flex());
+    let model = explainer.package().model.as_ref();
+    let x = nets::t(data, [1, shape[0], shape[1], shape[2]]);
     let mut pass = Pass::new().keep_gradient(layer);
-    let logits = Tensor::<2>::unwrap(model.run(0..spec.stages.len(), x.wrap(), &mut pass).unwrap()).unwrap();
+    let logits = forward(model, x, &mut pass);
     // The score's gradient at the logits by finite differences in f64, so that the library's
     // targets are not used to check themselves.
     let values = host(logits.clone().inner().wrap());
@@ -56,10 +50,10 @@ fn tapped(explainer: &Explainer, image: &Image, layer: &str, target: &Value) -> 
         ((moved(1e-5) - moved(-1e-5)) / 2e-5) as f32
     };
     let slopes: Vec<f32> = (0..values.len()).map(slope).collect();
-    let slopes = Tensor::<2>::from_data(TensorData::new(slopes, [1, values.len()]), &Device::flex()).autodiff();
+    let slopes = nets::t(&slopes, [1, values.len()]).autodiff();
     let gradients = (logits * slopes).sum().backward();
     let tap = pass.tapped(layer).unwrap();
-    let fold = spec.layer(layer).unwrap().fold;
+    let fold = model.spec().layer(layer).unwrap().fold;
     [tap.value.clone(), tap.gradient(&gradients).unwrap()].map(|t| planes(fold, &host(t)))
 }
 
@@ -77,7 +71,7 @@ const MODELS: [(&str, &[&str]); 4] = [
 #[test]
 fn gradient_cams_equal_their_formulas_on_maps_and_tokens() {
     for (name, layers) in MODELS {
-        let (mut explainer, image) = golden_model(name);
+        let (mut explainer, image) = Golden::read(format!("models/{name}")).open();
         for (layer, target) in layers.iter().flat_map(|layer| TARGETS.iter().map(move |t| (layer, t()))) {
             let [a, g] = tapped(&explainer, &image, layer, &target);
             let sum = |plane: &[f64]| plane.iter().sum::<f64>();
@@ -136,9 +130,8 @@ fn gradient_cams_equal_their_formulas_on_maps_and_tokens() {
 
 /// Runs the net from the input with an edit at `layer`, and returns the logits.
 fn edited(explainer: &Explainer, image: &[f32], layer: &str, edit: impl Fn(Vec<f32>) -> Vec<f32>) -> Vec<f64> {
-    let model = &explainer.package().model;
+    let model = explainer.package().model.as_ref();
     let [c, h, w] = model.spec().input_size;
-    let x = Tensor::<4>::from_data(TensorData::new(image.to_vec(), [1, c, h, w]), &Device::flex());
     let mut pass = Pass::new().replace(layer, |activation| {
         let shape = activation.shape();
         let values = edit(host(activation.clone()).into_iter().map(|v| v as f32).collect());
@@ -148,13 +141,13 @@ fn edited(explainer: &Explainer, image: &[f32], layer: &str, edit: impl Fn(Vec<f
             _ => Tensor::<4>::from_data(data, &Device::flex()).wrap(),
         })
     });
-    host(model.run(0..model.spec().stages.len(), x.wrap(), &mut pass).unwrap())
+    host(forward(model, nets::t(image, [1, c, h, w]), &mut pass).wrap())
 }
 
 #[test]
 fn ablation_and_score_cam_equal_one_channel_at_a_time() {
     for (name, layer) in [("resnet_basic", "layer2"), ("vit_reg", "blocks.1.norm1"), ("deit_distilled", "blocks.0")] {
-        let (mut explainer, image) = golden_model(name);
+        let (mut explainer, image) = Golden::read(format!("models/{name}")).open();
         let Image::Tensor { data, .. } = image.clone() else { panic!("a tensor") };
         let fold = explainer.package().model.spec().layer(layer).unwrap().fold;
         let [_, rows, columns] = explainer.package().model.spec().input_size;

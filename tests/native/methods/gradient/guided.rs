@@ -82,14 +82,14 @@ impl Rules for Cuts {
 /// Guided backpropagation one segment at a time: the gradient that has gathered behind a ReLU is
 /// edited by hand and handed to the segment before.
 fn guided_twin(explainer: &Explainer, x: &[f32], target: usize, deconvolution: bool, top: f32) -> Vec<f32> {
-    let shape = explainer.package().model.spec().input_size;
+    let [c, h, w] = explainer.package().model.spec().input_size;
     let mut at_input = vec![0.0; x.len()];
     let mut behind: Vec<Vec<f32>> = Vec::new();
     let mut segment = None;
     loop {
         // Every segment is run anew: a graph serves one backward pass.
         let cuts = Cuts::default();
-        let x = device_tensor(x, shape).autodiff().require_grad();
+        let x = t(x, [1, c, h, w]).autodiff().require_grad();
         let score = logit(explainer, x.clone(), target, &mut Pass::new().with_rules(&cuts));
         let (inputs, leaves) = (cuts.inputs.into_inner(), cuts.leaves.into_inner());
         let score = match segment {
@@ -99,19 +99,19 @@ fn guided_twin(explainer: &Explainer, x: &[f32], target: usize, deconvolution: b
             }
             Some(at) => {
                 let input: &Tensor<4> = &inputs[at];
-                let before = host(input.clone().inner());
+                let before = values(input.clone().inner());
                 let edited = before.iter().zip(&behind[at]).map(|(&a, &g)| {
                     let open = deconvolution || (a > 0.0 && a < top);
                     if open && g > 0.0 { g } else { 0.0 }
                 });
-                let edited = TensorData::new(edited.collect::<Vec<f32>>(), input.dims());
-                (input.clone() * Tensor::<4>::from_data(edited, &Device::flex()).autodiff()).sum()
+                let edited: Vec<f32> = edited.collect();
+                (input.clone() * t(&edited, input.dims()).autodiff()).sum()
             }
         };
         let gradients = score.backward();
         let add = |to: &mut Vec<f32>, leaf: &Tensor<4>| {
             if let Some(gradient) = leaf.grad(&gradients) {
-                to.iter_mut().zip(host(gradient)).for_each(|(sum, g)| *sum += g);
+                to.iter_mut().zip(values(gradient)).for_each(|(sum, g)| *sum += g);
             }
         };
         add(&mut at_input, &x);
@@ -131,9 +131,9 @@ fn guided_backpropagation_equals_a_twin_that_edits_gradients_between_segments() 
         ("regnety_002", f32::INFINITY),
         ("mbv2_035", 6.0),
     ] {
-        let (mut explainer, tensors) = golden_model(name);
-        let image = tensor(&tensors, "input");
-        let x = &tensors["input"].1;
+        let golden = Golden::read(format!("models/{name}"));
+        let (mut explainer, image) = golden.open();
+        let x = &golden.tensors["input"].1;
         let plain = gradient(&explainer, x, 2);
         for rule in ["guided", "deconvolution"] {
             let map = run(&mut explainer, &image, json!({ "method": "guided_backprop", "target": 2, "rule": rule }));
@@ -148,8 +148,7 @@ fn guided_backpropagation_equals_a_twin_that_edits_gradients_between_segments() 
 
 #[test]
 fn guided_grad_cam_is_the_product_of_its_parts() {
-    let (mut explainer, tensors) = golden_model("resnet_basic");
-    let image = tensor(&tensors, "input");
+    let (mut explainer, image) = Golden::read("models/resnet_basic").open();
     let [c, h, w] = explainer.package().model.spec().input_size;
     let guided = run(&mut explainer, &image, json!({ "method": "guided_backprop", "target": 1 })).values;
     for layer in ["layer2", "layer4"] {

@@ -5,14 +5,13 @@ mod guided;
 mod noisy;
 mod plain;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 use serde_json::{Value, json};
-use sightline::ask::control::Control;
 use sightline::device;
 use sightline::explain::{Attribution, Image};
-use sightline::nn::pass::{Pass, Rules, Tappable};
+use sightline::nn::pass::{Pass, Rules};
 use sightline::{Explainer, Result};
 use sightline_kernels::Act;
 
@@ -21,53 +20,21 @@ use crate::common::*;
 
 const NOISY: [&str; 3] = ["smooth_grad", "smooth_grad_sq", "var_grad"];
 
-/// A golden model and its input.
-pub fn golden_model(name: &str) -> (Explainer, Tensors) {
-    let folder = golden(&format!("models/{name}"));
-    let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
-    let meta = read_json(&folder.join("golden.json"));
-    let gain = meta["gain"].as_f64().unwrap_or(1.0) as f32;
-    let package = load(&config, &hashed_weights(&config, meta["seed"].as_u64().unwrap(), gain)).unwrap();
-    (explainer(package), read_tensors(&folder.join("golden.safetensors")))
-}
-
-pub fn run(explainer: &mut Explainer, image: &Image, request: Value) -> Attribution {
+fn run(explainer: &mut Explainer, image: &Image, request: Value) -> Attribution {
     attribute(explainer, image, request).unwrap()
-}
-
-/// `[1, C, H, W]`
-fn device_tensor(data: &[f32], [c, h, w]: [usize; 3]) -> Tensor<4> {
-    Tensor::from_data(TensorData::new(data.to_vec(), [1, c, h, w]), &Device::flex())
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec::<f32>().unwrap()
-}
-
-/// Seeded standard normal numbers, by Box and Muller.
-pub fn normal(count: usize) -> Vec<f32> {
-    let mut seed = 3u64;
-    let mut uniform = || {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((seed >> 33) as f64 + 0.5) / f64::from(1u32 << 31)
-    };
-    let mut draw = || (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
-    (0..count).map(|_| draw() as f32).collect()
 }
 
 /// The class' logit as a function of an input, by a pass.
 fn logit(explainer: &Explainer, x: Tensor<4>, target: usize, pass: &mut Pass) -> Tensor<1> {
-    let model = &explainer.package().model;
-    let stages = model.spec().stages.len();
-    let logits = Tensor::<2>::unwrap(model.run(0..stages, x.wrap(), pass).unwrap()).unwrap();
-    logits.narrow(1, target, 1).sum()
+    forward(explainer.package().model.as_ref(), x, pass).narrow(1, target, 1).sum()
 }
 
 /// d logit / dx
 fn gradient(explainer: &Explainer, x: &[f32], target: usize) -> Vec<f32> {
-    let x = device_tensor(x, explainer.package().model.spec().input_size).autodiff().require_grad();
+    let [c, h, w] = explainer.package().model.spec().input_size;
+    let x = t(x, [1, c, h, w]).autodiff().require_grad();
     let gradients = logit(explainer, x.clone(), target, &mut Pass::new()).backward();
-    host(x.grad(&gradients).unwrap())
+    values(x.grad(&gradients).unwrap())
 }
 
 /// ReLU(sum x - 100): dead.

@@ -63,9 +63,9 @@ fn noisy_gradients_of_a_quadratic_net_are_the_noises_moments() {
 #[test]
 fn noisy_gradients_equal_single_gradients_gathered_one_by_one() {
     for name in ["resnet_basic", "vit_reg"] {
-        let (mut explainer, tensors) = golden_model(name);
-        let x = tensors["input"].1.clone();
-        let image = tensor(&tensors, "input");
+        let golden = Golden::read(format!("models/{name}"));
+        let (mut explainer, image) = golden.open();
+        let x = golden.tensors["input"].1.clone();
         let spec = explainer.package().model.spec().clone();
         let [c, h, w] = spec.input_size;
         let (samples, level, target) = (5, 0.1f32, 2);
@@ -98,9 +98,9 @@ fn noisy_gradients_equal_single_gradients_gathered_one_by_one() {
 
 #[test]
 fn without_noise_every_sample_is_the_gradient() {
-    let (mut explainer, tensors) = golden_model("resnet_basic");
-    let image = tensor(&tensors, "input");
-    let g = gradient(&explainer, &tensors["input"].1, 6);
+    let golden = Golden::read("models/resnet_basic");
+    let (mut explainer, image) = golden.open();
+    let g = gradient(&explainer, &golden.tensors["input"].1, 6);
     let mut map = |method: &str| {
         let request = json!({ "method": method, "target": 6, "nSamples": 5, "noiseLevel": 0, "chunkSize": 2 });
         run(&mut explainer, &image, request).values
@@ -114,8 +114,7 @@ fn without_noise_every_sample_is_the_gradient() {
 
 #[test]
 fn the_same_seed_gives_the_same_map_whatever_the_chunks() {
-    let (mut explainer, tensors) = golden_model("resnet_basic");
-    let image = tensor(&tensors, "input");
+    let (mut explainer, image) = Golden::read("models/resnet_basic").open();
     for method in NOISY {
         let mut map = |chunk: usize, seed: u64| {
             let request = json!({ "method": method, "nSamples": 7, "chunkSize": chunk, "seed": seed });
@@ -131,46 +130,21 @@ fn the_same_seed_gives_the_same_map_whatever_the_chunks() {
     }
 }
 
-/// A caller that looks at every estimate and stops after so many parts.
-struct Impatient {
-    after: usize,
-    done: Cell<usize>,
-    estimates: RefCell<Vec<Vec<f32>>>,
-}
-
-impl Control for Impatient {
-    fn progress(&self, done: usize, _: usize) {
-        self.done.set(done);
-    }
-    fn stopped(&self) -> bool {
-        self.done.get() >= self.after
-    }
-    fn wants_estimate(&self) -> bool {
-        true
-    }
-    fn estimate(&self, values: &[f32], shape: &[usize]) {
-        assert_eq!(values.len(), shape.iter().product::<usize>());
-        self.estimates.borrow_mut().push(values.to_vec());
-    }
-}
-
 #[test]
 fn stopping_keeps_the_estimate_so_far() {
-    let (mut explainer, tensors) = golden_model("resnet_basic");
-    let image = tensor(&tensors, "input");
+    let (mut explainer, image) = Golden::read("models/resnet_basic").open();
     for method in NOISY {
-        let control = Impatient { after: 4, done: Cell::new(0), estimates: RefCell::default() };
+        let watcher = Watcher::stop_after(2);
         let request = |samples: usize| json!({ "method": method, "nSamples": samples, "chunkSize": 2 });
-        let Value::Object(whole) = request(10) else { unreachable!() };
-        let stopped = now(explainer.attribute(&image, whole, &control)).unwrap();
+        let stopped = watched(&mut explainer, &image, request(10), &watcher).unwrap();
         assert_eq!(stopped.warnings[0].code, "partial");
         assert!(stopped.warnings[0].message.contains("4 of 10"));
         let fewer = run(&mut explainer, &image, request(4));
         assert!(relative(&stopped.values, &fewer.values) < 1e-6, "{method}");
-        let estimates = control.estimates.borrow();
+        let estimates = watcher.estimates.borrow();
         assert_eq!(estimates.len(), 2);
-        assert_eq!(estimates[1], stopped.values);
-        assert_eq!(estimates[0], run(&mut explainer, &image, request(2)).values, "{method}");
+        assert_eq!(estimates[1].values, stopped.values);
+        assert_eq!(estimates[0].values, run(&mut explainer, &image, request(2)).values, "{method}");
         assert!(fewer.warnings.is_empty());
     }
 }

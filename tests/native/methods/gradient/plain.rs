@@ -5,11 +5,10 @@ use super::*;
 #[test]
 fn saliency_and_the_product_are_made_of_timms_gradient() {
     for name in ["resnet_basic", "vit_reg", "mbv2_035"] {
-        let (mut explainer, tensors) = golden_model(name);
-        let meta = read_json(&golden(&format!("models/{name}/golden.json")));
-        let target = &meta["target"];
-        let image = tensor(&tensors, "input");
-        let (x, g) = (&tensors["input"].1, &tensors["input_gradient"].1);
+        let golden = Golden::read(format!("models/{name}"));
+        let (mut explainer, image) = golden.open();
+        let target = golden.target();
+        let (x, g) = (&golden.tensors["input"].1, &golden.tensors["input_gradient"].1);
         let saliency = run(&mut explainer, &image, json!({ "method": "saliency", "target": target }));
         let expected: Vec<f32> = g.iter().map(|g| g.abs()).collect();
         assert!(relative(&saliency.values, &expected) < 1e-4, "{name}");
@@ -38,8 +37,7 @@ fn a_linear_models_gradient_is_its_weights() {
 
 #[test]
 fn signed_gradients_are_linear_in_the_score() {
-    let (mut explainer, tensors) = golden_model("resnet_basic");
-    let image = tensor(&tensors, "input");
+    let (mut explainer, image) = Golden::read("models/resnet_basic").open();
     for method in ["input_x_gradient", "smooth_grad", "integrated_gradients"] {
         let mut map = |target: Value| {
             let mut request = json!({ "method": method, "target": target });

@@ -97,7 +97,7 @@ fn blur_ig_adds_up() {
         let map = explain(TALL, waves, &x, request);
         let end = blurred(&exact, TALL, if sqrt { 3.0 } else { 9.0 });
         let expected: Vec<f32> = (0..70).map(|i| wave(i) * (exact[i] - end[i]) as f32).collect();
-        close(&map.values, &expected, 1e-5);
+        assert_close(&map.values, &expected, 1e-5);
         assert!(map.completeness.unwrap().delta.abs() < 1e-5);
     }
     // A function of each pixel by itself: the sine's difference, pixel by pixel, as steps get
@@ -107,7 +107,7 @@ fn blur_ig_adds_up() {
     for (step, tolerance) in [(0.0, 0.01), (0.01, 0.02)] {
         let request = json!({ "method": "blur_ig", "nSteps": 1000, "maxSigma": 5, "gradStep": step });
         let map = explain(TALL, |x, _| logits(sum(x.sin())), &x, request);
-        close(&map.values, &expected, tolerance);
+        assert_close(&map.values, &expected, tolerance);
         let c = map.completeness.unwrap();
         assert!(c.delta.abs() < 0.02 * (c.score - c.baseline_score).abs(), "{c:?}");
     }

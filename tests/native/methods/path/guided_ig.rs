@@ -47,7 +47,7 @@ fn f3_guided_ig_of_pairs_four_quadratics() {
     let baseline = json!({ "data": [3.0, 3.0], "shape": [1, 1, 2] });
     let request =
         json!({ "method": "guided_ig", "nSteps": 1000, "fraction": 0.1, "maxDist": 0.4, "baseline": baseline });
-    close(&explain([1, 1, 2], independent, &[0.0, 0.0], request).values, &[-18.0, -9.0], 0.1);
+    assert_close(&explain([1, 1, 2], independent, &[0.0, 0.0], request).values, &[-18.0, -9.0], 0.1);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn guided_ig_is_exact_on_a_linear_model_whatever_the_path() {
             let id = Baseline::from_id(baseline, 10.0, 0).unwrap();
             let origin = id.of(&x, [3, 2, 4], &preprocess());
             let expected: Vec<f32> = x.iter().zip(&origin).enumerate().map(|(i, (x, o))| wave(i) * (x - o)).collect();
-            close(&map.values, &expected, 1e-5);
+            assert_close(&map.values, &expected, 1e-5);
             assert!(map.completeness.unwrap().delta.abs() < 1e-5);
         }
     }

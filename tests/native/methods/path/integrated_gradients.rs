@@ -9,7 +9,6 @@ use sightline::nn::pass::Pass;
 
 use crate::common::nets::*;
 use crate::common::*;
-use crate::methods::gradient::{golden_model, normal, run};
 
 #[test]
 fn f2_integrated_gradients_of_the_papers_two_nets() {
@@ -55,13 +54,12 @@ fn f5_every_quadrature_is_exact_on_a_linear_model_at_every_n() {
 
 #[test]
 fn several_baselines_are_the_mean_of_single_runs() {
-    let (mut explainer, tensors) = golden_model("resnet_basic");
-    let image = tensor(&tensors, "input");
+    let (mut explainer, image) = Golden::read("models/resnet_basic").open();
     let shape = explainer.package().model.spec().input_size;
     let given = json!({ "data": normal(shape.iter().product()), "shape": shape });
     let mut ig = |baseline: Value| {
         let request = json!({ "method": "integrated_gradients", "target": 6, "nSteps": 6, "baseline": baseline });
-        run(&mut explainer, &image, request)
+        attribute(&mut explainer, &image, request).unwrap()
     };
     let single = [json!("black"), json!("blur"), json!("noise"), given].map(|b| (ig(b.clone()), b));
     let together = ig(json!(single.iter().map(|s| &s.1).collect::<Vec<_>>()));
@@ -90,7 +88,7 @@ fn steps_double_until_the_residual_is_within_the_tolerance() {
             "method": "integrated_gradients", "target": 0, "nSteps": steps, "quadrature": "midpoint",
             "tolerance": tolerance, "maxSteps": most
         });
-        run(&mut explainer, &input, request)
+        attribute(&mut explainer, &input, request).unwrap()
     };
     // The midpoint rule's error of 4 a^3 on [0, 1] is 1 / (2 n^2) of the integral: below 0.005 from
     // n = 10 on, so from 3 the fourth try is it.
@@ -112,13 +110,12 @@ fn steps_double_until_the_residual_is_within_the_tolerance() {
     assert_eq!(ig(3, 0.0, 2).details, Some(json!({ "steps": [3] })));
 
     // On a net, every baseline by itself.
-    let (mut explainer, tensors) = golden_model("resnet_basic");
-    let image = tensor(&tensors, "input");
+    let (mut explainer, image) = Golden::read("models/resnet_basic").open();
     let mut ig = |baseline: Value| {
         let request = json!({
             "method": "integrated_gradients", "target": 6, "nSteps": 2, "baseline": baseline, "tolerance": 0.02
         });
-        run(&mut explainer, &image, request)
+        attribute(&mut explainer, &image, request).unwrap()
     };
     let steps = ["black", "white"].map(|b| {
         let single = ig(json!(b));
@@ -133,9 +130,7 @@ fn steps_double_until_the_residual_is_within_the_tolerance() {
 #[test]
 fn the_same_request_gives_the_same_numbers_whatever_the_chunks() {
     for name in ["tiny-vit", "tiny-cnn"] {
-        let folder = golden(&format!("packages/{name}"));
-        let mut explainer = explainer(open(&folder));
-        let input = tensor(&read_tensors(&folder.join("golden.safetensors")), "input");
+        let (mut explainer, input) = Golden::read(format!("packages/{name}")).open();
         let mut ig = |chunk: usize| {
             let request = json!({
                 "method": "integrated_gradients", "nSteps": 12, "chunkSize": chunk, "baseline": "blur",

@@ -50,13 +50,6 @@ fn waves(x: Tensor<4>, _: &mut Pass) -> Result<Tensor<2>> {
     logits(sum(times(x, wave)))
 }
 
-fn close(got: &[f32], expected: &[f32], tolerance: f32) {
-    assert_eq!(got.len(), expected.len());
-    for (got, expected) in got.iter().zip(expected) {
-        assert!((got - expected).abs() <= tolerance, "{got} is not {expected}");
-    }
-}
-
 fn photo(n: usize) -> Vec<f32> {
     (0..n).map(|i| (i as f32 * 1.3).cos() + (i % 5) as f32 * 0.2).collect()
 }
@@ -70,7 +63,7 @@ fn equal_functions_get_equal_maps() {
     ] {
         let maps = [f2_direct as Forward, f2_equivalent]
             .map(|net| explain([1, 1, 2], net, &[3.0, 1.0], request.clone()).values);
-        close(&maps[0], &maps[1], 1e-6);
+        assert_close(&maps[0], &maps[1], 1e-6);
         assert!(maps[0].iter().any(|v| *v != 0.0), "{request}");
     }
 }

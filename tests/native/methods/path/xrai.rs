@@ -74,7 +74,7 @@ fn xrai_beside_a_slow_twin_and_for_every_chunk_size() {
                 }),
             );
             assert_eq!(map.shape, [1, 8, 10]);
-            close(&map.values, &expected, 1e-4);
+            assert_close(&map.values, &expected, 1e-4);
         }
         maps.insert(expected.iter().map(|v| v.to_bits()).collect::<Vec<_>>());
     }
@@ -101,13 +101,13 @@ fn xrai_worked_by_hand() {
     let map = |algorithm, least| explain([1, 1, 6], |x, _| logits(sum(x)), &x, request(algorithm, least)).values;
     let third = 8.0 / 3.0;
     // Then the first region's rest, pixel 2 alone, has 2 and the third region's 8/3.
-    close(&map("full", 1), &[4.0, 4.0, third, third, third, -3.0], 1e-5);
+    assert_close(&map("full", 1), &[4.0, 4.0, third, third, third, -3.0], 1e-5);
     // By their means over everything the first region comes second, with pixel 2 alone.
-    close(&map("fast", 1), &[4.0, 4.0, 2.0, 3.0, 3.0, -3.0], 1e-5);
+    assert_close(&map("fast", 1), &[4.0, 4.0, 2.0, 3.0, 3.0, -3.0], 1e-5);
     // Regions of two pixels or more: it would add one.
-    close(&map("fast", 2), &[4.0, 4.0, third, third, third, -3.0], 1e-5);
+    assert_close(&map("fast", 2), &[4.0, 4.0, third, third, third, -3.0], 1e-5);
     // Only the third region has four, and the rest, (4 + -3) / 2, is one region.
-    close(&map("full", 4), &[0.5, 3.0, 3.0, 3.0, 3.0, 0.5], 1e-5);
+    assert_close(&map("full", 4), &[0.5, 3.0, 3.0, 3.0, 3.0, 0.5], 1e-5);
 }
 
 #[test]

@@ -56,10 +56,7 @@ fn deep_lift_of_one_unit_is_its_difference() {
         let ops = vec![Op::Act(act), Op::Flatten, dense("out", 2, 1, false)];
         for (x, from) in [(7.5, -1.25), (-2.0, 0.5), (0.3, 0.3), (1.0005, 1.0), (1.0, 0.0)] {
             let map = of_two(ops.clone(), &[("out.weight", &[3.0, 0.0])], [x, 9.0], [from, 9.0]);
-            let at = |x: f32| {
-                let x = Tensor::<1>::from_data(TensorData::new(vec![x], [1]), &Device::flex());
-                device::act(x, act).into_scalar::<f32>()
-            };
+            let at = |x: f32| device::act(t(&[x], [1]), act).into_scalar::<f32>();
             close(&map, &[3.0 * (at(x) - at(from)), 0.0]);
         }
     }
@@ -141,7 +138,7 @@ const SUPPORTED: [(&str, &str); 9] = [
 #[test]
 fn deep_lift_is_complete_on_every_supported_family() {
     for (_, name) in SUPPORTED.into_iter().chain([("resnet", "resnet_basic"), ("vgg", "vgg11_bn")]) {
-        let (mut explainer, input) = open_golden(name);
+        let (mut explainer, input) = Golden::read(format!("models/{name}")).open();
         let mut requests = vec![json!({}), json!({ "target": 0, "baseline": "white" })];
         if name.starts_with("res") {
             requests.push(json!({ "target": { "contrast": [0, 1] }, "baseline": "blur" }));

@@ -1,5 +1,9 @@
 //! LRP.
 
+use sightline::ask::control::Unwatched;
+use sightline::explain::Image;
+use sightline::nn::layers::Padding;
+
 use super::*;
 
 /// x = (1, -2); the middle layer makes 3 * 1 + -1 * -2 + 0.5 = 5.5 of it, the last (2 * 5.5 + 1,
@@ -46,9 +50,7 @@ fn lrps_flat_rule_counts_what_the_window_sees() {
     // Windows of two, padded by one at both ends, whose weights say nothing: the outer windows see
     // one pixel, the others two.
     let first = Conv2dSpec::new("first", 1, 1, 1).kernel([1, 2]).padding(None);
-    let padded = Op::Conv(
-        Conv2dSpec { kernel: [3, 3], ..first.clone() }.padding(Some(sightline::nn::layers::Padding::Fixed(1))),
-    );
+    let padded = Op::Conv(Conv2dSpec { kernel: [3, 3], ..first.clone() }.padding(Some(Padding::Fixed(1))));
     let ops = vec![padded, Op::Flatten, dense("last", 4, 1, false)];
     let mut centre = [0.0; 9];
     centre[4] = 1.0;
@@ -139,7 +141,7 @@ fn lrp_conserves_the_score_where_there_are_no_biases() {
     }
     // Scores that are not linear in the logits: the seed's sum.
     let map = attribute(&mut explainer, &input, json!({ "method": "lrp", "target": 0 })).unwrap();
-    let logits = now(explainer.classify(&input, None, &sightline::ask::control::Unwatched)).unwrap().logits;
+    let logits = now(explainer.classify(&input, None, &Unwatched)).unwrap().logits;
     let all: f64 = logits.iter().map(|l| f64::from(*l).exp()).sum();
     let mean: f64 = logits.iter().map(|&l| f64::from(l) * f64::from(l).exp() / all).sum();
     let request = json!({ "method": "lrp", "target": 0, "output": "log_probability" });
@@ -165,10 +167,10 @@ fn lrp_of_dense_layers_is_input_times_gradient() {
     let pixels: Vec<f32> = (0..60).map(|_| next()).collect();
     let request = json!({ "method": "lrp", "target": 1, "composite": "epsilon_plus" });
     let map = attribute(&mut explainer, &image(&pixels, shape), request).unwrap();
-    let x = Tensor::<4>::from_data(TensorData::new(pixels, [1, 3, 4, 5]), &Device::flex()).autodiff().require_grad();
-    let logits = explainer.package().model.run(0..1, x.clone().wrap(), &mut Pass::new()).unwrap();
-    let gradients = Tensor::<2>::unwrap(logits).unwrap().narrow(1, 1, 1).sum().backward();
-    let expected = (x.grad(&gradients).unwrap() * x.inner()).into_data().try_into_vec::<f32>().unwrap();
+    let x = t(&pixels, [1, 3, 4, 5]).autodiff().require_grad();
+    let logits = forward(explainer.package().model.as_ref(), x.clone(), &mut Pass::new());
+    let gradients = logits.narrow(1, 1, 1).sum().backward();
+    let expected = values(x.grad(&gradients).unwrap() * x.inner());
     assert!(relative(&map.values, &expected) < 1e-4);
     assert!((sum(&map) - map.score).abs() < 1e-4 * map.score.abs());
 }

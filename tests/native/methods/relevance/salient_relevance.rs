@@ -1,5 +1,7 @@
 //! Salient relevance, which no library has: its definition written out a second time.
 
+use sightline::math::grid::bilinear;
+
 use super::*;
 
 /// Salient relevance as its documentation defines it, place by place and without any of the
@@ -71,14 +73,14 @@ fn salient_twin(relevance: &[f64], h: usize, w: usize, neighbours: usize, weight
             sum / count
         };
         let plane: Vec<f32> = (0..rows * columns).map(|i| at(i / columns, i % columns) as f32).collect();
-        maps.push(sightline::math::grid::bilinear(&plane, [rows, columns], [h, w]));
+        maps.push(bilinear(&plane, [rows, columns], [h, w]));
     }
     (0..h * w).map(|i| maps.iter().map(|map| f64::from(map[i])).sum::<f64>() / maps.len() as f64).collect()
 }
 
 #[test]
 fn salient_relevance_equals_its_definition_written_out() {
-    let (mut explainer, input) = open_golden("resnet_basic");
+    let (mut explainer, input) = Golden::read("models/resnet_basic").open();
     for options in [json!({}), json!({ "neighbours": 5, "distanceWeight": 0.5, "attended": 0.4, "target": 2 })] {
         let mut request = json!({ "method": "lrp", "target": options["target"] });
         let lrp = attribute(&mut explainer, &input, request.clone()).unwrap();

@@ -43,7 +43,7 @@ fn order_is_the_files_own() {
 
 /// torch.save's file of the package tiny-vit, whose values are taken from the package.
 fn tiny_vit() -> Vec<u8> {
-    let package = std::fs::read(golden("packages/tiny-vit/model.safetensors")).unwrap();
+    let package = Golden::read("packages/tiny-vit").weights();
     let tensors = SafeTensors::deserialize(&package).unwrap();
     let (shell, about) = (file("tiny-vit.shell"), read_json(&golden("pth/tiny-vit.json")));
     let (mut all, mut rest) = (Vec::new(), &shell[..]);
@@ -62,22 +62,17 @@ fn tiny_vit() -> Vec<u8> {
 fn a_saved_vit_gives_timms_logits() {
     let bytes = tiny_vit();
     let state = read(&bytes).unwrap();
-    let config = std::fs::read_to_string(golden("packages/tiny-vit/config.json")).unwrap();
-    let mut loader = Loader::new(&config, None, &Device::flex()).unwrap();
+    let golden = Golden::read("packages/tiny-vit");
+    let mut loader = Loader::new(&golden.config, None, &Device::flex()).unwrap();
     loader.feed(&state.header).unwrap();
     state.ranges.iter().for_each(|r| loader.feed(&bytes[r.start as usize..r.end as usize]).unwrap());
     let mut explainer = explainer(loader.finish().unwrap());
-    let goldens = read_tensors(&golden("packages/tiny-vit/golden.safetensors"));
-    let logits = now(explainer.classify(&tensor(&goldens, "input"), None, &Unwatched)).unwrap().logits;
-    let expected = &goldens["logits"].1;
-    assert_eq!(logits.len(), expected.len());
-    let scale = expected.iter().fold(0f32, |a, v| a.max(v.abs()));
-    for (a, b) in logits.iter().zip(expected) {
-        assert!((a - b).abs() <= 1e-5 * scale, "{logits:?}, expected {expected:?}");
-    }
+    let logits = now(explainer.classify(&golden.input(), None, &Unwatched)).unwrap().logits;
+    let expected = &golden.tensors["logits"].1;
+    assert!(relative(&logits, expected) <= 1e-5, "{logits:?}, expected {expected:?}");
 
     // The loader's own checks see the described tensors before any value.
-    let mut other = Loader::new(&config, None, &Device::flex()).unwrap();
+    let mut other = Loader::new(&golden.config, None, &Device::flex()).unwrap();
     let plain = read(&file("plain.pth")).unwrap();
     let text = other.feed(&plain.header).unwrap_err().to_string();
     assert!(text.contains("missing: ") && text.contains("unexpected: conv.weight"), "{text}");

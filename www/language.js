@@ -1,16 +1,20 @@
 // @ts-check
 // The page's language: which one, its texts and numbers, and what is said in it. All that is said is said anew in a language that is chosen
 // later; nothing is built anew for that, so what is open, typed or painted stays.
-import { languages } from './strings.js';
+import { strings as de } from './i18n/de.js';
+import { strings as en } from './i18n/en.js';
 
-/** @typedef {import('./strings.js').Strings} Strings */
+/** @typedef {import('./i18n/en.js').Strings} Strings */
 /** A text that holds marked parts, such as words of another language. @typedef {string | (string | Node)[]} Text */
 
 /** Where the choice is kept. */
 const KEPT = 'sightline:language';
 
+/** A further language is one more file in i18n/, a line here, and an option of the language picker in index.html. */
+const languages = { en, de };
+
 /** The texts of the language that is chosen. @type {Strings} */
-export let t = languages.en;
+export let t = en;
 
 /** What writes an element's text and attributes, by the attribute's name. @type {WeakMap<Element, Map<string, () => void>>} */
 const writers = new WeakMap();

@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { elementStrings } from '../../pkg/element/strings.js';
 import { stringsFor } from '../../pkg/i18n/strings.js';
-import { languages } from '../../www/strings.js';
+import { strings as de } from '../../www/i18n/de.js';
+import { strings as en } from '../../www/i18n/en.js';
 import { asHardware, beforeWorker, collectErrors, dist, drop, explained, GPU, golden, idle, root, shot, site } from './harness.mjs';
 import { states } from './states.mjs';
 
@@ -15,7 +16,8 @@ const { methods } = await import(pathToFileURL(join(dist, 'pkg/wasm/registry.js'
 const read = (name) => readFileSync(join(root, name), 'utf8');
 const samples = JSON.parse(read('www/samples/samples.json'));
 const { models } = JSON.parse(read('www/models/models.json'));
-const { en, ...others } = languages;
+const others = { de };
+const languages = { en, ...others };
 
 /** All texts of an object, by their place. */
 const texts = (value, at = '') =>

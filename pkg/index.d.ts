@@ -88,7 +88,8 @@ export interface Info {
     /** When the copy on this machine was made (ISO 8601); null where there is none. */
     cached: string | null;
   };
-  readonly device: { kind: 'webgpu' | 'cpu'; description: string; reason: string };
+  /** `reason` is English; `key` and `values` are for other languages, see `Strings.texts`. */
+  readonly device: { kind: 'webgpu' | 'cpu'; description: string; reason: string; key: string; values: Record<string, string> };
   readonly version: string;
   /** What did not work without keeping the model from opening, such as `quota`: it could not be kept for the next time. */
   readonly warnings: { code: string; message: string }[];
@@ -499,15 +500,18 @@ export interface ExportStrings {
 }
 export const exportStrings: ExportStrings;
 export interface Strings extends DescribeStrings, ExportStrings {
-  /** What the values say of methods whose maps are of no class, by the method. */
-  classFree: Record<string, string>;
-  /** What went wrong, by `SightlineError.code`. */
-  errors: Record<ErrorCode, string>;
-  /** What a warning means, by its cause or its code; English has none, as the warnings' messages are English. */
-  warnings: Record<string, string>;
+  /**
+   * Every further text by its key, with `{names}` as above: `method.<id>.summary`, `.caveat`, `.cost`, `.citation`, `.option.<option>` and its
+   * `.unit`; `method.<id>.values` (what the values say where a map is of no class); `choice.<value>`; `error.<code>`; `device.<reason>`;
+   * `warning.<code>` and `warning.<code>.<cause>`.
+   */
+  texts: Record<string, string>;
 }
-/** The package's texts in the nearest language that there is, English or German: for `strings` of `describe` and `exportPng`. `language` is a BCP 47 tag. */
-export function stringsFor(language: string): Strings;
+/**
+ * The package's texts in the nearest language that there is, English or German: for `strings` of `describe` and `exportPng`. `language` is a BCP 47
+ * tag. A language other than English is fetched when it is first asked for; rejects with `network` where that fails.
+ */
+export function stringsFor(language: string): Promise<Strings>;
 export interface ExportOptions {
   /** The map alone; over the photo; or the photo and each map over it, side by side. `overlay` where there is a photo, `comparison` for several. */
   what?: 'heatmap' | 'overlay' | 'comparison';

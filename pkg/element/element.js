@@ -2,6 +2,7 @@
 // <sightline-explainer>: a photo, and where a classifier looked in it. What is needed to compute is loaded when something is to be computed.
 
 import { lease, modelOf } from '../engine/leases.js';
+import { nearest } from '../i18n/strings.js';
 import { requestBlob } from '../model/fetch.js';
 import { COLORMAPS } from '../picture/colormaps.js';
 import { placeOf } from '../picture/crop.js';
@@ -14,7 +15,7 @@ import { english, make } from '../util/dom.js';
 import { aborted, SightlineError, wrap } from '../util/errors.js';
 import { fill, meaning, numberFormat, percent } from '../util/text.js';
 import { methods } from '../wasm/registry.js';
-import { elementStrings } from './strings.js';
+import { elementStrings, english as englishStrings } from './strings.js';
 import { build } from './view.js';
 
 /** @typedef {import('../index.js').Attribution} Attribution */
@@ -84,6 +85,12 @@ export class SightlineExplainer extends Base {
   #patience;
   /** @type {SightlineError | undefined} */
   #error;
+  /** In the element's language once they are here; English before. */
+  #strings = englishStrings;
+  /** What is under way, in words. @type {(strings: import('./strings.js').Strings) => string} */
+  #doing = ({ working }) => working;
+  /** The class that the learner is asked about. @type {Target | undefined} */
+  #question;
 
   // --- the element as others see it -----------------------------------------------------------------------------------------------
 
@@ -134,14 +141,14 @@ export class SightlineExplainer extends Base {
   async exportPng({ what, legend, provenance } = {}) {
     const attribution = this.#attribution;
     if (!attribution || !this.#visible) throw new SightlineError('bad-option', 'there is no map to export: wait for the attribution event');
-    const { exportPng } = await import('../report/png.js');
+    const [{ exportPng }] = await Promise.all([import('../report/png.js'), this.#translate()]);
     return exportPng(attribution, this.#photo?.bitmap ?? null, {
       ...(what === undefined ? {} : { what }),
       ...(legend === undefined ? {} : { legend }),
       ...(provenance === undefined ? {} : { provenance }),
       render: this.#looks(),
       labels: this.#labels(attribution),
-      strings: this.#strings.texts,
+      strings: this.#strings.shared,
     });
   }
 
@@ -263,12 +270,14 @@ export class SightlineExplainer extends Base {
       if (this.#photo && this.#photo.url !== this.#photoUrl()) this.#forget();
       this.#enter('loading');
       const attribution = this.saved !== null ? await this.#load(signal) : await this.#compute(signal);
+      await this.#translate();
       if (signal.aborted) throw aborted();
       this.#attribution = attribution;
       this.#answers = asked;
       this.#settle();
       return attribution;
     } catch (cause) {
+      if (!signal.aborted) await this.#translate();
       if (signal.aborted) throw aborted();
       const error = wrap(cause);
       this.#fail(error);
@@ -449,14 +458,21 @@ export class SightlineExplainer extends Base {
     const [width, height] = [Math.round(view.map.width * sharp), Math.round(view.map.height * sharp)];
     area.place(width, height, placeOf(crop, width, height));
     area.open = !this.#revealed;
+    this.#question = target;
+    this.#ask(view);
+    this.#tools();
+  }
+
+  /** @param {ReturnType<typeof build>} view */
+  #ask(view) {
+    if (this.#question === undefined) return;
     const strings = this.#strings;
     const labels = this.#labels(this.#attribution);
     const first = this.predictions[0];
     view.ask.textContent = fill(first ? strings.ask : strings.askSaved, {
-      target: targetWords(target, labels, strings.texts),
+      target: targetWords(this.#question, labels, strings.shared),
       prediction: first ? this.#named(first) : '',
     });
-    this.#tools();
   }
 
   /** The controls of the painting. */
@@ -572,7 +588,7 @@ export class SightlineExplainer extends Base {
       this.#patience = undefined;
       view.busy.hidden = true;
     } else if (changed || !this.#patience) {
-      view.busyText.textContent = this.#strings.working;
+      this.#doing = ({ working }) => working;
       view.bar.removeAttribute('value');
       clearTimeout(this.#patience);
       this.#patience = setTimeout(() => {
@@ -585,11 +601,14 @@ export class SightlineExplainer extends Base {
 
   /** @param {import('../engine/leases.js').Progress | { stage: 'compute', loaded: number, total: number }} p */
   #progress({ stage, loaded, total }) {
-    const [view, strings] = [this.#view, this.#strings];
+    const view = this.#view;
     if (!view || !this.#run) return;
     const name = methods.find(({ id }) => id === this.getAttribute('method'))?.name;
-    view.busyText.textContent =
-      stage === 'compute' ? (name ? fill(strings.compute, { method: name }) : strings.working) : strings.stages[stage];
+    this.#doing = (strings) => {
+      if (stage !== 'compute') return strings.stages[stage];
+      return name ? fill(strings.compute, { method: name }) : strings.working;
+    };
+    view.busyText.textContent = this.#doing(this.#strings);
     if (total && total > 1) {
       view.bar.max = total;
       view.bar.value = loaded;
@@ -602,9 +621,21 @@ export class SightlineExplainer extends Base {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
-  get #strings() {
+  /** The language of its place in the document, or the nearest that there is. */
+  get #language() {
     const lang = this.lang || /** @type {HTMLElement | null} */ (this.closest('[lang]'))?.lang || document.documentElement.lang;
-    return elementStrings(lang || 'en');
+    return nearest(lang || 'en');
+  }
+
+  /** Says everything in the element's language once its texts are here; where they cannot be fetched, it goes on as it is. */
+  async #translate() {
+    const language = this.#language;
+    if (this.#strings.locale === language) return;
+    const strings = await elementStrings(language).catch(() => undefined);
+    if (!strings || language !== this.#language || strings === this.#strings) return;
+    this.#strings = strings;
+    this.#dress();
+    if (this.#view) this.#ask(this.#view);
   }
 
   /** @param {Attribution | undefined} attribution @returns {import('../index.js').Labels} */
@@ -615,7 +646,7 @@ export class SightlineExplainer extends Base {
   /** @param {{ label: string, probability: number }} prediction */
   #named({ label, probability }) {
     const strings = this.#strings;
-    return `${fill(strings.texts.class, { a: label })} (${percent(probability, strings.locale)})`;
+    return `${fill(strings.shared.class, { a: label })} (${percent(probability, strings.locale)})`;
   }
 
   /** @returns {import('../index.js').RenderOptions} */
@@ -658,8 +689,10 @@ export class SightlineExplainer extends Base {
   #dress() {
     const view = this.#view;
     if (!view) return;
+    this.#translate();
     const strings = this.#strings;
     view.base.lang = strings.locale;
+    view.busyText.textContent = this.#doing(strings);
     this.#dressPoster(view);
     this.#paint();
     const attribution = this.#visible ? this.#attribution : undefined;
@@ -673,10 +706,10 @@ export class SightlineExplainer extends Base {
     if (attribution && rendered) {
       const labels = this.#labels(attribution);
       const method = methodOf(attribution);
-      const target = targetWords(attribution.target, labels, strings.texts);
+      const target = targetWords(attribution.target, labels, strings.shared);
       const name = method?.name ?? attribution.method;
       const caption = method?.classFree ? name : fill(strings.caption, { method: name, target });
-      const sentence = describe(attribution, { labels, strings: strings.texts });
+      const sentence = describe(attribution, { labels, strings: strings.shared });
       const first = this.predictions[0];
       view.caption.textContent = first ? `${fill(strings.predicted, { prediction: this.#named(first) })} ${caption}.` : `${caption}.`;
       view.sentence.textContent = sentence;
@@ -688,7 +721,7 @@ export class SightlineExplainer extends Base {
       renderColorbar(view.scale, rendered.colormap);
       view.scale.setAttribute('aria-label', fill(strings.scale, { lo, hi }));
       const meaning =
-        strings.texts.classFree[attribution.method] ??
+        strings.shared.texts[`method.${attribution.method}.values`] ??
         (method?.sign === 'positive' ? strings.matters : rendered.lo < 0 ? strings.both : strings.speaks);
       const clipped = rendered.percentile < 100 ? ` ${fill(strings.clipped, { percentile: rendered.percentile })}` : '';
       view.note.textContent = rendered.empty ? strings.empty : meaning + clipped;
@@ -697,7 +730,7 @@ export class SightlineExplainer extends Base {
     view.warnings.hidden = warnings.length === 0;
     view.warnings.replaceChildren(
       ...warnings.map((warning) => {
-        const said = meaning(warning, strings.texts);
+        const said = meaning(warning, strings.shared);
         return said ? make('li', {}, `${said} (`, english(warning.message), ')') : make('li', {}, english(warning.message));
       }),
     );
@@ -707,8 +740,8 @@ export class SightlineExplainer extends Base {
     view.error.hidden = !error;
     if (error) {
       view.error.dataset.code = error.code;
-      const { errors } = strings.texts;
-      view.errorText.replaceChildren(`${errors[error.code] ?? errors.internal} (`, english(error.message), ')');
+      const { texts } = strings.shared;
+      view.errorText.replaceChildren(`${texts[`error.${error.code}`] ?? texts['error.internal']} (`, english(error.message), ')');
       view.retry.textContent = strings.retry;
     }
     view.cancel.textContent = strings.cancel;
@@ -772,8 +805,8 @@ export class SightlineExplainer extends Base {
     view.coloursName.textContent = strings.colours;
     view.opacity.disabled = view.colours.disabled = this.#isLocked('look');
     view.opacity.value = String(this.#looks().alpha ?? 0.6);
-    if (!view.colours.options.length)
-      view.colours.replaceChildren(...Object.keys(COLORMAPS).map((id) => new Option(id.replaceAll('-', '–'), id)));
+    if (!view.colours.options.length) view.colours.replaceChildren(...Object.keys(COLORMAPS).map((id) => new Option(id, id)));
+    for (const option of view.colours.options) option.text = strings.shared.texts[`colormap.${option.value}`] ?? option.value;
     view.colours.value = this.#rendered?.colormap ?? 'inferno';
     view.save.textContent = strings.save;
     // A sandboxed frame may not download.

@@ -8,7 +8,7 @@ export const fill = (template, values) => template.replace(/\{(\w+)\}/g, (whole,
  * What a warning means, where that is said in another language than its message.
  * @param {{ code: string, cause?: string }} warning @param {import('../index.js').Strings} strings
  */
-export const meaning = ({ code, cause }, { warnings }) => warnings[cause ?? code] ?? warnings[code];
+export const meaning = ({ code, cause }, { texts }) => texts[`warning.${code}.${cause}`] ?? texts[`warning.${code}`];
 
 /** Making one is slow. @type {Map<string, Intl.NumberFormat>} */
 const formats = new Map();

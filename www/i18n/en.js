@@ -377,6 +377,7 @@ export const strings = {
     copy: 'This page is kept on this machine and works without a connection.',
   },
 
-  /** What the core says of methods and devices, by its own words; what is not here is shown in English. */
-  core: /** @type {Record<string, string>} */ ({}),
+  /** The titles of the models that come with the page, by their ids, and whose the samples are, by their files: in English their lists say it. */
+  models: /** @type {Record<string, string>} */ ({}),
+  credits: /** @type {Record<string, string>} */ ({}),
 };

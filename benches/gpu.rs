@@ -1,10 +1,17 @@
-//! `cargo bench --features webgpu --bench gpu`: how much of a GPU the kernels use, natively through Vulkan, where burn compiles the same WGSL as in a browser.
+//! `cargo bench --features webgpu --bench gpu`: how much of a GPU the kernels use, natively through
+//! Vulkan, where burn compiles the same WGSL as in a browser.
 //!
-//! WebGPU tells nobody a card's peak, so what is attainable is measured first: multiply-adds in registers, and a sum of two buffers. Then per row
-//! * GFLOP/s: two operations per product, as counted for one input in the layer or the model's stages; the input gradient counts as another forward pass;
-//! * GB/s: what has to move at least, inputs, weights and outputs; with the gradient twice that. What a model stores between its layers is not counted.
+//! WebGPU tells nobody a card's peak, so what is attainable is measured first: multiply-adds in
+//! registers, and a sum of two buffers. Then per row
+//! * GFLOP/s: two operations per product, as counted for one input in the layer or the model's
+//!   stages; the input gradient counts as another forward pass;
+//! * GB/s: what has to move at least, inputs, weights and outputs; with the gradient twice that.
+//!   What a model stores between its layers is not counted.
 //!
-//! Passes are queued and waited for together; times are medians. Every row's values and gradients are compared with the CPU's, and the bench fails where they differ.
+//! Passes are queued and waited for together; times are medians. Every row's values and gradients
+//! are compared with the CPU's, and the bench fails where they differ.
+
+#![allow(clippy::unwrap_used, reason = "a bench that panics has failed")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -23,12 +30,15 @@ use burn_cubecl::{CubeDevice, cubecl};
 use common::{cosine, hashed_weights, relative};
 use serde_json::json;
 use shared::{convolutions, packages, values, weights};
-use sightline::layers::{LinearSpec, Param};
-use sightline::models::plan;
-use sightline::package::{Config, Loader};
-use sightline::pass::{Activation, Pass, Tappable};
+use sightline::nn::families::plan;
+use sightline::nn::layers::LinearSpec;
+use sightline::nn::load::Loader;
+use sightline::nn::pass::{Activation, Pass, Tappable};
+use sightline::nn::weights::Param;
+use sightline::package::Config;
 
-/// Seconds. 16 inputs that would take longer are left out, so that an adapter in software comes to an end.
+/// Seconds. 16 inputs that would take longer are left out, so that an adapter in software comes to
+/// an end.
 const LONGEST: f64 = 1.0;
 /// For the samples of a row.
 const BUDGET: Duration = Duration::from_millis(400);
@@ -331,7 +341,8 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "\nagrees with the CPU: values within {off:.0e} of their range, input gradients with a cosine of at least {alike:.8}"
+        "\nagrees with the CPU: values within {off:.0e} of their range, \
+         input gradients with a cosine of at least {alike:.8}"
     );
     ExitCode::SUCCESS
 }

@@ -1,5 +1,8 @@
-//! `cargo bench`: what takes the time, natively on the CPU. Weights are hashed or those of the built-in models; with `../shared` there are DeiT-tiny and MobileNetV2 too.
-//! The browser is another machine than this one: `cargo xtask bench` measures there.
+//! `cargo bench`: what takes the time, natively on the CPU. Weights are hashed or those of the
+//! built-in models; with `../shared` there are DeiT-tiny and MobileNetV2 too. The browser is
+//! another machine than this one: `cargo xtask bench` measures there.
+
+#![allow(clippy::unwrap_used, reason = "a bench that panics has failed")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -16,10 +19,11 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
 use shared::{convolutions, packages, values, weights};
 use sightline::Explainer;
-use sightline::explainer::{Image, Unwatched};
-use sightline::pass::{Activation, Pass, Tappable};
+use sightline::ask::control::Unwatched;
+use sightline::explain::Image;
+use sightline::nn::pass::{Activation, Pass, Tappable};
 use sightline::photo::Photo;
-use sightline::preprocess::preprocess;
+use sightline::photo::preprocess::preprocess;
 
 fn tensor<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values(shape.iter().product(), seed), shape), &Device::flex())

@@ -1,53 +1,67 @@
 /**
- * `<sightline-explainer>`: a photo, and where a classifier looked in it. Importing this defines the element; where there is no document (on a server)
- * it defines nothing and fails nowhere.
+ * `<sightline-explainer>`: a photo, and where a classifier looked in it. Importing this module
+ * defines the element; without a document (on a server) it defines nothing and does not fail.
  *
- * From another origin than the page's it needs nothing but `Access-Control-Allow-Origin` on this package's files; no COOP or COEP headers. A
- * Content-Security-Policy must allow its site in `script-src` (with `'wasm-unsafe-eval'`) and `connect-src`, and `blob:` in `worker-src` where that
- * is another origin.
+ * From another origin than the page's, this package's files need only
+ * `Access-Control-Allow-Origin`; no COOP or COEP headers. A Content-Security-Policy must allow the
+ * package's site in `script-src` (with `'wasm-unsafe-eval'`) and `connect-src`, and `blob:` in
+ * `worker-src` if it is another origin.
  *
- * Parts for CSS: `base`, `figure`, `frame`, `canvas`, `poster`, `progress`, `legend`, `caption`, `warnings`, `controls`, `predict`, `reveal`, `score`, `error`.
- * Custom properties: `--sightline-background`, `-color`, `-muted`, `-border`, `-accent`, `-on-accent`, `-bar`, `-alarm`, `-radius`, `-max-width`, `-font`.
- * Slots: `caption` and `legend`, each in place of what would be said there.
+ * CSS parts: `base`, `figure`, `frame`, `canvas`, `poster`, `progress`, `legend`, `caption`,
+ * `warnings`, `controls`, `predict`, `reveal`, `score`, `error`.
+ * Custom properties: `--sightline-background`, `-color`, `-muted`, `-border`, `-accent`,
+ * `-on-accent`, `-bar`, `-alarm`, `-radius`, `-max-width`, `-font`.
+ * Slots: `caption` and `legend`; each replaces the text that would stand there.
+ *
+ * @packageDocumentation
  */
 import type { Attribution, Classification, ErrorCode, Info, Paintable, SightlineError, Target } from './index.js';
 
 /**
- * `idle`: no photo is named; `waiting`: lazy, and far from the viewport; `predicting`: the learner paints, the map is not shown; `ready`: the map is
- * shown; `error`: see the `error` event.
+ * `idle`: no photo is set; `waiting`: lazy, and far from the viewport; `predicting`: the learner
+ * paints and the map is hidden; `ready`: the map is shown; `error`: see the `error` event.
  */
 export type State = 'idle' | 'waiting' | 'loading' | 'computing' | 'predicting' | 'ready' | 'error';
 
 export interface Overlap {
   /** The painted share (0 to 1) of what the model saw. */
   area: number;
-  /** The share of the positive attribution inside the painted area; an area placed at random has `area` on average. Null where the map has none. */
+  /**
+   * The share of the positive attribution inside the painted area; an area placed at random has
+   * `area` on average. Null if the map has no positive value.
+   */
   share: number | null;
-  /** Intersection over union of the painted area and the strongest `top` %. Null where the map has no positive value. */
+  /**
+   * Intersection over union of the painted area and the strongest `top` % of the map. Null if the
+   * map has no positive value.
+   */
   iou: number | null;
   /** In per cent. */
   top: number;
-  /** The share of the area that the strongest are, with those as strong as the last of them. */
+  /**
+   * The share of the area taken up by the strongest values, including ties with the weakest of
+   * them.
+   */
   topArea: number;
 }
 
-/** What a learner painted and how it agrees with the map. */
+/** What a learner painted, and how well it agrees with the map. */
 export interface Quiz extends Overlap {
-  /** From 1; counts on while the photo stays. */
+  /** Counted from 1 for as long as the photo stays the same. */
   attempt: number;
   method: string;
   target: Target;
   /** The model's id; null for a saved attribution that does not name it. */
   model: string | null;
   src: string | null;
-  /** The grid over what the model saw, and the painted cells of it, row-major from 0. */
+  /** The grid over what the model saw, and its painted cells, row-major from 0. */
   rows: number;
   columns: number;
   painted: number[];
 }
 
 export interface ExplainerEventMap {
-  /** The photo and the model are here; `info` is null for a saved attribution. */
+  /** The photo and the model are loaded; `info` is null for a saved attribution. */
   load: CustomEvent<{ info: Info | null; predictions: Classification['predictions'] }>;
   progress: CustomEvent<{
     stage: 'download' | 'wasm' | 'device' | 'weights' | 'compute';
@@ -57,28 +71,34 @@ export interface ExplainerEventMap {
   /** The map is shown. */
   attribution: CustomEvent<{ attribution: Attribution; predictions: Classification['predictions'] }>;
   error: CustomEvent<{ code: ErrorCode; message: string; error: SightlineError }>;
-  /** In predict mode: the learner has let the map be shown. */
+  /** In predict mode: the learner has revealed the map. */
   quiz: CustomEvent<Quiz>;
 }
 
 export interface PngOptions {
-  /** The map alone, over the photo, or both beside each other. */
+  /** The map alone, the map over the photo, or both side by side. */
   what?: 'heatmap' | 'overlay' | 'comparison';
   legend?: boolean;
   provenance?: boolean;
 }
 
-/** Each property but `saved` reflects the attribute of its name; setting one to null, undefined or false removes that. */
+/**
+ * Every property except `saved` reflects the attribute of its name; setting it to null, undefined
+ * or false removes the attribute.
+ */
 export class SightlineExplainer extends HTMLElement {
   /** The photo's address. From another origin it needs `Access-Control-Allow-Origin`. */
   src: string;
-  /** The photo in words; the canvas's label begins with it. */
+  /** The photo described in words; the canvas's label begins with it. */
   alt: string;
-  /** An id of `listModels()`, a hub's name (`owner/name`) or an address; the first built-in model where left out. */
+  /**
+   * An id of `listModels()`, a name on the hub (`owner/name`) or an address; by default the first
+   * built-in model.
+   */
   model: string;
-  /** One of `listMethods()`; Grad-CAM where left out. */
+  /** One of `listMethods()`; Grad-CAM by default. */
   method: string;
-  /** A class index or label; `3 not 5`; `3 or 5`; the top class where left out. */
+  /** A class index or label; `3 not 5`; `3 or 5`; the top class by default. */
   target: string;
   layer: string;
   /** The method's options, as JSON. */
@@ -87,13 +107,16 @@ export class SightlineExplainer extends HTMLElement {
   device: string;
   /** Shows classes, methods, opacity, colours and a button that saves a PNG. */
   controls: boolean;
-  /** Takes controls away: `method`, `target`, `look`, several of them with spaces between, or all where empty (or true). */
+  /**
+   * Removes controls: `method`, `target`, `look`, or several of them separated by spaces; all if
+   * empty (or true).
+   */
   locked: string | boolean;
-  /** A picture shown until the photo is here. */
+  /** An image shown until the photo has loaded. */
   poster: string;
   /** `lazy`: nothing is fetched until the element is near the viewport. */
   loading: string;
-  /** `light` or `dark`; as the system has it where left out. */
+  /** `light` or `dark`; by default the system's theme. */
   theme: string;
   colormap: string;
   /** Of the heatmap, 0 to 1. */
@@ -102,13 +125,19 @@ export class SightlineExplainer extends HTMLElement {
   scale: string;
   /** `smooth` or `cells`. */
   interpolation: string;
-  /** Predict, then reveal: the learner paints where the model must have looked before the map is shown. */
+  /**
+   * Predict, then reveal: the learner paints where the model must have looked, before the map is
+   * shown.
+   */
   predict: boolean;
-  /** The strongest share (%) of the map that the painted area is compared with; 20 where left out. */
+  /** The strongest share (%) of the map that the painted area is compared with; 20 by default. */
   top: string | number;
-  /** The folder of this package's files where they are served from elsewhere. */
+  /** The folder of this package's files, if they are served from elsewhere. */
   assetBaseUrl: string | URL;
-  /** A saved attribution: its address, or what `toJson` made, as text (in the attribute, too) or parsed. It is shown without a model. */
+  /**
+   * A saved attribution: its address, or what `toJson` made, as text (also in the attribute) or
+   * parsed. It is shown without a model.
+   */
   get saved(): string | object | null;
   set saved(value: string | object | null | undefined);
 
@@ -118,7 +147,10 @@ export class SightlineExplainer extends HTMLElement {
   readonly predictions: Classification['predictions'];
   readonly info: Info | null;
 
-  /** Computes what the attributes ask for, now, whatever `loading` says; rejects with a SightlineError, `aborted` where attributes changed meanwhile. */
+  /**
+   * Computes what the attributes ask for, now, whatever `loading` says. Rejects with a
+   * SightlineError; its code is `aborted` if attributes changed in the meantime.
+   */
   explain(): Promise<Attribution>;
   /** Rejects with `bad-option` while no map is shown. */
   exportPng(options?: PngOptions): Promise<Blob>;
@@ -132,8 +164,8 @@ export class SightlineExplainer extends HTMLElement {
 }
 
 /**
- * Compares a painted area with a map as the quiz does: `painted` is row-major, `rows * columns` long, over the part of the photo that the model saw.
- * Throws `bad-option` where it is not.
+ * Compares a painted area with a map, as the quiz does. `painted` is row-major, `rows * columns`
+ * long, over the part of the photo that the model saw; otherwise this throws `bad-option`.
  */
 export function overlap(
   painted: ArrayLike<number>,

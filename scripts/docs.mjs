@@ -1,53 +1,15 @@
 // Writes the API reference, one page, from the public declarations and the core's registry.
 // usage: node scripts/docs.mjs FOLDER        (after pkg/wasm/registry.js was made)
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { families, methods, version } from '../pkg/wasm/registry.js';
-import { declarations } from './declarations.mjs';
+import { publicApi } from './api.mjs';
+import { escaped, reference } from './reference.mjs';
 
 const [folder] = process.argv.slice(2);
 if (!folder) throw new Error('usage: node scripts/docs.mjs FOLDER');
-const read = (name) => readFileSync(new URL(`../pkg/${name}`, import.meta.url), 'utf8');
-const escaped = (text) => text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]);
 const prose = (text) => escaped(text).replace(/`([^`]+)`/g, '<code>$1</code>');
-const paragraphs = (text) =>
-  text
-    .split(/\n\s*\n/)
-    .filter((one) => one !== '')
-    .map((one) => `<p>${prose(one)}</p>`)
-    .join('\n');
-
-const modules = [
-  { path: 'sightline', file: 'index.d.ts' },
-  { path: 'sightline/element', file: 'element.d.ts' },
-].map(({ path, file }) => ({ path, ...declarations(read(file)) }));
-const known = new Set(modules.flatMap(({ all }) => all.map(({ name }) => name)));
-
-/** Comments are marked, names of other declarations link to them. */
-function highlighted(code, own) {
-  return escaped(code)
-    .split(/(\/\*\*[\s\S]*?\*\/)/)
-    .map((part) =>
-      part.startsWith('/**')
-        ? `<i>${part}</i>`
-        : part.replace(/\b[A-Za-z]\w*\b/g, (word) => (known.has(word) && word !== own ? `<a href="#${word}">${word}</a>` : word)),
-    )
-    .join('');
-}
-const declared = ({ name, kind, doc, code }) =>
-  `<section id="${name}">
-<h3><a href="#${name}">${name}</a> <small>${kind}</small></h3>
-${paragraphs(doc)}
-<pre tabindex="0"><code>${highlighted(code, name)}</code></pre>
-</section>`;
-const reference = ({ path, about, all }) => {
-  const order = ['function', 'class', 'const', 'interface', 'type'];
-  const sorted = order.flatMap((kind) => all.filter((one) => one.kind === kind));
-  return `<h2><code>${path}</code></h2>
-${paragraphs(about)}
-<p>${sorted.map(({ name }) => `<a href="#${name}">${name}</a>`).join(', ')}</p>
-${sorted.map(declared).join('\n')}`;
-};
+const modules = await publicApi();
 
 const option = ({ id, type, default: usual, min, max, choices, help, unit }) => {
   const range = choices?.join(', ') ?? (min === undefined && max === undefined ? '' : `${min ?? ''} to ${max ?? ''}`);
@@ -88,7 +50,7 @@ const page = `<!doctype html>
 <p><a href="../">The page</a>. The package: <a href="#sightline">declarations</a>, <a href="#methods">methods and their options</a>, <a href="#families">model families</a>.
 How to begin is in the package's README.</p>
 <div id="sightline">
-${modules.map(reference).join('\n')}
+${reference(modules)}
 </div>
 <h2 id="methods">Methods</h2>
 ${methods.map(method).join('\n')}
@@ -100,15 +62,17 @@ ${families.map(({ title, names, checkedAgainst }) => `<li>${escaped(title)}: <co
 </body>
 </html>
 `;
-const style = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+const style = `:root { color-scheme: light dark; color: CanvasText; background: Canvas; font: 16px/1.5 system-ui, sans-serif; }
 body { margin: 0; }
 main { max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
 section { border-top: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
 h3 a { color: inherit; text-decoration: none; }
 h3 a:hover { text-decoration: underline; }
 small { font-weight: normal; opacity: 0.75; }
-pre { padding: 0.75rem; overflow-x: auto; background: color-mix(in srgb, currentColor 7%, transparent); font-size: 0.85rem; }
-pre i { font-style: normal; opacity: 0.75; }
+pre { padding: 0.75rem; white-space: pre-wrap; background: color-mix(in srgb, currentColor 7%, transparent); font-size: 0.85rem; }
+.members { padding: 0 0.75rem; list-style: none; }
+.members pre { margin: 0; padding: 0; background: none; }
+.members p { margin: 0 0 0.5rem 1.5rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.9rem; overflow-wrap: normal; }
 th, td { padding: 0.2rem 0.6rem 0.2rem 0; text-align: left; vertical-align: top; }
@@ -116,4 +80,5 @@ th, td { padding: 0.2rem 0.6rem 0.2rem 0; text-align: left; vertical-align: top;
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'index.html'), page);
 writeFileSync(join(folder, 'docs.css'), style);
-console.log(`API reference: ${known.size} declarations, ${methods.length} methods`);
+const declared = modules.reduce((sum, { entry }) => sum + entry.members.length, 0);
+console.log(`API reference: ${declared} declarations, ${methods.length} methods`);

@@ -8,6 +8,7 @@ core.initSync({ module: readFileSync(new URL('cpu/sightline_bg.wasm', folder)) }
 
 const methods = core.listMethods();
 const families = core.listFamilies();
+const limits = core.limits();
 const literal = (value) => JSON.stringify(value, null, 2);
 const union = (values) => [...new Set(values)].map((v) => JSON.stringify(v)).join(' | ') || 'never';
 
@@ -17,6 +18,8 @@ writeFileSync(
 export const version = ${literal(core.version())};
 export const methods = ${literal(methods)};
 export const families = ${literal(families)};
+/** How large what comes from outside may be. */
+export const limits = ${literal(limits)};
 `,
 );
 writeFileSync(
@@ -74,6 +77,11 @@ export interface FamilySpec {
 export const version: string;
 export const methods: MethodSpec[];
 export const families: FamilySpec[];
+export const limits: {
+${Object.keys(limits)
+  .map((name) => `  ${name}: number;`)
+  .join('\n')}
+};
 `,
 );
 console.log(`registry: ${methods.length} methods, ${families.length} families`);

@@ -1,7 +1,8 @@
 //! What can go wrong, by whose fault it is.
 //!
-//! Every variant has a stable [`code`](Error::code) that callers may match on and a message that says what to do.
-//! Two more codes, `network` and `quota`, belong to the main thread (`pkg/`), which owns all fetching and storing.
+//! Every variant has a stable [`code`](Error::code) that callers may match on and a message that
+//! says what to do. Two more codes, `network` and `quota`, belong to the main thread (`pkg/`),
+//! which owns all fetching and storing.
 
 use thiserror::Error;
 
@@ -9,10 +10,10 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Error {
     // The photo's fault.
-    /// The bytes are no picture, a damaged one, or of a format that is not decoded here.
+    /// The bytes are not an image, or a damaged one, or of a format that is not decoded here.
     #[error("{0}")]
     UnsupportedImage(String),
-    /// The picture is larger than the limits in [`crate::photo::decode`].
+    /// The image is larger than the limits in [`crate::photo::decode`].
     #[error("{0}")]
     ImageTooLarge(String),
 
@@ -28,7 +29,7 @@ pub enum Error {
     /// An option is unknown, of the wrong type, or out of range; the message names it.
     #[error("{0}")]
     BadOption(String),
-    /// The request is well formed but this method cannot serve this model.
+    /// The request is well formed, but this method does not work on this model.
     #[error("{0}")]
     Unsupported(String),
     /// The caller withdrew the request.
@@ -36,10 +37,10 @@ pub enum Error {
     Aborted,
 
     // The machine's fault.
-    /// The device asked for does not exist here.
+    /// The requested device is not available here.
     #[error("{0}")]
     DeviceUnavailable(String),
-    /// The device went away while it was in use.
+    /// The device was lost while it was in use.
     #[error("{0}")]
     DeviceLost(String),
     /// Memory ran out.
@@ -72,4 +73,9 @@ impl Error {
             Self::Internal(_) => "internal",
         }
     }
+}
+
+/// A package that is damaged, incomplete, or contradicts itself.
+pub(crate) fn bad_model<T>(message: impl Into<String>) -> Result<T> {
+    Err(Error::BadModel(message.into()))
 }

@@ -1,4 +1,4 @@
-"""Draws the pictures among the page's samples: a ladybug, bananas and a school bus.
+"""Draws three of the page's sample images: a ladybug, bananas and a school bus.
 
 usage, from the repository root, with tests/reference/requirements.txt installed:  python training/drawings.py
 

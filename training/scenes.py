@@ -1,13 +1,16 @@
-"""Draws scenes (one shape on a textured ground, with its exact mask) and trains two small models on them.
+"""Draws scenes (one shape on a textured background, with its exact mask) and trains two small models on them.
 
 usage, from the repository root, with tests/reference/requirements.txt installed:
     python training/scenes.py train cnn       about half an hour on one core; resumes from training/checkpoints/
-    python training/scenes.py train vit       likewise
+    python training/scenes.py train vit       the same for the ViT
     python training/scenes.py evaluate        accuracy and Grad-CAM mass of the shipped f16 packages on held-out scenes
-    python training/scenes.py samples         tests/golden/scenes/
+    python training/scenes.py samples         writes tests/golden/scenes/
 
 Everything is seeded; training, held-out and sample scenes come from different seeds.  Packages are written in timm's layout to
-www/models/scene-<cnn|vit>/.  Photos reach the models as on the page: drawn at 128 pixels, resized by Pillow's bilinear filter.
+www/models/scene-<cnn|vit>/.  Images reach the models as on the page: drawn at 128 pixels, resized with Pillow's bilinear filter.
+
+A loss on the exact masks teaches both models where to look (`losses`).  Their Grad-CAM mass inside the mask therefore shows that this training
+worked; it does not measure Grad-CAM, and says nothing about models that were trained on labels alone.
 """
 import json, math, os, sys, time
 import numpy as np
@@ -35,7 +38,7 @@ def polygon(kind, r, angle):
 
 
 def shape_mask(kind, n, cx, cy, r, angle):
-    """Coverage in [0, 1], drawn at four times the size."""
+    """Coverage in [0, 1], drawn at four times the size and averaged."""
     k = 4
     image = Image.new('L', (n * k, n * k))
     draw = ImageDraw.Draw(image)
@@ -66,7 +69,7 @@ def ground(rng, n):
 
 
 def scene(rng, kind, n=DRAWN):
-    """An RGB picture and its mask, both uint8.  Position is uniform, the shape lies wholly inside; short lines and dots distract."""
+    """An RGB image and its mask, both uint8.  The position is uniform and the shape lies wholly inside; short lines and dots distract."""
     picture = ground(rng, n)
     clutter = Image.new('L', (n, n))
     draw = ImageDraw.Draw(clutter)
@@ -79,7 +82,7 @@ def scene(rng, kind, n=DRAWN):
     r = rng.uniform(.17, .27) * n
     cx, cy = rng.uniform(r * 1.15, n - r * 1.15, 2)
     mask = shape_mask(kind, n, cx, cy, r, rng.uniform(0, 2 * math.pi))
-    # The shape is lighter than any ground.
+    # The shape is lighter than any background.
     colour = rng.uniform(.55, 1, 3)
     fill = colour + rng.normal(0, .03, (n, n, 3))
     m = mask[..., None]
@@ -121,7 +124,7 @@ def tensor(x):
 
 def forward(kind, model, x, fresh):
     """(logits, logits of the classifier applied to every cell of the last grid).  With `fresh`, a transformer's class token enters the last block as if
-    it had read nothing before: what it then knows it has read there, from the patches, which is where Grad-CAM looks."""
+    it had read nothing before, so that all it knows comes from the patches in that block, which is where Grad-CAM looks."""
     if kind == 'cnn':
         maps = model.forward_features(x)
         return model.forward_head(maps), model.classifier(maps.permute(0, 2, 3, 1)).flatten(1, 2)
@@ -135,8 +138,8 @@ def forward(kind, model, x, fresh):
 
 
 def losses(kind, model, x, y, masks, fresh):
-    """Cross-entropy of the prediction; beside it, cells on the shape are to name it and cells off it to favour no class.  The masks speed training up
-    and keep the evidence where the shape is."""
+    """Cross-entropy of the prediction, plus a loss on the masks: cells on the shape have to name it, cells off it to favour no class.  The masks speed
+    training up and teach the model where to look: they keep the evidence where the shape is."""
     import torch.nn.functional as F
     logits, cells = forward(kind, model, x, fresh)
     side = int(cells.shape[1] ** .5)
@@ -151,7 +154,7 @@ def losses(kind, model, x, y, masks, fresh):
 def train(kind, epochs, count, rate, batch=32):
     import torch
     from safetensors.torch import save_file
-    torch.set_num_threads(1); torch.manual_seed(1)  # one thread: the order of sums, and so the result, is the same everywhere
+    torch.set_num_threads(1); torch.manual_seed(1)  # one thread: the order of the sums, and so the result, is the same everywhere
     log = open(os.path.join(ROOT, f'training/log/scene-{kind}.txt'), 'a')
     def say(*a):
         print(*a, flush=True); print(*a, file=log, flush=True)
@@ -172,7 +175,7 @@ def train(kind, epochs, count, rate, batch=32):
         order = rng.permutation(count)
         for i in range(0, count - batch + 1, batch):
             pick = order[i:i + batch]
-            # Every class is the same in any orientation: quarter turns, mirrors, and shifts of contrast cost nothing.
+            # Every class stays the same in any orientation, so quarter turns, mirrors and shifts of contrast are free.
             turns, mirror = rng.integers(4), rng.choice([-1, 1])
             turned = lambda a: np.rot90(a[pick], turns, (-2, -1))[..., ::mirror].copy()
             xb = tensor(turned(x))
@@ -184,7 +187,7 @@ def train(kind, epochs, count, rate, batch=32):
         torch.save(dict(model=model.state_dict(), opt=opt.state_dict(), sched=sched.state_dict(), epoch=epoch + 1), checkpoint + '.part'); os.replace(checkpoint + '.part', checkpoint)
         say(f'epoch {epoch + 1}: loss {total / (count // batch):.4f}, held-out accuracy {right:.4f}, {time.time() - start:.0f} s')
         os.makedirs(folder(kind), exist_ok=True)
-        # num_batches_tracked counts training steps; nothing reads it.
+        # num_batches_tracked counts training steps and is never read.
         save_file({k: v.half().contiguous() for k, v in model.state_dict().items() if not k.endswith('num_batches_tracked')}, folder(kind) + '/model.safetensors')
         json.dump(config(kind), open(folder(kind) + '/config.json', 'w'), indent=1)
 
@@ -213,7 +216,7 @@ def grad_cam(kind, model, x):
 
 
 def evaluate(kind):
-    """Accuracy on 3200 held-out scenes; share of the positive Grad-CAM inside the mask, over the first 800."""
+    """Accuracy on 3200 held-out scenes, and the share of the positive Grad-CAM inside the mask over the first 800."""
     import torch
     model = load(kind)
     x, y, masks = scenes(30, 3200)
@@ -230,7 +233,7 @@ def evaluate(kind):
 
 
 def samples():
-    """Held-out scenes with masks for the tests."""
+    """Writes held-out scenes with masks for the tests."""
     out = os.path.join(ROOT, 'tests/golden/scenes'); os.makedirs(out, exist_ok=True)
     rng, entries = np.random.default_rng(40), []
     for i in range(16):

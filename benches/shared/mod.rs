@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use sightline::layers::{Conv2dSpec, Padding, Param};
-use sightline::package::Weights;
+use sightline::nn::layers::{Conv2dSpec, Padding};
+use sightline::nn::weights::Param;
+use sightline::nn::weights::Weights;
 
 /// Values in [-1, 1) without a pattern.
 pub fn values(n: usize, seed: u64) -> Vec<f32> {

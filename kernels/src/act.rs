@@ -39,7 +39,8 @@ fn polynomial<const N: usize>(x: f32x4, c: [f32; N]) -> f32x4 {
 /// exp(x) within 2e-7 of itself; 0 below -87, infinite above 88.7; of NaN NaN.
 #[inline(always)]
 pub fn exp(x: f32x4) -> f32x4 {
-    // exp(x) = 2^n exp(r), |r| <= ln(2) / 2. Added to 1.5 x 2^23 a number is rounded and its integer is in the low bits.
+    // exp(x) = 2^n exp(r), |r| <= ln(2) / 2. Added to 1.5 x 2^23 a number is rounded and its
+    // integer is in the low bits.
     let rounder = splat(12_582_912.0);
     let shifted = x * splat(LOG2_E) + rounder;
     let n = shifted - rounder;
@@ -260,8 +261,8 @@ mod tests {
         assert_eq!([e(0.0), e(-100.0), e(f32::NEG_INFINITY), e(100.0)], [1.0, 0.0, 0.0, f32::INFINITY]);
         for i in -8600..8800 {
             let x = i as f32 / 100.0;
-            let (has, wants) = (f64::from(e(x)), f64::from(x).exp());
-            assert!((has / wants - 1.0).abs() < 2e-7, "exp({x}) = {has}, not {wants}");
+            let (actual, expected) = (f64::from(e(x)), f64::from(x).exp());
+            assert!((actual / expected - 1.0).abs() < 2e-7, "exp({x}) = {actual}, not {expected}");
         }
         for act in ALL {
             assert!(act.value(f32x4::splat(f32::NAN)).to_array()[0].is_nan(), "{act:?}");

@@ -5,7 +5,8 @@ use wide::f32x4;
 use crate::act::{exp, map, zip};
 use crate::gemm::{Bias, Factor, Product, Source, Strided};
 
-/// What an attention is like: of N inputs `[T, 3 D]`, queries, keys and values beside each other, each D wide and shared out among the heads.
+/// The sizes of an attention: of N inputs `[T, 3 D]`, queries, keys and values beside each other,
+/// each D wide and shared out among the heads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// T
@@ -69,7 +70,8 @@ impl Shape {
         }
     }
 
-    /// The derivative by `qkv`, `[N, T, 3 D]`, of the attention's product with `gradient`, `[N, T, D]`.
+    /// The derivative by `qkv`, `[N, T, 3 D]`, of the attention's product with `gradient`,
+    /// `[N, T, D]`.
     pub fn backward(&self, qkv: &[f32], gradient: &[f32], dqkv: &mut [f32]) {
         let Self { tokens, width, .. } = *self;
         let d = self.per_head();
@@ -136,9 +138,9 @@ mod tests {
                 let weights: Vec<f64> = (0..tokens).map(|s| score(s).exp()).collect();
                 let sum: f64 = weights.iter().sum();
                 for i in h * d..h * d + d {
-                    let wants = (0..tokens).map(|s| weights[s] / sum * at(n, s, 2, i)).sum::<f64>();
-                    let has = f64::from(y[(n * tokens + t) * width + i]);
-                    assert!((has - wants).abs() < 1e-5, "{has} is not {wants}");
+                    let expected = (0..tokens).map(|s| weights[s] / sum * at(n, s, 2, i)).sum::<f64>();
+                    let actual = f64::from(y[(n * tokens + t) * width + i]);
+                    assert!((actual - expected).abs() < 1e-5, "{actual} is not {expected}");
                 }
             }
             let gradient = noise(y.len(), 2);

@@ -1,14 +1,18 @@
-//! Hot loops on plain slices, for one thread and 128-bit SIMD (wasm's `simd128`; SSE2 and NEON natively, plain code elsewhere).
+//! Hot loops on plain slices, for one thread and 128-bit SIMD (wasm's `simd128`; SSE2 and NEON
+//! natively, plain code elsewhere).
 //!
-//! Everything is row-major `f32`. Lengths are the caller's to get right: a slice that is too short is a panic, never a wrong read.
+//! Everything is row-major `f32`. The caller sees to it that lengths fit: a slice that is too short
+//! panics and is never read beyond its end.
+
+#![forbid(unsafe_code)]
 
 pub mod act;
 pub mod attention;
 pub mod conv;
 pub mod gemm;
+pub mod geometry;
 pub mod norm;
 pub mod pool;
-mod winograd;
 
 pub use act::Act;
 
@@ -24,7 +28,8 @@ mod tests {
         (0..count).map(|_| next()).collect()
     }
 
-    /// Asserts that `dx` is the derivative at `x` of the product of `f` with `gradient`, by central differences.
+    /// Asserts that `dx` is the derivative at `x` of the product of `f` with `gradient`, by central
+    /// differences.
     pub fn derivative(x: &[f32], gradient: &[f32], dx: &[f32], f: impl Fn(&[f32]) -> Vec<f32>) {
         let step = 1.0 / 128.0;
         for at in (0..x.len()).step_by(x.len().div_ceil(40)) {
@@ -36,10 +41,10 @@ mod tests {
             let near = (moved(step) - moved(-step)) / f64::from(2.0 * step);
             let far = (moved(2.0 * step) - moved(-2.0 * step)) / f64::from(4.0 * step);
             // Richardson's extrapolation.
-            let wants = (4.0 * near - far) / 3.0;
+            let expected = (4.0 * near - far) / 3.0;
             assert!(
-                (f64::from(dx[at]) - wants).abs() < 2e-3 * wants.abs().max(1.0),
-                "{} is not {wants} at {at}",
+                (f64::from(dx[at]) - expected).abs() < 2e-3 * expected.abs().max(1.0),
+                "{} is not {expected} at {at}",
                 dx[at]
             );
         }

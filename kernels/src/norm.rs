@@ -71,8 +71,8 @@ mod tests {
                 let variance = x.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / width as f64;
                 for i in 0..width {
                     let normed = (f64::from(x[i]) - mean) / (variance + 1e-2).sqrt();
-                    let wants = normed * f64::from(weight[i]) + f64::from(bias[i]);
-                    assert!((f64::from(y[i]) - wants).abs() < 1e-5, "{} is not {wants}", y[i]);
+                    let expected = normed * f64::from(weight[i]) + f64::from(bias[i]);
+                    assert!((f64::from(y[i]) - expected).abs() < 1e-5, "{} is not {expected}", y[i]);
                 }
             }
             let gradient = noise(x.len(), 4);

@@ -2,11 +2,12 @@
 
 use wide::f32x4;
 
-use crate::conv::{Geometry, Padded};
+use crate::geometry::{Geometry, Padded};
 
-/// The maximum of each window, `[C, H, W] -> [C, h, w]`; NaN where there is one. Every window has a place inside the input.
+/// The maximum of each window, `[C, H, W] -> [C, h, w]`; NaN where there is one. Every window has a
+/// place inside the input.
 pub fn max(g: &Geometry, x: &[f32], y: &mut [f32]) {
-    let padded = Padded::of(g);
+    let padded = Padded::new(g);
     let taps = padded.taps(g);
     let width = g.output[1];
     let mut copy = vec![f32::NEG_INFINITY; padded.plane];
@@ -39,7 +40,8 @@ fn larger(top: f32, value: f32) -> f32 {
     if top.is_nan() || value <= top { top } else { value }
 }
 
-/// The derivative by `x` of the maxima's product with `gradient`; of equal values in a window the first gets it. `dx` is 0.
+/// The derivative by `x` of the maxima's product with `gradient`; of equal values in a window the
+/// first gets it. `dx` is 0.
 pub fn max_backward(g: &Geometry, x: &[f32], gradient: &[f32], dx: &mut [f32]) {
     let [height, width] = g.input;
     let inside = |from: usize, axis: usize, count: usize| {

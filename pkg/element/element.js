@@ -131,7 +131,7 @@ export class SightlineExplainer extends Base {
    * @returns {Promise<Attribution>}
    */
   explain() {
-    if (!this.isConnected) return Promise.reject(new SightlineError('bad-option', 'put the element into the document first'));
+    if (!this.isConnected) return Promise.reject(new SightlineError('bad-option', 'the element is not in the document; add it first'));
     this.#near = true;
     this.#planned = false;
     return this.#start();
@@ -140,7 +140,8 @@ export class SightlineExplainer extends Base {
   /** @param {import('../element.js').PngOptions} [options] @returns {Promise<Blob>} */
   async exportPng({ what, legend, provenance } = {}) {
     const attribution = this.#attribution;
-    if (!attribution || !this.#visible) throw new SightlineError('bad-option', 'there is no map to export: wait for the attribution event');
+    if (!attribution || !this.#visible)
+      throw new SightlineError('bad-option', 'there is no map to export yet; wait for the attribution event');
     const [{ exportPng }] = await Promise.all([import('../report/png.js'), this.#translate()]);
     return exportPng(attribution, this.#photo?.bitmap ?? null, {
       ...(what === undefined ? {} : { what }),
@@ -309,7 +310,7 @@ export class SightlineExplainer extends Base {
     if (isJson(text)) return text;
     const url = this.#url('saved');
     const blob = await requestBlob(url, { signal });
-    if (blob.size > MAX_SAVED) throw new SightlineError('bad-option', `saved: ${url} is larger than any attribution`);
+    if (blob.size > MAX_SAVED) throw new SightlineError('bad-option', `saved: ${url} is too large for an attribution; check the address`);
     return blob.text();
   }
 
@@ -336,7 +337,7 @@ export class SightlineExplainer extends Base {
     if (layer && layer !== 'all' && !layers.some(({ id }) => id === layer))
       throw new SightlineError(
         'bad-option',
-        `layer: this model has no "${layer.slice(0, 100)}"; it has ${layers.map(({ id }) => id).join(', ')}`,
+        `layer: this model has no "${layer.slice(0, 100)}"; its layers are ${layers.map(({ id }) => id).join(', ')}`,
       );
     this.#enter('computing');
     this.#settlePredict(result.crop ?? null, target);
@@ -383,10 +384,10 @@ export class SightlineExplainer extends Base {
     try {
       options = JSON.parse(text);
     } catch (cause) {
-      throw new SightlineError('bad-option', 'options: this is not JSON', { cause });
+      throw new SightlineError('bad-option', 'options: not valid JSON; give an object, such as {"nSteps": 20}', { cause });
     }
     if (typeof options !== 'object' || options === null || Array.isArray(options))
-      throw new SightlineError('bad-option', 'options: give an object, such as {"nSteps": 20}');
+      throw new SightlineError('bad-option', 'options must be an object, such as {"nSteps": 20}');
     return { ...options };
   }
 
@@ -914,7 +915,7 @@ async function firstModel(assetBaseUrl, signal) {
   const { listModels } = await import('../model/source.js');
   const list = await listModels({ signal, ...(assetBaseUrl === undefined ? {} : { assetBaseUrl }) });
   const first = list.find(({ path }) => path !== undefined);
-  if (!first) throw new SightlineError('bad-option', 'model: there is no built-in model; name one');
+  if (!first) throw new SightlineError('bad-option', 'model: there is no built-in model here; name one');
   return first.id;
 }
 
@@ -929,6 +930,6 @@ async function decode(blob) {
     bitmap.close();
     return small;
   } catch (cause) {
-    throw new SightlineError('unsupported-image', 'this browser cannot show the picture: use a JPEG or PNG', { cause });
+    throw new SightlineError('unsupported-image', 'this browser cannot display the image; use a JPEG or PNG', { cause });
   }
 }

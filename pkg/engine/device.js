@@ -19,12 +19,13 @@ export const because = (key, values = {}) => ({ reason: fill(texts[key], values)
  */
 export async function chooseDevice(wanted, hasBuild) {
   if (wanted === 'cpu') return { kind: 'cpu', ...because('device.cpu.chosen') };
-  if (wanted !== 'auto' && wanted !== 'webgpu') throw new SightlineError('bad-option', `device: "${wanted}" is none of auto, webgpu, cpu`);
+  if (wanted !== 'auto' && wanted !== 'webgpu')
+    throw new SightlineError('bad-option', `device must be auto, webgpu or cpu; got "${wanted}"`);
   const { adapter, missing } = await findAdapter();
   if (wanted === 'webgpu') {
     if (!adapter) throw new SightlineError('device-unavailable', `${missing.reason}; use the CPU`);
     if (!(await hasBuild()))
-      throw new SightlineError('device-unavailable', 'the WebGPU build is not there (yet); use the CPU or try again later');
+      throw new SightlineError('device-unavailable', 'the WebGPU build is not available yet; use the CPU, or try again later');
     return { kind: 'webgpu', ...because('device.webgpu.chosen') };
   }
   if (!adapter) return { kind: 'cpu', ...missing };

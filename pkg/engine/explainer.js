@@ -18,7 +18,7 @@ export function only(rest, name) {
 function sendable(request) {
   for (const [name, value] of Object.entries(request)) {
     if (typeof value === 'function' || typeof value === 'symbol' || (typeof value === 'number' && !Number.isFinite(value)))
-      throw new SightlineError('bad-option', `${name}: ${String(value).slice(0, 40)} is no value for an option`);
+      throw new SightlineError('bad-option', `${name}: ${String(value).slice(0, 40)} is not a valid option value`);
   }
 }
 
@@ -120,9 +120,9 @@ export class Explainer {
    */
   async attribute(image, { signal, stop, onProgress, onEstimate, ...request } = /** @type {any} */ ({})) {
     sendable(request);
-    if (stop !== undefined && !(stop instanceof AbortSignal)) throw new SightlineError('bad-option', 'stop: it must be an AbortSignal');
+    if (stop !== undefined && !(stop instanceof AbortSignal)) throw new SightlineError('bad-option', 'stop must be an AbortSignal');
     if (onEstimate !== undefined && typeof onEstimate !== 'function')
-      throw new SightlineError('bad-option', 'onEstimate: it must be a function');
+      throw new SightlineError('bad-option', 'onEstimate must be a function');
     const sent = await this.#withPictures(request, signal);
     const message = { op: 'attribute', request: sent, estimates: onEstimate !== undefined };
     const { kind } = this.#engine;
@@ -220,7 +220,7 @@ export class Explainer {
    */
   async activations(image, layer, { signal, ...rest } = {}) {
     only(rest, 'activations');
-    if (layer !== undefined && typeof layer !== 'string') throw new SightlineError('bad-option', 'layer: it must be a layer’s name');
+    if (layer !== undefined && typeof layer !== 'string') throw new SightlineError('bad-option', 'layer must be the name of a layer');
     return this.#run(image, { op: 'activations', layer }, { signal });
   }
 
@@ -257,7 +257,7 @@ export class Explainer {
     return this.#run(image, { op: 'prepare' }, { signal });
   }
 
-  /** Frees the model; running calls end first. */
+  /** Frees the model, after calls that are still running. */
   dispose() {
     host.close(this.#engine);
   }

@@ -63,7 +63,7 @@ class Host {
   /** @param {any} message */
   #receive({ call: id, result, error, progress, estimate, dead, lost }) {
     if (dead) return this.#died(dead);
-    if (lost !== undefined) return this.#died({ code: 'device-lost', message: `${lost}. The next request starts the device again.` });
+    if (lost !== undefined) return this.#died({ code: 'device-lost', message: `${lost}. The next request restarts the device.` });
     const call = this.#calls.get(id);
     if (!call) return;
     if (progress) return call.onProgress?.(progress);
@@ -112,7 +112,7 @@ class Host {
       worker.postMessage(call.request);
     } catch (cause) {
       this.#calls.delete(call.request.call);
-      throw new SightlineError('out-of-memory', 'the picture could not be handed to the worker: use a smaller one', { cause });
+      throw new SightlineError('out-of-memory', 'the image could not be sent to the worker; use a smaller one', { cause });
     }
   }
 
@@ -169,7 +169,8 @@ class Host {
       onProgress?.({ stage: 'wasm', loaded: 0, total: 1 });
       module = request(url).then(async (response) => {
         const type = response.headers.get('content-type') ?? '';
-        if (type.startsWith('text/html')) throw new SightlineError('network', `${url} is a web page, not the program: check assetBaseUrl`);
+        if (type.startsWith('text/html'))
+          throw new SightlineError('network', `${url} is a web page, not the WebAssembly program; check assetBaseUrl`);
         try {
           // Anything but the right type is refused when streamed.
           return await (type.startsWith('application/wasm')
@@ -177,8 +178,8 @@ class Host {
             : WebAssembly.compile(await response.arrayBuffer()));
         } catch (cause) {
           if (!(cause instanceof WebAssembly.CompileError))
-            throw new SightlineError('network', `the download of ${url} broke off: try again`, { cause });
-          throw new SightlineError('device-unavailable', 'this browser cannot run WebAssembly with SIMD: use a newer one', { cause });
+            throw new SightlineError('network', `the download of ${url} was interrupted; try again`, { cause });
+          throw new SightlineError('device-unavailable', 'this browser does not support WebAssembly SIMD; use a newer one', { cause });
         }
       });
       this.#modules.set(url.href, module);
@@ -202,7 +203,7 @@ class Host {
     /** @param {Record<string, unknown> & { op: string }} message */
     const send = async (message) => {
       if (withdrawn) throw aborted();
-      if (engine.closed) throw new SightlineError('bad-option', 'this explainer has been disposed of: create another one');
+      if (engine.closed) throw new SightlineError('bad-option', 'this explainer has been disposed of; create a new one');
       await this.open(engine);
       if (withdrawn) throw aborted();
       const onEstimateNow = onEstimate && ((/** @type {any} */ e) => withdrawn || onEstimate(e));
@@ -253,7 +254,7 @@ function startWorker(url) {
       reject(
         new SightlineError(
           'internal',
-          `the worker did not start: check that ${url} is served with Access-Control-Allow-Origin where the page is elsewhere`,
+          `the worker did not start; if the page is on another origin, check that ${url} is served with Access-Control-Allow-Origin`,
           { cause },
         ),
       );

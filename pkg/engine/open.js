@@ -18,7 +18,7 @@ export async function createExplainer(options) {
   try {
     const { model, device = 'auto', onDevice, signal, onProgress, assetBaseUrl, ...rest } = options ?? {};
     only(rest, 'createExplainer');
-    if (onDevice !== undefined && typeof onDevice !== 'function') throw new SightlineError('bad-option', 'onDevice: it must be a function');
+    if (onDevice !== undefined && typeof onDevice !== 'function') throw new SightlineError('bad-option', 'onDevice must be a function');
     throwIfAborted(signal);
     const base = baseOf(assetBaseUrl);
     const progress = (/** @type {import('./host.js').Progress} */ { stage, loaded, total }) =>
@@ -73,7 +73,7 @@ export async function createExplainer(options) {
         host.abandon(engine);
         throw new SightlineError(
           'network',
-          `the weights of ${source.id} were damaged on their way or in storage (their SHA-256 is not ${found.expected}): open the model again to fetch them anew`,
+          `the weights of ${source.id} were damaged in transit or in storage (their SHA-256 is not ${found.expected}); open the model again to download them anew`,
         );
       }
     } catch (error) {

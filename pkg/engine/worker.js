@@ -34,7 +34,7 @@ let panicked;
 function fatal(error) {
   if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) return false;
   // A trap without a panic is an allocation that failed.
-  if (panicked === undefined) die(undefined, `the computation ran out of memory: use a smaller model or picture (${error.message})`);
+  if (panicked === undefined) die(undefined, `the computation ran out of memory; use a smaller model or image (${error.message})`);
   return true;
 }
 
@@ -57,7 +57,7 @@ async function build(kind, url, module) {
         // "panicked at <place>:" and the reason on the next line.
         const reason = message.split('\n')[1] ?? message;
         if (/capacity overflow|memory allocation/.test(reason))
-          die(undefined, 'the computation ran out of memory: use a smaller model or picture');
+          die(undefined, 'the computation ran out of memory; use a smaller model or image');
         else die(message, `Sightline failed: ${reason}. The computation was restarted; please report this.`);
       });
       return glue;
@@ -78,13 +78,10 @@ async function read({ weights, file }, from, to) {
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
     throw weights instanceof File
-      ? refusal('bad-model', `${file} could not be read (${error.message}): choose it again`)
-      : refusal('quota', `the browser could not hold the weights (${error.message}): free disk space or use a smaller model`);
+      ? refusal('bad-model', `${file} could not be read (${error.message}); choose it again`)
+      : refusal('quota', `the browser could not store the weights (${error.message}); free disk space or use a smaller model`);
   }
 }
-
-/** The first bytes of a zip file, which torch.save writes. */
-const ZIP = [0x50, 0x4b, 3, 4];
 
 /**
  * How the weights are to be read: a header, where the file is no safetensors file itself, the ranges that follow, and a config with what was assumed,
@@ -94,10 +91,10 @@ const ZIP = [0x50, 0x4b, 3, 4];
  */
 async function layout(glue, source) {
   const size = source.weights?.size ?? 0;
-  const start = await read(source, 0, 8);
-  // What pickles begin with: files of torch.save that are no zip, whose reader says what to do.
-  const pickle = start[0] === 0x80 && start[1] === 2;
-  if (pickle || ZIP.every((byte, i) => start[i] === byte) || (size < 8 && /\.(pt|pth|bin)$/.test(source.file))) {
+  const start = await read(source, 0, 16);
+  const format = glue.Loader.sniff(start);
+  // What is too short to be told is what it is named: the reader says what is wrong with it.
+  if (format === 'pytorch' || (size < 8 && /\.(pt|pth|bin)$/.test(source.file))) {
     const reader = new glue.StateDictReader(size);
     let found;
     try {
@@ -117,9 +114,9 @@ async function layout(glue, source) {
   /** @type {[number, number][]} */
   const ranges = [[0, size]];
   if (source.config !== undefined) return { config: source.config, ranges };
-  const length = start.length < 8 ? 0n : new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
-  if (length < 2n || length > 16n << 20n || length + 8n > size)
-    throw refusal('bad-model', `this is no file of weights: give a .safetensors file, or a .pth file of a state dict`);
+  const length = format === 'safetensors' ? new DataView(start.buffer, start.byteOffset).getBigUint64(0, true) : 0n;
+  if (length === 0n || length + 8n > size)
+    throw refusal('bad-model', `this is not a weights file; give a .safetensors file, or a .pth file with a state dict`);
   return { ...glue.guessConfig(await read(source, 8, 8 + Number(length))), ranges };
 }
 
@@ -261,5 +258,5 @@ scope.addEventListener('message', async (/** @type {MessageEvent<Request>} */ { 
     post({ call, error: { code: typeof code === 'string' ? code : 'internal', message } });
   }
 });
-scope.addEventListener('messageerror', () => die(undefined, 'a picture or model could not be taken over: use a smaller one'));
+scope.addEventListener('messageerror', () => die(undefined, 'an image or model could not be received; use a smaller one'));
 post({ ready: true });

@@ -146,9 +146,9 @@ export class Kept {
       if (blocked) return;
       this.warning = {
         code: quota ? 'quota' : 'internal',
-        message: `the model is open but not kept for the next time: ${
+        message: `the model is open but was not kept for next time: ${
           quota
-            ? 'the browser has no room left for this page; delete kept models or free disk space'
+            ? 'the browser has no storage left for this page; delete kept models or free disk space'
             : `the browser's storage failed (${error instanceof Error ? error.message : error})`
         }`,
       };

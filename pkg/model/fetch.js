@@ -43,9 +43,10 @@ export async function request(url, { signal, known = false, ...options } = {}) {
     response = await fetch(url, signal ? { signal, ...options } : options);
   } catch (cause) {
     if (signal?.aborted) throw aborted();
-    if (globalThis.navigator?.onLine === false) throw fault(`${url} cannot be reached: this machine is offline`, cause);
+    if (globalThis.navigator?.onLine === false)
+      throw fault(`${url} could not be reached: this machine is offline; connect it, then try again`, cause);
     throw fault(
-      `${url} could not be reached: either its server does not answer (check the address and the connection), or it does not allow requests from this page (CORS); a browser cannot tell which`,
+      `${url} could not be reached: either its server does not respond (check the address and the connection), or it does not allow requests from this page (CORS); the browser does not say which`,
       cause,
       known ? 0 : undefined,
     );
@@ -54,13 +55,13 @@ export async function request(url, { signal, known = false, ...options } = {}) {
   response.body?.cancel().catch(() => undefined);
   const { status } = response;
   const cause = { status };
-  if (status === 404) throw fault(`${url} is not there (404): check the address`, cause);
+  if (status === 404) throw fault(`${url} was not found (404); check the address`, cause);
   if (status === 401 || status === 403)
-    throw fault(`${url} is refused (${status}): there is no such thing, or it is private or gated, to be had with an account only`, cause);
+    throw fault(`access to ${url} was denied (${status}): it does not exist, is private, or needs an account; check the address`, cause);
   const after = Number(response.headers.get('retry-after') ?? 0);
   const wait = Number.isFinite(after) ? Math.min(after * 1000, LONGEST_WAIT) : 0;
-  if (status === 429) throw fault(`${url} has been asked for too often (429): wait some minutes, then try again`, cause, wait);
-  if (status >= 500) throw fault(`${url} cannot be had now: its server has a fault of its own (${status}); try again later`, cause, wait);
+  if (status === 429) throw fault(`requests to ${url} are rate-limited (429); try again in a few minutes`, cause, wait);
+  if (status >= 500) throw fault(`${url} is not available: its server reported an error (${status}); try again later`, cause, wait);
   throw fault(`${url} answered with status ${status}`, cause);
 }
 
@@ -92,7 +93,7 @@ function pause(ms, signal) {
 function noPage(url, response) {
   if (!response.headers.get('content-type')?.startsWith('text/html')) return;
   response.body?.cancel().catch(() => undefined);
-  throw fault(`${url} is a web page, not a file of a model or a picture: check the address`, undefined);
+  throw fault(`${url} is a web page, not a model file or an image; check the address`, undefined);
 }
 
 /** The body's bytes; unknown where they are compressed on the way. @param {Response} response */
@@ -178,7 +179,8 @@ export async function download(url, { signal, onBytes, keeper, allow } = {}) {
     const part = response.status === 206;
     let exact = part || response.type === 'basic';
     if (part) {
-      if (from === 0) throw fault(`${url}: the server sent a part of the file (206), though all of it was asked for`, undefined);
+      if (from === 0)
+        throw fault(`${url}: the server sent only part of the file (206) although all of it was requested; try again later`, undefined);
       const sent = partOf(response);
       const fits = sent ? sent.start === from && sent.total === (total ?? sent.total) : total === from + (lengthOf(response) ?? Number.NaN);
       if (!fits || validatorOf(response) !== validator) {
@@ -204,7 +206,7 @@ export async function download(url, { signal, onBytes, keeper, allow } = {}) {
         value = (await reader?.read())?.value;
       } catch (cause) {
         if (signal?.aborted) throw aborted();
-        throw fault(`the download of ${url} broke off after ${loaded} ${total ? `of ${total} ` : ''}bytes: try again`, cause, 0);
+        throw fault(`the download of ${url} was interrupted after ${loaded} ${total ? `of ${total} ` : ''}bytes; try again`, cause, 0);
       }
       if (!value) break;
       tail.push(value);
@@ -217,7 +219,7 @@ export async function download(url, { signal, onBytes, keeper, allow } = {}) {
       onBytes?.(loaded, total);
     }
     if (exact && total !== undefined && loaded < total) {
-      throw fault(`the download of ${url} broke off after ${loaded} of ${total} bytes: try again`, undefined, 0);
+      throw fault(`the download of ${url} was interrupted after ${loaded} of ${total} bytes; try again`, undefined, 0);
     }
     return true;
   };
@@ -245,6 +247,6 @@ export async function requestJson(url, options) {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw fault(`${url} is not JSON: check the address`, cause);
+    throw fault(`${url} is not valid JSON; check the address`, cause);
   }
 }

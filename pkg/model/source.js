@@ -3,6 +3,7 @@
 import { abortable } from '../util/abort.js';
 import { SightlineError, wrap } from '../util/errors.js';
 import { baseOf, locate } from '../util/locate.js';
+import { limits } from '../wasm/registry.js';
 import { Kept } from './cache.js';
 import { download, requestBlob, requestJson, requestSize } from './fetch.js';
 
@@ -16,8 +17,6 @@ import { download, requestBlob, requestJson, requestSize } from './fetch.js';
  * @typedef {{ source: Source, folder?: URL, file?: (name: string) => URL, kept?: Kept, expected?: string }} Found
  */
 
-/** As 500 million parameters (the core's limit) need them as f32, and a header. */
-export const MAX_WEIGHTS = 2_016_000_000;
 const WEIGHTS = 'model.safetensors';
 /** A hub's rules differ in detail; this keeps an address from being anything but a name's. */
 const NAME = /^\w(?:[\w.-]*\w)?\/\w(?:[\w.-]*\w)?$/;
@@ -27,11 +26,11 @@ const bad = (message) => new SightlineError('bad-option', `model: ${message}`);
 
 /** Refuses weights that could not be opened, before they are read. @param {string} name @returns {(bytes: number) => void} */
 const allow = (name) => (bytes) => {
-  if (bytes <= MAX_WEIGHTS) return;
+  if (bytes <= limits.weightsBytes) return;
   const gb = (/** @type {number} */ n) => (n / 1e9).toFixed(1);
   throw new SightlineError(
     'bad-model',
-    `${name} has ${gb(bytes)} GB; weights of up to ${gb(MAX_WEIGHTS)} GB (500 million parameters) can be opened: use a smaller model`,
+    `${name} has ${gb(bytes)} GB; the limit is ${gb(limits.weightsBytes)} GB (${limits.parameters / 1e6} million parameters): use a smaller model`,
   );
 };
 
@@ -48,7 +47,7 @@ export async function findModel(model, base, options) {
     const entry = list.models.find((m) => m.id === model);
     if (!entry) {
       const known = list.models.map((m) => m.id).join(', ');
-      throw bad(`there is no built-in model "${model}"; there are ${known}`);
+      throw bad(`there is no built-in model "${model}"; choose one of ${known}`);
     }
     if (entry.hub !== undefined) return fromHub(entry.hub, list, base, options);
     if (entry.url !== undefined) return fromFolder(address(entry.url, new URL('models/', base)), options);
@@ -83,10 +82,10 @@ function address(url, base) {
 /** @param {unknown} name @param {ModelList | undefined} list @param {URL} base @param {{ signal?: AbortSignal }} options */
 async function fromHub(name, list, base, options) {
   if (typeof name !== 'string' || !NAME.test(name) || name.includes('..')) {
-    throw bad(`"${name}" is no name on a hub: it must be owner/name, of letters, digits, dots, dashes and underscores`);
+    throw bad(`"${name}" is not a name on a hub; give owner/name, with letters, digits, dots, dashes and underscores`);
   }
   const { hub } = list ?? (await modelList(base, options));
-  if (typeof hub !== 'string' || !hub.includes('{name}')) throw bad('models/models.json names no hub ("hub": an address with {name})');
+  if (typeof hub !== 'string' || !hub.includes('{name}')) throw bad('models/models.json names no hub; add "hub", an address with {name}');
   return fromFolder(address(hub.replaceAll('{name}', name), new URL('models/', base)), options, undefined, name);
 }
 
@@ -134,7 +133,7 @@ export async function fetchWeights(found, options) {
 function explained(error) {
   const { code, message, cause } = /** @type {SightlineError & { cause?: any }} */ (error);
   if (code !== 'network' || cause?.status !== 404) return error;
-  const hint = `it has a config.json, but no ${WEIGHTS}; where there is a .pth or .bin file instead, download that and drop it on the page`;
+  const hint = `there is a config.json but no ${WEIGHTS}; if there is a .pth or .bin file instead, download that and drop it on the page`;
   return new SightlineError('network', `${message}; ${hint}`, { cause });
 }
 
@@ -159,7 +158,7 @@ async function inspect(model, base, options) {
   try {
     read = config === undefined ? undefined : JSON.parse(config);
   } catch (cause) {
-    throw new SightlineError('bad-model', `config.json of ${id} is not valid JSON: check the address`, { cause });
+    throw new SightlineError('bad-model', `config.json of ${id} is not valid JSON; check the address`, { cause });
   }
   const numClasses = read?.model_args?.num_classes ?? read?.num_classes ?? read?.pretrained_cfg?.num_classes;
   const files = [{ name: file, bytes: bytes ?? null }];

@@ -3,6 +3,7 @@
 import { requestBlob } from '../model/fetch.js';
 import { throwIfAborted } from '../util/abort.js';
 import { SightlineError } from '../util/errors.js';
+import { limits } from '../wasm/registry.js';
 
 /**
  * What the worker takes.
@@ -10,8 +11,6 @@ import { SightlineError } from '../util/errors.js';
  *   | { kind: 'rgba', width: number, height: number, data: Uint8ClampedArray }
  *   | { kind: 'tensor', data: Float32Array, shape: number[] }} Input
  */
-
-const MAX_PIXELS = 100e6;
 
 /**
  * @param {import('../index.js').ImageSource} image
@@ -29,14 +28,14 @@ export async function toInput(image, signal) {
     return { kind: 'rgba', width: image.width, height: image.height, data: new Uint8ClampedArray(image.data) };
   if (typeof image === 'object' && image !== null && 'data' in image && 'shape' in image) {
     if (!(image.data instanceof Float32Array) || !Array.isArray(image.shape)) {
-      throw new SightlineError('bad-option', 'image: a tensor is { data: Float32Array, shape: [3, H, W] }');
+      throw new SightlineError('bad-option', 'image: a tensor must be { data: Float32Array, shape: [3, H, W] }');
     }
     return { kind: 'tensor', data: copy(image.data), shape: [...image.shape] };
   }
   if (isDrawable(image)) return pixels(image);
   throw new SightlineError(
     'bad-option',
-    'image: give a File, Blob, ArrayBuffer, ImageData, ImageBitmap, image or canvas element, address or tensor',
+    'image must be a File, Blob, ArrayBuffer, ImageData, ImageBitmap, image or canvas element, address or tensor',
   );
 }
 
@@ -63,7 +62,7 @@ function copy(values) {
   try {
     return /** @type {T} */ (values.slice());
   } catch (cause) {
-    throw new SightlineError('bad-option', 'image: its buffer has been transferred to somebody else', { cause });
+    throw new SightlineError('bad-option', 'image: its buffer has been transferred elsewhere; pass a copy', { cause });
   }
 }
 
@@ -72,7 +71,7 @@ async function encoded(blob) {
   try {
     return { kind: 'encoded', bytes: new Uint8Array(await blob.arrayBuffer()) };
   } catch (error) {
-    throw new SightlineError('unsupported-image', 'the file could not be read: choose it again', { cause: error });
+    throw new SightlineError('unsupported-image', 'the file could not be read; choose it again', { cause: error });
   }
 }
 
@@ -97,24 +96,27 @@ export function sizeOf(image) {
 /** @param {CanvasImageSource} image @returns {Input} */
 function pixels(image) {
   const { width, height } = sizeOf(image);
-  if (!(width > 0 && height > 0)) throw new SightlineError('unsupported-image', 'the picture has no pixels: wait until it is loaded');
-  if (width * height > MAX_PIXELS) {
+  if (!(width > 0 && height > 0)) throw new SightlineError('unsupported-image', 'the image has no pixels; wait until it has loaded');
+  if (width * height > limits.pixels) {
     throw new SightlineError(
       'image-too-large',
-      `the picture is ${width} x ${height} pixels; at most 100 megapixels are read: scale it down first`,
+      `the image has ${width} x ${height} pixels; the limit is ${limits.pixels / 1e6} megapixels: scale it down first`,
     );
   }
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext('2d');
   if (!context)
-    throw new SightlineError('out-of-memory', `no canvas of ${width} x ${height} pixels could be made: scale the picture down first`);
+    throw new SightlineError(
+      'out-of-memory',
+      `the browser could not create a canvas of ${width} x ${height} pixels; scale the image down first`,
+    );
   context.drawImage(image, 0, 0);
   try {
     return { kind: 'rgba', width, height, data: context.getImageData(0, 0, width, height).data };
   } catch (error) {
     throw new SightlineError(
       'unsupported-image',
-      'the picture comes from another site that does not allow its pixels to be read: use the file instead',
+      'the image comes from another site, which does not allow reading its pixels; use the file instead',
       { cause: error },
     );
   }

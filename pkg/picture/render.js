@@ -70,11 +70,11 @@ function limits(plane, scale, percentile) {
   if (Array.isArray(scale)) {
     const [lo, hi] = scale;
     if (!(Number.isFinite(lo) && Number.isFinite(hi) && lo < hi))
-      throw new SightlineError('bad-option', 'scale: [low, high] must be two numbers, low below high');
+      throw new SightlineError('bad-option', 'scale: [low, high] must be two numbers, with low below high');
     return [lo, hi];
   }
   if (scale !== 'positive' && scale !== 'symmetric')
-    throw new SightlineError('bad-option', `scale: "${scale}" is none of positive, symmetric, [low, high]`);
+    throw new SightlineError('bad-option', `scale must be positive, symmetric or [low, high]; got "${scale}"`);
   let known = tops.get(plane);
   if (!known) tops.set(plane, (known = new Map()));
   const key = `${scale} ${percentile}`;
@@ -93,7 +93,7 @@ const percentileOf = ({ space }) => (space === 'input' ? 99 : 100);
 
 /** @param {number} percentile */
 function checkPercentile(percentile) {
-  if (!(percentile > 0 && percentile <= 100)) throw new SightlineError('bad-option', 'percentile: it must be above 0 and at most 100');
+  if (!(percentile > 0 && percentile <= 100)) throw new SightlineError('bad-option', 'percentile must be above 0 and at most 100');
 }
 
 /**
@@ -131,7 +131,7 @@ function levelsOf({ contours = 0 }, lo, hi) {
     return contours;
   }
   if (!(Number.isInteger(contours) && contours >= 0 && contours <= 20))
-    throw new SightlineError('bad-option', 'contours: a list of levels, or how many, from 0 to 20');
+    throw new SightlineError('bad-option', 'contours must be a list of levels, or their number, from 0 to 20');
   const parts = Array.from({ length: contours }, (_, i) => (i + 1) / (contours + 1));
   // A scale with both signs has as many on each side of zero: a line at zero would follow the noise of what is nearly zero.
   return lo < 0 && hi > 0 ? [...parts.map((p) => lo * p).reverse(), ...parts.map((p) => hi * p)] : parts.map((p) => lo + (hi - lo) * p);
@@ -153,18 +153,18 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
   const colormap = options.colormap ?? (scale === 'symmetric' ? 'blue-white-red' : 'inferno');
   const percentile = options.percentile ?? percentileOf(attribution);
   const rgb = table(colormap);
-  if (!rgb) throw new SightlineError('bad-option', `colormap: "${colormap}" is none of ${Object.keys(COLORMAPS).join(', ')}`);
-  if (!(alpha >= 0 && alpha <= 1)) throw new SightlineError('bad-option', 'alpha: it must be from 0 to 1');
+  if (!rgb) throw new SightlineError('bad-option', `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${colormap}"`);
+  if (!(alpha >= 0 && alpha <= 1)) throw new SightlineError('bad-option', 'alpha must be from 0 to 1');
   checkPercentile(percentile);
   if (interpolation !== 'smooth' && interpolation !== 'cells')
-    throw new SightlineError('bad-option', `interpolation: "${interpolation}" is neither smooth nor cells`);
+    throw new SightlineError('bad-option', `interpolation must be smooth or cells; got "${interpolation}"`);
   if (threshold !== undefined && !(threshold > 0 && threshold <= 100))
-    throw new SightlineError('bad-option', 'threshold: it must be above 0 and at most 100');
+    throw new SightlineError('bad-option', 'threshold must be above 0 and at most 100');
   if (only && (threshold === undefined || image === null))
-    throw new SightlineError('bad-option', 'only: it needs a photo and a threshold that says how much of it to show');
+    throw new SightlineError('bad-option', 'only needs a photo, and a threshold that says how much of it to show');
   const picture = image instanceof ImageData ? toCanvas(image) : image;
   if (picture !== null && !isDrawable(picture))
-    throw new SightlineError('bad-option', 'image: painting takes an ImageBitmap, an image or canvas element, ImageData or null');
+    throw new SightlineError('bad-option', 'image must be an ImageBitmap, an image or canvas element, ImageData or null');
 
   const { plane, h, w } = toPlane(attribution, channels);
   const [lo, hi] = limits(plane, scale, percentile);
@@ -364,7 +364,7 @@ function toCanvas(pixels) {
 /** Paints the colour scale, low values left. @param {HTMLCanvasElement} canvas @param {string} colormap */
 export function renderColorbar(canvas, colormap) {
   const rgb = table(colormap);
-  if (!rgb) throw new SightlineError('bad-option', `colormap: "${colormap}" is none of ${Object.keys(COLORMAPS).join(', ')}`);
+  if (!rgb) throw new SightlineError('bad-option', `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${colormap}"`);
   canvas.width = 256;
   canvas.height = 1;
   const pixels = new ImageData(256, 1);

@@ -43,15 +43,15 @@ const MAX_TEXT = 2e8;
 export function fromJson(json) {
   let from = /** @type {any} */ (json);
   if (typeof json === 'string') {
-    if (json.length > MAX_TEXT) throw bad('the text is longer than any attribution');
+    if (json.length > MAX_TEXT) throw bad('the text is too long for an attribution');
     try {
       from = JSON.parse(json);
     } catch (cause) {
-      throw new SightlineError('bad-option', 'attribution: this is not JSON', { cause });
+      throw new SightlineError('bad-option', 'attribution: not valid JSON; give the text that toJson made', { cause });
     }
   }
-  if (typeof from !== 'object' || from === null || from.format !== FORMAT) throw bad('this is no attribution saved by Sightline');
-  if (from.formatVersion !== 1) throw bad('it was saved by a newer Sightline');
+  if (typeof from !== 'object' || from === null || from.format !== FORMAT) throw bad('this is not an attribution saved by Sightline');
+  if (from.formatVersion !== 1) throw bad('it was saved by a newer version of Sightline; update this one');
   const space = oneOf(from.space, ['layer', 'input'], 'space');
   const shape = shapeOf(from.shape, [2, 3], 'shape');
   const layers = listOf(from.layers ?? [], 1000, 'layers').map((layer) => {
@@ -121,7 +121,7 @@ function shapeOf(value, lengths, name) {
   const axes = listOf(value, 3, name);
   if (!lengths.includes(axes.length) || !axes.every((n) => Number.isInteger(n) && n >= 1 && n <= MAX_VALUES))
     throw bad(`${name} must be ${lengths.join(' or ')} whole numbers of at least 1`);
-  if (axes.reduce((a, b) => a * b, 1) > MAX_VALUES) throw bad(`${name}: more than ${MAX_VALUES} values are not shown`);
+  if (axes.reduce((a, b) => a * b, 1) > MAX_VALUES) throw bad(`${name}: the limit is ${MAX_VALUES} values`);
   return [...axes];
 }
 /** @param {any} value @param {number[]} shape @param {string} name */

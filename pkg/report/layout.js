@@ -42,7 +42,7 @@ export function layOut(tiles, { legend, columns, shared, texts, strings }) {
   const [gap, line, bar] = [size, Math.round(size * 1.4), Math.round(size * 0.9)];
   const width = columns * tile + (columns + 1) * gap;
   const measure = new OffscreenCanvas(1, 1).getContext('2d');
-  if (!measure) throw new SightlineError('out-of-memory', 'no canvas could be made: close other pages first');
+  if (!measure) throw new SightlineError('out-of-memory', 'the browser could not create a canvas; close other pages first');
   const font = (/** @type {boolean} */ bold) => `${bold ? '600 ' : ''}${size}px system-ui, sans-serif`;
   const wrap = (/** @type {string} */ text, /** @type {number} */ room, bold = false) => {
     measure.font = font(bold);
@@ -77,7 +77,8 @@ export function layOut(tiles, { legend, columns, shared, texts, strings }) {
 
   const page = new OffscreenCanvas(width, Math.ceil(y));
   const context = page.getContext('2d');
-  if (!context) throw new SightlineError('out-of-memory', `no canvas of ${width} x ${y} pixels could be made: export fewer maps`);
+  if (!context)
+    throw new SightlineError('out-of-memory', `the browser could not create a canvas of ${width} x ${y} pixels; export fewer maps`);
   context.fillStyle = PAPER;
   context.fillRect(0, 0, page.width, page.height);
   context.textBaseline = 'top';

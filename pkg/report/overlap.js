@@ -57,8 +57,8 @@ function positiveOn(plane, h, w, rows, columns) {
 export function overlap(painted, attribution, { rows, columns, top = 20, channels }) {
   const cells = rows * columns;
   if (!(Number.isInteger(rows) && Number.isInteger(columns) && rows > 0 && columns > 0 && painted.length === cells))
-    throw new SightlineError('bad-option', 'painted: it must have rows * columns numbers');
-  if (!(top > 0 && top <= 100)) throw new SightlineError('bad-option', 'top: it must be above 0 and at most 100');
+    throw new SightlineError('bad-option', 'painted must have rows * columns numbers');
+  if (!(top > 0 && top <= 100)) throw new SightlineError('bad-option', 'top must be above 0 and at most 100');
   const { plane, h, w } = toPlane(attribution, channels);
   const map = positiveOn(plane, h, w, rows, columns);
   const last = map.slice().sort()[cells - Math.ceil((top / 100) * cells)] ?? 0;

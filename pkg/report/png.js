@@ -25,13 +25,14 @@ export async function exportPng(attributions, image, options = {}) {
   const { what = list.length > 1 ? 'comparison' : image ? 'overlay' : 'heatmap', legend = true, provenance = true } = options;
   const looks = list.map((_, i) => (Array.isArray(options.render) ? options.render[i] : options.render) ?? {});
   if (!['heatmap', 'overlay', 'comparison'].includes(what))
-    throw new SightlineError('bad-option', `what: "${what}" is none of heatmap, overlay, comparison`);
-  if (what !== 'heatmap' && image === null) throw new SightlineError('bad-option', `image: a picture of the ${what} needs the photo`);
+    throw new SightlineError('bad-option', `what must be heatmap, overlay or comparison; got "${what}"`);
+  if (what !== 'heatmap' && image === null)
+    throw new SightlineError('bad-option', `image: the ${what} needs the photo; pass it instead of null`);
   if (list.length < 1 || list.length > MAX_TILES)
-    throw new SightlineError('bad-option', `attributions: a picture holds 1 to ${MAX_TILES}, not ${list.length}`);
+    throw new SightlineError('bad-option', `attributions: an image holds 1 to ${MAX_TILES}; got ${list.length}`);
   const { columns } = options;
   if (columns !== undefined && !(Number.isInteger(columns) && columns >= 1 && columns <= MAX_TILES))
-    throw new SightlineError('bad-option', `columns: a whole number from 1 to ${MAX_TILES}`);
+    throw new SightlineError('bad-option', `columns must be a whole number from 1 to ${MAX_TILES}`);
   /** @type {Strings} */
   const strings = { ...describeStrings, ...exportStrings, ...options.strings };
   const labelsOf = (/** @type {Attribution} */ a) => options.labels ?? a.provenance?.labels ?? [];
@@ -79,7 +80,7 @@ export async function exportPng(attributions, image, options = {}) {
   } catch (cause) {
     throw new SightlineError(
       'unsupported-image',
-      'the photo comes from another site that does not allow its pixels to be read: use the file instead',
+      'the photo comes from another site, which does not allow reading its pixels; use the file instead',
       {
         cause,
       },
@@ -104,12 +105,12 @@ export async function exportPng(attributions, image, options = {}) {
 async function fitted(image, several) {
   const source = image instanceof ImageData ? await createImageBitmap(image) : image;
   if (!isDrawable(source))
-    throw new SightlineError('bad-option', 'image: give an ImageBitmap, an image or canvas element, ImageData or null');
+    throw new SightlineError('bad-option', 'image must be an ImageBitmap, an image or canvas element, ImageData or null');
   const { width, height } = sizeOf(source);
   const wide = several ? WIDTHS.several : Math.max(WIDTHS.one, Math.min(width, WIDTHS.most));
   const canvas = new OffscreenCanvas(wide, Math.max(1, Math.round((height * wide) / width)));
   const context = canvas.getContext('2d');
-  if (!context) throw new SightlineError('out-of-memory', 'no canvas could be made: close other pages first');
+  if (!context) throw new SightlineError('out-of-memory', 'the browser could not create a canvas; close other pages first');
   context.imageSmoothingQuality = 'high';
   context.drawImage(source, 0, 0, canvas.width, canvas.height);
   return canvas;

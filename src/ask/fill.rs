@@ -2,8 +2,8 @@
 
 use rand::RngExt;
 
+use crate::math::random::stream;
 use crate::photo::preprocess::PreprocessConfig;
-use crate::random::stream;
 
 /// A reference input.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +21,7 @@ pub enum Baseline {
     },
     /// Every pixel and channel drawn evenly between black and white.
     Noise {
-        /// The same seed gives the same picture.
+        /// The same seed gives the same image.
         seed: u64,
     },
 }
@@ -30,7 +30,7 @@ impl Baseline {
     /// The baselines by id.
     pub const CHOICES: &'static [&'static str] = &["mean", "black", "white", "blur", "noise"];
 
-    /// The baseline of that id; `sigma` serves `blur`, `seed` serves `noise`.
+    /// The baseline with this id; `sigma` is for `blur`, `seed` for `noise`.
     pub fn from_id(id: &str, sigma: f64, seed: u64) -> Option<Self> {
         match id {
             "mean" => Some(Self::Mean),
@@ -66,7 +66,8 @@ impl Baseline {
     }
 }
 
-/// Half of the Gaussian's kernel: the weights at distances 0, 1, .., cut at 4 sigma, the whole kernel summing to 1; as scipy's `gaussian_filter`.
+/// Half of the Gaussian kernel: the weights at distances 0, 1, .., cut off at 4 sigma; the whole
+/// kernel sums to 1, as in scipy's `gaussian_filter`.
 pub fn gaussian(sigma: f64) -> Vec<f64> {
     let radius = (4.0 * sigma + 0.5) as usize;
     let weight = |i: usize| if i == 0 { 1.0 } else { (-0.5 * (i as f64 / sigma).powi(2)).exp() };
@@ -75,13 +76,14 @@ pub fn gaussian(sigma: f64) -> Vec<f64> {
     half.into_iter().map(|weight| weight / sum).collect()
 }
 
-/// [`blur_exactly`] of numbers of single precision.
+/// [`blur_exactly`] in single precision.
 pub fn blur(plane: &[f32], h: usize, w: usize, sigma: f64) -> Vec<f32> {
     let plane: Vec<f64> = plane.iter().copied().map(f64::from).collect();
     blur_exactly(&plane, h, w, sigma).into_iter().map(|v| v as f32).collect()
 }
 
-/// Gaussian blur of one plane, kernel cut at 4 sigma, edges mirrored (d c b a | a b c d), as scipy's `gaussian_filter` does.
+/// Gaussian blur of one plane: kernel cut off at 4 sigma, edges mirrored (d c b a | a b c d), as in
+/// scipy's `gaussian_filter`.
 pub fn blur_exactly(plane: &[f64], h: usize, w: usize, sigma: f64) -> Vec<f64> {
     let half = gaussian(sigma);
     let mirrored = |i: i64, n: usize| {
@@ -113,7 +115,8 @@ mod tests {
     fn blur_matches_a_direct_sum_and_keeps_flat_planes() {
         let flat = blur(&[3.5; 12], 3, 4, 1.3);
         assert!(flat.iter().all(|v| (v - 3.5).abs() < 1e-6));
-        // One bright pixel in the middle of 7 x 7, sigma 0.5 (radius 2): the separable kernel itself.
+        // One bright pixel in the middle of 7 x 7, sigma 0.5 (radius 2): the separable kernel
+        // itself.
         let mut plane = [0.0; 49];
         plane[24] = 1.0;
         let out = blur(&plane, 7, 7, 0.5);

@@ -1,9 +1,12 @@
-//! What the CPU computes with kernels of its own (`kernels/`) instead of burn-flex's: burn's extension point, and the operations that go through it.
+//! What the CPU computes with kernels of its own (`kernels/`) instead of burn-flex's: burn's
+//! extension point, and the operations that go through it.
 //!
-//! Why: in the browser burn-flex's matrix product runs at half of what 128-bit SIMD without fused multiply-add allows (its tiles of 12 x 4 need more registers
-//! than there are), its convolutions lay their input out anew and write windows of it, and its exponential and error functions compute one value
-//! at a time. `docs/speed.md` has the figures. WebGPU has kernels of its own in `fused.rs` and `products.rs`; [`on_cpu`] tells which are used.
-//! What has none here (softmax by itself, attention whose matrix is asked for) is burn's.
+//! Why: in the browser burn-flex's matrix product runs at half of what 128-bit SIMD without fused
+//! multiply-add allows (its tiles of 12 x 4 need more registers than there are), its convolutions
+//! lay their input out anew and write windows of it, and its exponential and error functions
+//! compute one value at a time. `docs/speed.md` has the figures. WebGPU has kernels of its own in
+//! `webgpu/`; the facade in `mod.rs` chooses. What has none here (softmax by itself, attention
+//! whose matrix is asked for) is burn's.
 //!
 //! An operation ([`Kernel`]) has one input and constants, which are not differentiated.
 
@@ -15,19 +18,13 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{Device, Tensor, TensorData};
-use sightline_kernels::conv::{self, Geometry};
+use burn::tensor::{Tensor, TensorData};
+use sightline_kernels::Act;
 use sightline_kernels::gemm::{Bias, Factor, Product, Strided, add_sparse, pack_b};
-use sightline_kernels::{attention, norm, pool};
+use sightline_kernels::geometry::Geometry;
+use sightline_kernels::{attention, conv, norm, pool};
 
-pub use sightline_kernels::Act;
-
-/// Whether `x` is on the device that computes with these kernels.
-pub fn on_cpu<const D: usize>(x: &Tensor<D>) -> bool {
-    x.device().without_autodiff() == Device::flex()
-}
-
-/// What an operation's derivative is computed from, beside the constants.
+/// What an operation's derivative is computed from, apart from constants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     /// Nothing.
@@ -46,7 +43,8 @@ pub trait Kernel: Debug + Send + Sync {
     fn keeps(&self) -> Keep;
     /// Writes the output to `y`, which is 0.
     fn forward(&self, shape: &[usize], x: &[f32], y: &mut [f32]);
-    /// Writes to `dx`, which is 0, the derivative by the input, of `shape`, of the output's product with `gradient`.
+    /// Writes to `dx`, which is 0, the derivative by the input, of `shape`, of the output's product
+    /// with `gradient`.
     fn backward(&self, shape: &[usize], kept: &[f32], gradient: &[f32], dx: &mut [f32]);
 }
 
@@ -73,12 +71,12 @@ fn values(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice().unwrap_or_default()
 }
 
-/// The values of a tensor on the CPU, row-major, shared with it.
+/// The values of a tensor on the CPU, row-major and shared with it.
 #[derive(Debug, Clone)]
 pub struct Constant(FlexTensor);
 
 impl Constant {
-    /// `None` on another device, and where the tensor could be differentiated.
+    /// `None` on another device, or if the tensor may be differentiated.
     pub fn of<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
         let tensor = tensor.clone().try_into_primitive::<Flex>().ok()?;
         Some(Self(tensor.to_contiguous()))
@@ -189,11 +187,11 @@ pub struct Convolution {
     pub geometry: Geometry,
     /// `[O, I / groups, kh, kw]`
     pub weights: Constant,
-    /// Of these weights; `None` for weights that are used once.
+    /// Kept for these weights; `None` for weights that are used once.
     pub prepared: Option<Arc<conv::Prepared>>,
     /// `[O]`
     pub bias: Option<Constant>,
-    /// Behind it.
+    /// The activation function that follows.
     pub act: Option<Act>,
 }
 
@@ -225,13 +223,14 @@ impl Kernel for Convolution {
     }
 }
 
-/// Rows of a gradient that are not 0, for which packing weights would take longer than using them: those of a classifier, of class tokens.
+/// Rows of a gradient that are not 0, for which packing weights would take longer than using them:
+/// those of a classifier, of class tokens.
 const FEW: usize = 16;
 
 /// A linear layer on the last axis, and an activation function.
 #[derive(Debug, Clone)]
 pub struct Dense {
-    /// Width behind it.
+    /// Output width.
     pub outputs: usize,
     /// `[out, in]`
     pub weights: Constant,
@@ -239,11 +238,11 @@ pub struct Dense {
     pub packed: Option<Arc<[f32]>>,
     /// `[out]`
     pub bias: Option<Constant>,
-    /// Behind it.
+    /// The activation function that follows.
     pub act: Option<Act>,
 }
 
-/// Linear weights `[out, in]` as [`Dense`] wants them packed.
+/// Linear weights `[out, in]`, packed for [`Dense`].
 pub fn pack_dense(weights: &[f32], outputs: usize) -> Vec<f32> {
     let inputs = weights.len() / outputs;
     pack_b(&Strided { data: weights, line: inputs, step: 1 }, outputs, inputs)
@@ -306,7 +305,7 @@ pub struct Norm {
     pub weight: Constant,
     /// `[D]`
     pub bias: Constant,
-    /// Under the root.
+    /// Epsilon under the root.
     pub epsilon: f32,
 }
 

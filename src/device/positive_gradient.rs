@@ -9,8 +9,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 
-/// `value`, as if it were made of `source`: on the way back, the positive part of its gradient, max(g, 0), goes to `source` and nothing to what
-/// `value` was made of. Both have the same shape.
+/// `value`, as if it were made of `source`: on the way back, the positive part of its gradient,
+/// max(g, 0), goes to `source` and nothing to what `value` was made of. Both have the same shape.
 pub fn positive_gradient<const D: usize>(source: Tensor<D>, value: Tensor<D>) -> Tensor<D> {
     Tensor::from_dispatch(<Dispatch as GradientRule>::positive_gradient(source.into_dispatch(), value.into_dispatch()))
 }

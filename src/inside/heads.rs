@@ -1,23 +1,30 @@
-//! The head table: what each attention head of a transformer is worth to one score, and where it looks.
+//! The head table: what each attention head of a transformer is worth to one score, and where it
+//! looks.
 //!
-//! * **importance**: the score minus the score with the head's attention set to 0, so that what it hands to the projection is 0 (Michel et
-//!   al. 2019, arXiv 1905.10650, ablate heads so). Positive: the head speaks for the target.
-//! * **distance**: the mean attention distance (Dosovitskiy et al. 2020, arXiv 2010.11929, figure 7): between a patch and the patches that it looks at,
-//!   weighted by its attention to patches (which then sums to 1), mean over all patches; in patches and in input pixels.
-//! * **entropy**: -sum a ln a over all tokens looked at, in nats, mean over all tokens that look: 0 for one token, ln T for all alike.
-//! * **specialShare**: the part of the attention that lies on class, distillation and register tokens, mean over all tokens that look.
+//! * **importance**: the score minus the score with the head's attention set to 0, so that what it
+//!   hands to the projection is 0 (Michel et al. 2019, arXiv 1905.10650, ablate heads so).
+//!   Positive: the head speaks for the target.
+//! * **distance**: the mean attention distance (Dosovitskiy et al. 2020, arXiv 2010.11929, figure
+//!   7): between a patch and the patches that it looks at, weighted by its attention to patches
+//!   (which then sums to 1), mean over all patches; in patches and in input pixels.
+//! * **entropy**: -sum a ln a over all tokens looked at, in nats, mean over all tokens that look: 0
+//!   for one token, ln T for all alike.
+//! * **specialShare**: the part of the attention that lies on class, distillation and register
+//!   tokens, mean over all tokens that look.
 //!
-//! Each block runs once for its attention; its heads are then switched off one by one, several inputs in a pass, resumed at the block. In all at most
-//! 1 + heads * (blocks + 1) / 2 forward passes.
+//! Each block runs once for its attention; its heads are then switched off one by one, several
+//! inputs in a pass, resumed at the block. In all at most 1 + heads * (blocks + 1) / 2 forward
+//! passes.
 
 use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::ask::control::Passes;
 use crate::error::{Error, Result};
-use crate::explain::{Context, Passes};
+use crate::methods::Context;
 use crate::methods::attention::{maps, of};
-use crate::nn::families::Attention;
+use crate::nn::model::AttentionSpec;
 use crate::nn::pass::{Pass, Tappable};
 
 /// One head.
@@ -44,7 +51,7 @@ pub struct Head {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Heads {
-    /// What the importance is about.
+    /// The target whose importance was measured.
     pub target: Value,
     /// The score's quantity: `logit` or `log_probability`.
     pub output: &'static str,
@@ -52,7 +59,7 @@ pub struct Heads {
     pub score: f64,
     /// In the order of blocks and heads.
     pub heads: Vec<Head>,
-    /// What it took, the prediction included where it was not there yet.
+    /// The passes it took, including the prediction if that was not there yet.
     pub passes: Passes,
     /// Milliseconds.
     pub elapsed_ms: f64,
@@ -95,13 +102,14 @@ fn without(context: &Context<'_>, block: usize, heads: Vec<usize>) -> Result<Ten
         heads.iter().flat_map(|off| (0..all).map(move |h| if h == *off { 0.0 } else { 1.0 })).collect();
     let mask = Tensor::<4>::from_data(TensorData::new(mask, [n, all, 1, 1]), context.device());
     let mut pass =
-        Pass::new().replace(&Attention::maps(block), |a| Ok((Tensor::<4>::unwrap(a)? * mask.clone()).wrap()));
+        Pass::new().replace(&AttentionSpec::maps(block), |a| Ok((Tensor::<4>::unwrap(a)? * mask.clone()).wrap()));
     let state = Tensor::<3>::unwrap(context.state(block + 1)?)?.repeat_dim(0, n);
     Ok(context.target().score(context.resume(block + 1, state.wrap(), &mut pass)?))
 }
 
-/// Distance, entropy and special share of each head, `[3 heads]`, from a block's attention `[heads, T, T]`.
-fn statistics(attention: &Attention, maps: Tensor<3>, between: Tensor<3>) -> Tensor<1> {
+/// Distance, entropy and special share of each head, `[3 heads]`, from a block's attention `[heads,
+/// T, T]`.
+fn statistics(attention: &AttentionSpec, maps: Tensor<3>, between: Tensor<3>) -> Tensor<1> {
     let (prefix, tokens) = (attention.special.len(), attention.tokens());
     let patches = maps.clone().narrow(1, prefix, tokens - prefix).narrow(2, prefix, tokens - prefix);
     let mean = |rows: Tensor<3>| rows.mean_dim(1).flatten::<1>(0, 2);
@@ -116,7 +124,7 @@ fn statistics(attention: &Attention, maps: Tensor<3>, between: Tensor<3>) -> Ten
 }
 
 /// Distances between the patches' centres, `[1, P, P]`, in patches.
-fn distances(context: &Context<'_>, attention: &Attention) -> Tensor<3> {
+fn distances(context: &Context<'_>, attention: &AttentionSpec) -> Tensor<3> {
     let [h, w] = attention.grid;
     let places: Vec<(f32, f32)> = (0..h).flat_map(|y| (0..w).map(move |x| (y as f32, x as f32))).collect();
     let all: Vec<f32> =
@@ -127,6 +135,6 @@ fn distances(context: &Context<'_>, attention: &Attention) -> Tensor<3> {
 /// What a model without attention is told.
 pub(crate) fn unsupported(architecture: &str) -> Error {
     Error::Unsupported(format!(
-        "the head table reads attention, which only transformers such as a ViT have; {architecture} has none"
+        "the head table needs attention, which only transformers such as a ViT have; {architecture} has none"
     ))
 }

@@ -1,8 +1,13 @@
-//! Which architecture a weights file belongs to that comes without `config.json`: the one whose tensors are exactly those of the file.
+//! Which architecture a weights file belongs to that comes without `config.json`: the one whose
+//! tensors are exactly those of the file.
 //!
-//! Only architectures as their names build them are tried, first with timm's and then with torchvision's keys, with the number of classes that
-//! the classifier's weight has and, for vision transformers, the picture size that the position embedding has. What tensors cannot tell (mean and standard deviation of the training pictures, padding rules)
-//! is assumed as usual for the name, and said.
+//! Only architectures as their names build them are tried, first with timm's and then with
+//! torchvision's keys, with the number of classes that the classifier's weight has and, for vision
+//! transformers, the picture size that the position embedding has. What tensors cannot tell (mean
+//! and standard deviation of the training pictures, padding rules) is assumed as usual for the
+//! name, and said.
+
+#![warn(clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +16,10 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::nn::families::{FAMILIES, Family};
-use crate::nn::layers::Param;
+use crate::nn::weights::Param;
 use crate::package::Config;
 
-/// A config for a file that has none.
+/// A config for a file without one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Guess {
     /// The text of a `config.json`.
@@ -30,13 +35,14 @@ const MARK: usize = 7919;
 
 type Shapes = BTreeMap<String, Vec<usize>>;
 
-/// Guesses from a safetensors header (JSON, without the length in front).
+/// Guesses from a safetensors header (JSON, without the leading length).
 ///
 /// # Errors
-/// [`Error::BadModel`] where the header is damaged or no architecture fits, naming the one that comes nearest.
+/// [`Error::BadModel`] where the header is damaged or no architecture fits, naming the one that
+/// comes nearest.
 pub fn guess(header: &[u8]) -> Result<Guess> {
     let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|e| Error::BadModel(format!("the weights' safetensors header is damaged: {e}")))?;
+        .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {e}")))?;
     let shapes: Shapes = metadata
         .tensors()
         .into_iter()
@@ -76,7 +82,8 @@ pub fn guess(header: &[u8]) -> Result<Guess> {
             }
         };
         return Err(Error::BadModel(format!(
-            "no supported architecture has just these tensors{like}: add the model's config.json, which says how it is built"
+            "no supported architecture has exactly these tensors{like}; add the model's config.json, which describes \
+             how it is built"
         )));
     };
     let others: BTreeSet<String> = fits.map(|(_, name)| name).filter(|name| *name != architecture).collect();
@@ -89,12 +96,12 @@ pub fn guess(header: &[u8]) -> Result<Guess> {
         pretrained[key].as_array().into_iter().flatten().map(Value::to_string).collect::<Vec<_>>().join(", ")
     };
     let names = match config["num_classes"].as_u64() {
-        Some(1000) => "Its 1000 classes are taken for ImageNet's",
-        _ => "The names of its classes are not known",
+        Some(1000) => "Its 1000 classes are assumed to be ImageNet's",
+        _ => "The names of its classes are unknown",
     };
     let note = format!(
-        "There is no config.json; by its tensors this is {architecture}.{same} Assumed: strides and padding as usual for it, pictures of {} pixels, \
-         mean {}, standard deviation {}. {names}.",
+        "There is no config.json; judging by its tensors, this is {architecture}.{same} Assumed: its usual strides and \
+         padding, images of {} pixels, mean {}, standard deviation {}. {names}.",
         pretrained["input_size"][1],
         numbers("mean"),
         numbers("std")
@@ -158,12 +165,14 @@ fn config(name: &str, classes: usize, side: usize, keys: &str) -> Value {
         "num_classes": classes,
         "keys": keys,
         "pretrained_cfg": {
-            "input_size": [3, side, side], "crop_pct": 0.875, "interpolation": if half { "bicubic" } else { "bilinear" }, "mean": mean, "std": std,
+            "input_size": [3, side, side], "crop_pct": 0.875,
+            "interpolation": if half { "bicubic" } else { "bilinear" }, "mean": mean, "std": std,
         },
     })
 }
 
-/// Whether the file has this tensor; the length that stands for the number of classes may be any, but everywhere the same.
+/// Whether the file has this tensor; the length that stands for the number of classes may be any,
+/// but everywhere the same.
 fn fit(param: &Param, shapes: &Shapes, classes: &mut Option<usize>) -> bool {
     let Some(shape) = shapes.get(&param.name) else { return false };
     shape.len() == param.shape.len()

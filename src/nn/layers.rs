@@ -1,51 +1,29 @@
 //! The layers that models are made of, and the names and shapes of their weights in a package.
 //!
-//! A `*Spec` says what a layer needs before anything is read; `load` takes it from the [`Weights`] and lays it out for the device.
+//! A `*Spec` says what a layer needs before anything is read; `load` takes it from the [`Weights`]
+//! and lays it out for the device.
 
-use std::sync::Arc;
+use burn::tensor::Tensor;
+use sightline_kernels::Act;
 
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
-use burn::tensor::{Tensor, activation, module};
-use sightline_kernels::conv::{Geometry, Prepared};
-
-use crate::device::cpu::{self, Constant, on_cpu};
-use crate::error::{Error, Result};
-#[cfg(feature = "webgpu")]
-use crate::fused;
-use crate::package::Weights;
-#[cfg(feature = "webgpu")]
-use crate::products;
-pub use sightline_kernels::Act;
-
-/// A tensor that a model needs: its name in the package and its shape.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Param {
-    /// timm's key, for example `blocks.0.attn.qkv.weight`.
-    pub name: String,
-    /// timm's shape: convolutions `[O, I / groups, kh, kw]`, linear layers `[out, in]`.
-    pub shape: Vec<usize>,
-}
-
-impl Param {
-    /// A parameter of the name `prefix` + `.` + `leaf`.
-    pub fn new(prefix: &str, leaf: &str, shape: &[usize]) -> Self {
-        let name = if prefix.is_empty() { leaf.to_owned() } else { format!("{prefix}.{leaf}") };
-        Self { name, shape: shape.to_vec() }
-    }
-}
+use crate::device::{self, ConvShape, PreparedConv, PreparedLinear};
+use crate::error::Result;
+use crate::nn::weights::{Param, Weights};
 
 /// How a convolution pads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Padding {
     /// `((stride - 1) + dilation (k - 1)) / 2` on every side, as PyTorch's and timm's default.
     Symmetric,
-    /// TensorFlow's SAME: output ceil(n / stride), the odd pixel at the end.
+    /// TensorFlow's SAME: the output has ceil(n / stride) pixels; an odd pixel of padding goes at
+    /// the end.
     Same,
-    /// So many on every side.
+    /// This padding on each side.
     Fixed(usize),
 }
 
-/// Padding (begin, end) of an axis of length `n` for a window whose last element lies `reach` after its first.
+/// Padding (begin, end) of an axis of length `n` for a window whose last element lies `reach` after
+/// its first.
 fn pads(padding: Option<Padding>, n: usize, stride: usize, reach: usize) -> (usize, usize) {
     match padding {
         None => (0, 0),
@@ -82,7 +60,7 @@ pub struct Conv2dSpec {
     pub groups: usize,
     /// Padding rule; `None` for none.
     pub padding: Option<Padding>,
-    /// Whether the convolution has a bias of its own.
+    /// Whether the convolution has its own bias.
     pub bias: bool,
 }
 
@@ -103,43 +81,43 @@ impl Conv2dSpec {
         }
     }
 
-    /// With a batch norm behind it.
+    /// Adds a batch norm after it.
     #[must_use]
     pub fn norm(mut self, name: impl Into<String>, epsilon: f64) -> Self {
         self.batch_norm = Some((name.into(), epsilon));
         self
     }
-    /// With a stride.
+    /// Sets the stride.
     #[must_use]
     pub fn stride(mut self, stride: usize) -> Self {
         self.stride = stride;
         self
     }
-    /// With a dilation.
+    /// Sets the dilation.
     #[must_use]
     pub fn dilation(mut self, dilation: usize) -> Self {
         self.dilation = dilation;
         self
     }
-    /// In groups.
+    /// Sets the number of groups.
     #[must_use]
     pub fn groups(mut self, groups: usize) -> Self {
         self.groups = groups;
         self
     }
-    /// With another padding rule.
+    /// Sets the padding rule.
     #[must_use]
     pub fn padding(mut self, padding: Option<Padding>) -> Self {
         self.padding = padding;
         self
     }
-    /// With a bias of its own.
+    /// Gives it its own bias.
     #[must_use]
     pub fn bias(mut self, bias: bool) -> Self {
         self.bias = bias;
         self
     }
-    /// With a kernel that is not square.
+    /// Sets a kernel that is not square.
     #[must_use]
     pub fn kernel(mut self, kernel: [usize; 2]) -> Self {
         self.kernel = kernel;
@@ -150,7 +128,7 @@ impl Conv2dSpec {
         [self.outputs, self.inputs / self.groups, self.kernel[0], self.kernel[1]]
     }
 
-    /// The tensors that it needs.
+    /// The tensors it needs.
     pub fn params(&self) -> Vec<Param> {
         let mut params = vec![Param::new(&self.name, "weight", &self.weight_shape())];
         if self.bias {
@@ -167,7 +145,7 @@ impl Conv2dSpec {
         pads(self.padding, n, self.stride, self.dilation * (self.kernel[axis] - 1))
     }
 
-    /// Output height and width for an input of `h` x `w`; 0 where the kernel does not fit.
+    /// Output height and width for an input of `h` x `w`; 0 if the kernel does not fit.
     pub fn output(&self, size: [usize; 2]) -> [usize; 2] {
         [0, 1].map(|axis| {
             let (begin, end) = self.pads(axis, size[axis]);
@@ -181,10 +159,25 @@ impl Conv2dSpec {
         self.weight_shape().iter().product::<usize>() as f64 * (h * w) as f64
     }
 
+    /// For an input of height and width `size`.
+    pub fn shape(&self, size: [usize; 2]) -> ConvShape {
+        ConvShape {
+            inputs: self.inputs,
+            outputs: self.outputs,
+            groups: self.groups,
+            kernel: self.kernel,
+            stride: self.stride,
+            dilation: self.dilation,
+            padding: [0, 1].map(|axis| self.pads(axis, size[axis])),
+            input: size,
+            output: self.output(size),
+        }
+    }
+
     /// Takes its tensors out of `weights`.
     ///
     /// # Errors
-    /// [`Error::BadModel`] for a missing or misshaped tensor.
+    /// [`Error::BadModel`](crate::Error::BadModel) for a missing or misshaped tensor.
     pub fn load(&self, weights: &mut Weights) -> Result<Conv2d> {
         let mut weight = weights.take::<4>(&format!("{}.weight", self.name), self.weight_shape())?;
         let mut bias = match self.bias {
@@ -200,12 +193,8 @@ impl Conv2dSpec {
             };
             bias = Some(beta + shifted * scale);
         }
-        #[cfg(feature = "webgpu")]
-        if !on_cpu(&weight) && products::supports(weight.dims(), self.groups) {
-            weight = products::lay_out(weight, self.groups > 1);
-            bias = bias.or_else(|| Some(Tensor::zeros([self.outputs], &weight.device())));
-        }
-        Ok(Conv2d { prepared: Some(Arc::default()), ..Conv2d::new(self.clone(), weight, bias) })
+        let (weight, bias, prepared) = device::prepare_conv2d(weight, bias, self.groups);
+        Ok(Conv2d { spec: self.clone(), weight, bias, prepared })
     }
 }
 
@@ -235,14 +224,13 @@ pub struct Conv2d {
     pub weight: Tensor<4>,
     /// `[O]`
     pub bias: Option<Tensor<1>>,
-    /// What the CPU's kernels make of the weights and keep.
-    prepared: Option<Arc<Prepared>>,
+    prepared: PreparedConv,
 }
 
 impl Conv2d {
-    /// Of weights that are used once.
+    /// For weights that are used once.
     pub fn new(spec: Conv2dSpec, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Self {
-        Self { spec, weight, bias, prepared: None }
+        Self { spec, weight, bias, prepared: PreparedConv::default() }
     }
 
     /// `[N, I, H, W] -> [N, O, h, w]`
@@ -252,50 +240,12 @@ impl Conv2d {
 
     /// [`Conv2d::forward`] and an activation function.
     pub fn forward_act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        together(act, x, |x, act| self.run(x, act))
+        self.run(x, Some(act))
     }
 
     fn run(&self, x: Tensor<4>, act: Option<Act>) -> Tensor<4> {
         let [_, _, h, w] = x.dims();
-        let spec = &self.spec;
-        if let (true, Some(weights)) = (on_cpu(&x), Constant::of(&self.weight)) {
-            let geometry = Geometry {
-                inputs: spec.inputs,
-                outputs: spec.outputs,
-                groups: spec.groups,
-                kernel: spec.kernel,
-                stride: spec.stride,
-                dilation: spec.dilation,
-                before: [spec.pads(0, h).0, spec.pads(1, w).0],
-                input: [h, w],
-                output: spec.output([h, w]),
-            };
-            let bias = self.bias.as_ref().and_then(Constant::of);
-            return cpu::run(cpu::Convolution { geometry, weights, prepared: self.prepared.clone(), bias, act }, x);
-        }
-        #[cfg(feature = "webgpu")]
-        if let Some(bias) = &self.bias
-            && !on_cpu(&x)
-            && products::supports(self.weight.dims(), spec.groups)
-        {
-            let geometry = products::Geometry {
-                input: [h, w],
-                output: spec.output([h, w]),
-                kernel: spec.kernel,
-                stride: spec.stride,
-                dilation: spec.dilation,
-                padding: [spec.pads(0, h), spec.pads(1, w)],
-                depthwise: spec.groups > 1,
-            };
-            return products::conv2d(x, self.weight.clone(), bias.clone(), geometry, act);
-        }
-        let options = ConvOptions {
-            stride: [spec.stride; 2],
-            padding: [spec.pads(0, h), spec.pads(1, w)],
-            dilation: [spec.dilation; 2],
-            groups: spec.groups,
-        };
-        followed(act, module::conv2d(x, self.weight.clone(), self.bias.clone(), options))
+        device::conv2d(x, &self.weight, self.bias.as_ref(), &self.prepared, &self.spec.shape([h, w]), act)
     }
 }
 
@@ -308,14 +258,14 @@ pub struct Pool {
     pub stride: usize,
     /// Padding rule; zeros for averages, minus infinity for maxima.
     pub padding: Padding,
-    /// Whether a last window that reaches beyond the padded input counts.
+    /// Whether a last window that reaches beyond the padded input counts (PyTorch's `ceil_mode`).
     pub ceil: bool,
     /// Whether averages count padded zeros.
     pub count_padding: bool,
 }
 
 impl Pool {
-    /// A window that counts padded zeros and drops what is left over.
+    /// A window that counts padded zeros and drops incomplete windows.
     pub const fn new(kernel: usize, stride: usize, padding: usize) -> Self {
         Self { kernel, stride, padding: Padding::Fixed(padding), ceil: false, count_padding: true }
     }
@@ -325,7 +275,7 @@ impl Pool {
         pads(Some(self.padding), n, self.stride, self.kernel - 1)
     }
 
-    /// Output length of an axis of length `n`; 0 where the window does not fit.
+    /// Output length of an axis of length `n`; 0 if the window does not fit.
     pub fn output(&self, n: usize) -> usize {
         let (begin, end) = self.pads(n);
         let Some(rest) = (n + begin + end).checked_sub(self.kernel) else { return usize::from(self.ceil && n > 0) };
@@ -337,41 +287,31 @@ impl Pool {
         if (windows - 1) * self.stride >= n + begin { windows - 1 } else { windows }
     }
 
-    /// Maximum in each window, `[N, C, H, W] -> [N, C, h, w]`; the gradient of a tie goes to the first.
+    fn shape(&self, channels: usize, size: [usize; 2]) -> ConvShape {
+        ConvShape {
+            inputs: channels,
+            outputs: channels,
+            groups: channels,
+            kernel: [self.kernel; 2],
+            stride: self.stride,
+            dilation: 1,
+            padding: size.map(|n| self.pads(n)),
+            input: size,
+            output: size.map(|n| self.output(n)),
+        }
+    }
+
+    /// Maximum in each window, `[N, C, H, W] -> [N, C, h, w]`; the gradient of a tie goes to the
+    /// first.
     pub fn max(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, channels, h, w] = x.dims();
-        if on_cpu(&x) {
-            return cpu::run(
-                cpu::MaxPool(Geometry {
-                    inputs: channels,
-                    outputs: channels,
-                    groups: channels,
-                    kernel: [self.kernel; 2],
-                    stride: self.stride,
-                    dilation: 1,
-                    before: [self.pads(h).0, self.pads(w).0],
-                    input: [h, w],
-                    output: [self.output(h), self.output(w)],
-                }),
-                x,
-            );
-        }
-        let options = MaxPoolOptions::new([self.kernel; 2])
-            .with_stride([self.stride; 2])
-            .with_padding_pairs([self.pads(h), self.pads(w)])
-            .with_ceil_mode(self.ceil);
-        module::max_pool2d(x, options)
+        device::max_pool(x, &self.shape(channels, [h, w]), self.ceil)
     }
 
     /// Mean of each window, `[N, C, H, W] -> [N, C, h, w]`.
     pub fn avg(&self, x: Tensor<4>) -> Tensor<4> {
-        let [_, _, h, w] = x.dims();
-        let options = AvgPoolOptions::new([self.kernel; 2])
-            .with_stride([self.stride; 2])
-            .with_padding_pairs([self.pads(h), self.pads(w)])
-            .with_count_include_pad(self.count_padding)
-            .with_ceil_mode(self.ceil);
-        module::avg_pool2d(x, options)
+        let [_, channels, h, w] = x.dims();
+        device::avg_pool(x, &self.shape(channels, [h, w]), self.ceil, self.count_padding)
     }
 }
 
@@ -389,7 +329,7 @@ pub struct LinearSpec {
 }
 
 impl LinearSpec {
-    /// The tensors that it needs.
+    /// The tensors it needs.
     pub fn params(&self) -> Vec<Param> {
         let mut params = vec![Param::new(&self.name, "weight", &[self.outputs, self.inputs])];
         if self.bias {
@@ -406,17 +346,15 @@ impl LinearSpec {
     /// Takes its tensors out of `weights`.
     ///
     /// # Errors
-    /// [`Error::BadModel`] for a missing or misshaped tensor.
+    /// [`Error::BadModel`](crate::Error::BadModel) for a missing or misshaped tensor.
     pub fn load(&self, weights: &mut Weights) -> Result<Linear> {
         let weight = weights.take::<2>(&format!("{}.weight", self.name), [self.outputs, self.inputs])?;
         let bias = match self.bias {
             true => Some(weights.take::<1>(&format!("{}.bias", self.name), [self.outputs])?),
             false => None,
         };
-        let packed = Constant::of(&weight).map(|weight| cpu::pack_dense(weight.values(), self.outputs).into());
-        #[cfg(feature = "webgpu")]
-        let bias = bias.or_else(|| (!on_cpu(&weight)).then(|| Tensor::zeros([self.outputs], &weight.device())));
-        Ok(Linear { weight: weight.transpose(), bias, packed })
+        let (weight, bias, prepared) = device::prepare_linear(weight, bias);
+        Ok(Linear { weight, bias, prepared })
     }
 }
 
@@ -427,14 +365,13 @@ pub struct Linear {
     pub weight: Tensor<2>,
     /// `[out]`
     pub bias: Option<Tensor<1>>,
-    /// The weights once more, laid out for the CPU's kernels.
-    packed: Option<Arc<[f32]>>,
+    prepared: PreparedLinear,
 }
 
 impl Linear {
-    /// Of weights `[in, out]` that are used once.
+    /// For weights `[in, out]` that are used once.
     pub fn new(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
-        Self { weight, bias, packed: None }
+        Self { weight, bias, prepared: PreparedLinear::default() }
     }
 
     /// `[N, T, in] -> [N, T, out]`
@@ -444,23 +381,11 @@ impl Linear {
 
     /// [`Linear::forward`] and an activation function.
     pub fn forward_act(&self, act: Act, x: Tensor<3>) -> Tensor<3> {
-        together(act, x, |x, act| self.run(x, act))
+        self.run(x, Some(act))
     }
 
     fn run(&self, x: Tensor<3>, act: Option<Act>) -> Tensor<3> {
-        if let (true, Some(weights)) = (on_cpu(&x), Constant::of(&self.weight.clone().transpose())) {
-            let [_, outputs] = self.weight.dims();
-            let bias = self.bias.as_ref().and_then(Constant::of);
-            return cpu::run(cpu::Dense { outputs, weights, packed: self.packed.clone(), bias, act }, x);
-        }
-        #[cfg(feature = "webgpu")]
-        if let Some(bias) = &self.bias
-            && !on_cpu(&x)
-            && products::supports_linear(bias)
-        {
-            return products::linear(x, self.weight.clone().transpose(), bias.clone(), act);
-        }
-        followed(act, module::linear(x, self.weight.clone(), self.bias.clone()))
+        device::linear(x, &self.weight, self.bias.as_ref(), &self.prepared, act)
     }
 }
 
@@ -476,7 +401,7 @@ pub struct LayerNormSpec {
 }
 
 impl LayerNormSpec {
-    /// The tensors that it needs.
+    /// The tensors it needs.
     pub fn params(&self) -> Vec<Param> {
         ["weight", "bias"].map(|leaf| Param::new(&self.name, leaf, &[self.width])).to_vec()
     }
@@ -484,7 +409,7 @@ impl LayerNormSpec {
     /// Takes its tensors out of `weights`.
     ///
     /// # Errors
-    /// [`Error::BadModel`] for a missing or misshaped tensor.
+    /// [`Error::BadModel`](crate::Error::BadModel) for a missing or misshaped tensor.
     pub fn load(&self, weights: &mut Weights) -> Result<LayerNorm> {
         Ok(LayerNorm {
             weight: weights.take::<1>(&format!("{}.weight", self.name), [self.width])?,
@@ -508,74 +433,6 @@ pub struct LayerNorm {
 impl LayerNorm {
     /// Same shape.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let constants = (Constant::of(&self.weight), Constant::of(&self.bias));
-        if let (true, (Some(weight), Some(bias))) = (on_cpu(&x), constants) {
-            return cpu::run(cpu::Norm { weight, bias, epsilon: self.epsilon as f32 }, x);
-        }
-        #[cfg(feature = "webgpu")]
-        if !on_cpu(&x) {
-            return fused::layer_norm(x, self.weight.clone(), self.bias.clone(), self.epsilon);
-        }
-        module::layer_norm(x, self.weight.clone(), Some(self.bias.clone()), self.epsilon)
+        device::layer_norm(x, &self.weight, &self.bias, self.epsilon)
     }
-}
-
-/// A layer and an activation function, in one operation where what a derivative is computed from is there then.
-fn together<const D: usize>(
-    act: Act,
-    x: Tensor<D>,
-    layer: impl FnOnce(Tensor<D>, Option<Act>) -> Tensor<D>,
-) -> Tensor<D> {
-    let both = act.slope_from_value() || !x.is_tracked();
-    if both { layer(x, Some(act)) } else { forward(act, layer(x, None)) }
-}
-
-fn followed<const D: usize>(act: Option<Act>, x: Tensor<D>) -> Tensor<D> {
-    match act {
-        Some(act) => forward(act, x),
-        None => x,
-    }
-}
-
-/// f of every value.
-pub fn forward<const D: usize>(act: Act, x: Tensor<D>) -> Tensor<D> {
-    if on_cpu(&x) {
-        return cpu::run(act, x);
-    }
-    #[cfg(feature = "webgpu")]
-    return fused::act(x, act);
-    #[cfg(not(feature = "webgpu"))]
-    unreachable!("this build has no device but the CPU")
-}
-
-/// Attention's scores: `scale` times the products of the rows of `q` and `k`, both `[N, heads, T, d]`.
-pub fn scores(q: Tensor<4>, k: Tensor<4>, scale: f64) -> Tensor<4> {
-    #[cfg(feature = "webgpu")]
-    if !on_cpu(&q) {
-        return products::scores(q, k, scale);
-    }
-    (q * scale).matmul(k.swap_dims(2, 3))
-}
-
-/// The rows of `v` `[N, heads, T, d]` weighed by `attention` `[N, heads, T, T]`.
-pub fn mix(attention: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
-    #[cfg(feature = "webgpu")]
-    if !on_cpu(&v) {
-        return products::mix(attention, v);
-    }
-    attention.matmul(v)
-}
-
-/// Softmax over the last axis.
-pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    #[cfg(feature = "webgpu")]
-    if !on_cpu(&x) {
-        return fused::softmax(x);
-    }
-    activation::softmax(x, D - 1)
-}
-
-/// Turns a shape problem inside a plan into an error that names the model.
-pub(crate) fn bad_model<T>(message: impl Into<String>) -> Result<T> {
-    Err(Error::BadModel(message.into()))
 }

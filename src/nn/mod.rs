@@ -3,6 +3,9 @@
 pub mod families;
 pub mod guess;
 pub mod layers;
+pub mod load;
+pub mod model;
 pub mod net;
 pub mod pass;
 pub mod target;
+pub mod weights;

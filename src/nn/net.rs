@@ -1,22 +1,25 @@
 //! Convolutional nets as data.
 //!
-//! A family's file says what its nets are made of: a list of stages, each a list of [`Op`]s under timm's or torchvision's names. What
-//! follows from that is here, once: shapes, costs, tensors needed, loading, and running through the [`Pass`].
+//! A family's file says what its nets are made of: a list of stages, each a list of [`Op`]s under
+//! timm's or torchvision's names. What follows from that is here, once: shapes, costs, tensors
+//! needed, loading, and running through the [`Pass`].
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use burn::tensor::Tensor;
 use burn::tensor::ops::PadMode;
+use sightline_kernels::Act;
 
-use crate::error::Result;
-use crate::nn::families::{Feature, Fold, Layer, Model, ModelSpec, Plan, Stage};
+use crate::error::{Result, bad_model};
 use crate::nn::layers::{
-    Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, Pool, bad_model, batch_norm_params,
-    take_batch_norm,
+    Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Pool, batch_norm_params, take_batch_norm,
 };
+use crate::nn::model::{Feature, Fold, Layer, Model, ModelSpec, Plan, Stage};
 use crate::nn::pass::{Activation, Pass, Tappable};
-use crate::package::{Config, Weights};
+use crate::nn::weights::Param;
+use crate::nn::weights::Weights;
+use crate::package::Config;
 
 /// An operation on maps `[N, C, H, W]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,23 +43,24 @@ pub enum Op {
     AvgPool(Pool),
     /// Mean over space, to `[N, C, 1, 1]`.
     GlobalAvgPool,
-    /// Means over a grid of so many rows and columns, as PyTorch's `AdaptiveAvgPool2d`.
+    /// Means over a grid of this many rows and columns, as in PyTorch's `AdaptiveAvgPool2d`.
     AdaptiveAvgPool([usize; 2]),
-    /// Times a number.
+    /// Multiplication by a number.
     Times(f64),
-    /// So many rows and columns more on every side, mirrored at the outermost ones.
+    /// Padding by this many rows and columns on each side, mirrored at the edge.
     ReflectPad(usize),
     /// To `[N, C H W, 1, 1]`, channels slowest.
     Flatten,
     /// Operations on the vector of channels at each place.
     Places(Vec<PlaceOp>),
-    /// Times what these make of it, `[N, C, 1, 1]` or of the same shape: squeeze and excitation.
+    /// Multiplication by the output of these, `[N, C, 1, 1]` or of the same shape: squeeze and
+    /// excitation.
     Gate(Vec<Op>),
-    /// The sum of what these make of it; an empty list is the identity.
+    /// The sum of the outputs of these; an empty list is the identity.
     Sum(Vec<Vec<Op>>),
-    /// What these make of it, one after the other along C; an empty list is the identity.
+    /// The outputs of these, concatenated along C; an empty list is the identity.
     Concat(Vec<Vec<Op>>),
-    /// A point with a name that methods can read.
+    /// A named point that methods can read.
     Tap(String),
 }
 
@@ -69,9 +73,10 @@ pub enum PlaceOp {
     Linear(LinearSpec),
     /// Elementwise.
     Act(Act),
-    /// Global response normalisation (Woo et al. 2023, arXiv 2301.00808, section 3.2): name and width.
+    /// Global response normalisation (Woo et al. 2023, arXiv 2301.00808, section 3.2): name and
+    /// width.
     ResponseNorm(String, usize),
-    /// Times a vector `[C]`: layer scale.
+    /// Multiplication by a vector `[C]`: layer scale.
     Scale(Param),
 }
 
@@ -85,14 +90,16 @@ pub fn conv_act(conv: Conv2dSpec, act: Act) -> [Op; 2] {
     [Op::Conv(conv), Op::Act(act)]
 }
 
-/// The multiple of 8 nearest to `channels`, at least 8; the next where less than the share `least` would be left (timm's `make_divisible`).
+/// The multiple of 8 nearest to `channels`, at least 8; the next where less than the share `least`
+/// would be left (timm's `make_divisible`).
 pub fn multiple_of_8(channels: f64, least: f64) -> usize {
     let nearest = ((channels + 4.0) as usize / 8 * 8).max(8);
     if (nearest as f64) < least * channels { nearest + 8 } else { nearest }
 }
 
-/// Squeeze and excitation (Hu et al. 2017, arXiv 1709.01507): `channels` scaled by a gate from their means over space, through `squeezed` channels.
-/// `names` and `acts` are those of its two 1 x 1 convolutions.
+/// Squeeze and excitation (Hu et al. 2017, arXiv 1709.01507): `channels` scaled by a gate from
+/// their means over space, through `squeezed` channels. `names` and `acts` are those of its two 1 x
+/// 1 convolutions.
 pub fn squeeze_excite(names: [String; 2], channels: usize, squeezed: usize, acts: [Act; 2]) -> Op {
     let conv = |name, inputs, outputs| Op::Conv(Conv2dSpec::new(name, inputs, outputs, 1).bias(true));
     let ([reduce, expand], [act, gate]) = (names, acts);
@@ -110,7 +117,7 @@ pub fn linear(name: &str, inputs: usize, outputs: usize) -> Op {
     Op::Places(vec![PlaceOp::Linear(LinearSpec { name: name.into(), inputs, outputs, bias: true })])
 }
 
-/// Gives tensors other names, and taps; a tap without a new name goes.
+/// Renames tensors and taps; a tap without a new name is removed.
 pub fn rename(ops: Vec<Op>, tensors: &dyn Fn(&str) -> String, taps: &dyn Fn(&str) -> Option<String>) -> Vec<Op> {
     let all = |branches: Vec<Vec<Op>>| branches.into_iter().map(|ops| rename(ops, tensors, taps)).collect();
     ops.into_iter()
@@ -206,7 +213,7 @@ fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]
                 for branch in branches {
                     let made = trace(branch, shape, to)?;
                     if *out.get_or_insert(made) != made {
-                        return bad_model("config.json: branches of this architecture do not fit each other");
+                        return bad_model("config.json: the branches of this architecture do not match each other");
                     }
                 }
                 out.unwrap_or(shape)
@@ -218,7 +225,7 @@ fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]
                     match &mut out {
                         Some([channels, height, width]) if [*height, *width] == [h, w] => *channels += more,
                         Some(_) => {
-                            return bad_model("config.json: branches of this architecture do not fit each other");
+                            return bad_model("config.json: the branches of this architecture do not match each other");
                         }
                         None => out = Some([more, h, w]),
                     }
@@ -274,7 +281,8 @@ fn params(ops: &[Op], to: &mut Vec<Param>) {
     }
 }
 
-/// The name of the input channels' argument and their number, which both the config and the input size give.
+/// The name of the input channels' argument and their number, which both the config and the input
+/// size give.
 ///
 /// # Errors
 /// [`Error::BadModel`](crate::Error::BadModel) where they differ.
@@ -295,12 +303,14 @@ pub struct NetPlan {
     training_only: &'static [&'static str],
 }
 
-/// Plans the net whose stages are named lists of operations, the last of which ends in `[N, K, 1, 1]`. Every tap on a grid of more than one
-/// place becomes a layer. What a stage has from its first tap on is left to the next, whose boundary then is the very tensor that is tapped: a method that
+/// Plans the net whose stages are named lists of operations, the last of which ends in `[N, K, 1,
+/// 1]`. Every tap on a grid of more than one place becomes a layer. What a stage has from its first
+/// tap on is left to the next, whose boundary then is the very tensor that is tapped: a method that
 /// reads it runs nothing before it again.
 ///
 /// # Errors
-/// [`Error::BadModel`](crate::Error::BadModel) where the input is too small or widths contradict each other.
+/// [`Error::BadModel`](crate::Error::BadModel) where the input is too small or widths contradict
+/// each other.
 pub fn plan(
     config: &Config,
     default_layer: impl Into<String>,
@@ -344,7 +354,7 @@ impl NetPlan {
         }
         if shape != [config.num_classes, 1, 1] {
             return bad_model(format!(
-                "config.json: this architecture ends in {shape:?} for {} classes",
+                "config.json: this architecture's output has shape {shape:?}, which does not match {} classes",
                 config.num_classes
             ));
         }

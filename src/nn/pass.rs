@@ -1,14 +1,17 @@
 //! What a forward pass may be asked to do on its way: tap, replace, or follow another rule.
 //!
-//! Models call the pass at every point that has a name (timm's module names) and for every operation that has a rule. Without requests
-//! a pass is the plain forward computation and costs nothing.
+//! Models call the pass at every point that has a name (timm's module names) and for every
+//! operation that has a rule. Without requests a pass is the plain forward computation and costs
+//! nothing.
 
 use std::collections::BTreeMap;
 
 use burn::tensor::{Gradients, Tensor, module};
+use sightline_kernels::Act;
 
+use crate::device;
 use crate::error::{Error, Result};
-use crate::nn::layers::{self, Act, Conv2d, LayerNorm, Linear, Pool};
+use crate::nn::layers::{Conv2d, LayerNorm, Linear, Pool};
 
 /// A tensor of any rank that a pass hands over: a stage's state, a tapped activation.
 #[derive(Debug, Clone)]
@@ -41,7 +44,7 @@ impl Activation {
         }
     }
 
-    /// So many times, one after the other along the leading axis.
+    /// Repeats it this many times along the leading axis.
     #[must_use]
     pub fn repeat(self, times: usize) -> Self {
         match self {
@@ -82,7 +85,7 @@ macro_rules! tappable {
 }
 tappable!(2 Logits, 3 Tokens, 4 Map);
 
-/// What a tap took.
+/// What a tap recorded.
 #[derive(Debug, Clone)]
 pub struct Tapped {
     /// The activation, outside any graph.
@@ -101,8 +104,8 @@ impl Tapped {
         }
     }
 
-    /// The gradient of the backpropagated score with respect to this activation, same shape; zeros where the score does not
-    /// depend on it.
+    /// The gradient of the backpropagated score with respect to this activation, same shape; zeros
+    /// where the score does not depend on it.
     ///
     /// # Errors
     /// [`Error::Internal`] where the tap was not asked for a gradient.
@@ -120,8 +123,8 @@ impl Tapped {
     }
 }
 
-/// How the operations with a rule are computed. Every method has the plain computation as its default; relevance methods
-/// override what they change.
+/// How operations with a rule are computed. Every function defaults to the plain computation;
+/// relevance methods override what they change.
 pub trait Rules {
     /// Convolution, `[N, C, H, W] -> [N, O, h, w]`.
     fn conv2d(&self, layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
@@ -143,7 +146,7 @@ pub trait Rules {
     }
     /// Activation function, elementwise.
     fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        layers::forward(act, x)
+        device::act(x, act)
     }
     /// Convolution and activation function, which need not be two steps where both are plain.
     fn conv2d_act(&self, layer: &Conv2d, act: Act, x: Tensor<4>) -> Tensor<4> {
@@ -169,7 +172,8 @@ pub trait Rules {
     fn sum(&self, first: Tensor<4>, rest: Vec<Tensor<4>>) -> Tensor<4> {
         rest.into_iter().fold(first, |sum, part| sum + part)
     }
-    /// `y`, which a factor and a shift of each channel have made of `x`: a batch norm that no convolution precedes, a scale.
+    /// `y`, which a factor and a shift of each channel have made of `x`: a batch norm that no
+    /// convolution precedes, a scale.
     fn affine(&self, _x: Tensor<4>, y: Tensor<4>) -> Tensor<4> {
         y
     }
@@ -198,7 +202,7 @@ fn flat<const D: usize>(x: Tensor<D>) -> Tensor<4> {
 
 type Edit<'a> = Box<dyn Fn(Activation) -> Result<Activation> + 'a>;
 
-/// One forward pass' requests and what they brought.
+/// The requests of one forward pass, and what they recorded.
 pub struct Pass<'a> {
     wanted: BTreeMap<String, bool>,
     edits: BTreeMap<String, Edit<'a>>,
@@ -254,12 +258,12 @@ impl<'a> Pass<'a> {
         self.tapped.get(id).ok_or_else(|| Error::Internal(format!("the pass met no layer {id:?}")))
     }
 
-    /// Whether something is asked of the point named `id`.
+    /// Whether anything was requested at the point named `id`.
     pub fn wants(&self, id: &str) -> bool {
         self.wanted.contains_key(id) || self.edits.contains_key(id)
     }
 
-    /// A named point: the identity unless something was asked of it.
+    /// A named point: the identity unless something was requested there.
     ///
     /// # Errors
     /// Those of a replacement.
@@ -286,7 +290,8 @@ impl<'a> Pass<'a> {
         let (x, leaf) = if !gradient {
             (x, None)
         } else if x.is_tracked() {
-            // `require_grad` panics on a tracked tensor; a zero leaf added to it receives the same gradient.
+            // `require_grad` panics on a tracked tensor; a zero leaf added to it receives the same
+            // gradient.
             let leaf = value.zeros_like().autodiff().require_grad();
             (x + leaf.clone(), Some(leaf))
         } else {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
-/// What is asked about.
+/// The question: which class, contrast or group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// Why this class?
@@ -17,14 +17,15 @@ pub enum Question {
     Group(Vec<usize>),
 }
 
-/// What the score is made of.
+/// The quantity that the score is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Quantity {
-    /// A class: its logit. A contrast: the difference of two logits. A group: logsumexp of its logits minus logsumexp of the others, the
-    /// logarithm of its odds.
+    /// A class: its logit. A contrast: the difference of two logits. A group: logsumexp of its
+    /// logits minus logsumexp of the others, the logarithm of its odds.
     #[default]
     Logit,
-    /// The logarithm of the class' or the group's probability; of a contrast, the difference of two of them, which is that of the logits.
+    /// The logarithm of the class' or the group's probability; of a contrast, the difference of two
+    /// of them, which is that of the logits.
     LogProbability,
 }
 
@@ -42,7 +43,7 @@ impl Quantity {
             Some(value) => match value.as_str() {
                 Some("logit") => Ok(Self::Logit),
                 Some("log_probability") => Ok(Self::LogProbability),
-                _ => Err(Error::BadOption(format!("output: {value} is none of {}", Self::CHOICES.join(", ")))),
+                _ => Err(Error::BadOption(format!("output must be one of {}; got {value}", Self::CHOICES.join(", ")))),
             },
         }
     }
@@ -59,33 +60,35 @@ impl Quantity {
 /// The score that is explained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// What is asked about.
+    /// The question: which class, contrast or group.
     pub question: Question,
-    /// What the score is made of.
+    /// The quantity that the score is made of.
     pub quantity: Quantity,
 }
 
 impl Target {
-    /// Reads a request's `target`: a class index, `{ contrast: [a, b] }`, `{ group: [..] }`, or `null` for the top class.
+    /// Reads a request's `target`: a class index, `{ contrast: [a, b] }`, `{ group: [..] }`, or
+    /// `null` for the top class.
     ///
     /// # Errors
-    /// [`Error::BadOption`] where it names no class below `logits.len()`, a class twice, or every class.
+    /// [`Error::BadOption`] where it names no class below `logits.len()`, a class twice, or every
+    /// class.
     pub fn parse(value: Option<&Value>, quantity: Quantity, logits: &[f32]) -> Result<Self> {
         let count = logits.len();
         let bad = |what: String| {
             Error::BadOption(format!(
-                "target: {what}; give a whole number from 0 to {}, {{ contrast: [a, b] }} or {{ group: [a, ...] }}",
+                "target: {what}; give a class index from 0 to {}, {{ contrast: [a, b] }} or {{ group: [a, ...] }}",
                 count.saturating_sub(1)
             ))
         };
         let class = |value: &Value| {
             // Numbers come from JavaScript, where 3 and 3.0 are one.
             let index = value.as_f64().filter(|k| k.fract() == 0.0 && (0.0..count as f64).contains(k));
-            index.map(|k| k as usize).ok_or_else(|| bad(format!("{value} is no class of this model")))
+            index.map(|k| k as usize).ok_or_else(|| bad(format!("{value} is not a class of this model")))
         };
         let classes = |value: &Value| {
             let list = value.as_array().filter(|list| list.len() <= count);
-            list.ok_or_else(|| bad(format!("{value} is no list of classes")))?
+            list.ok_or_else(|| bad(format!("{value} is not a list of classes")))?
                 .iter()
                 .map(class)
                 .collect::<Result<Vec<_>>>()
@@ -97,18 +100,20 @@ impl Target {
             Some(Value::Object(fields)) => match (fields.len(), fields.get("contrast"), fields.get("group")) {
                 (1, Some(pair), None) => match classes(pair)?.as_slice() {
                     &[a, b] if a != b => Question::Contrast(a, b),
-                    _ => return Err(bad(format!("a contrast is between two different classes, got {pair}"))),
+                    _ => return Err(bad(format!("a contrast needs two different classes, got {pair}"))),
                 },
                 (1, None, Some(list)) => {
                     let mut group = classes(list)?;
                     group.sort_unstable();
                     group.dedup();
                     if group.is_empty() || group.len() == count {
-                        return Err(bad(format!("a group has at least one class and leaves one out, got {list}")));
+                        return Err(bad(format!(
+                            "a group needs at least one class and must leave one out, got {list}"
+                        )));
                     }
                     Question::Group(group)
                 }
-                _ => return Err(bad("an object has one field, contrast or group".into())),
+                _ => return Err(bad("an object must have exactly one field, contrast or group".into())),
             },
             Some(value) => Question::Class(class(value)?),
         };
@@ -165,7 +170,7 @@ impl Target {
         }
     }
 
-    /// As results report it.
+    /// In the form that results report.
     pub fn to_json(&self) -> Value {
         match &self.question {
             Question::Class(k) => json!(k),

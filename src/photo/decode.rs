@@ -1,7 +1,7 @@
 //! From encoded bytes to upright RGB. Sizes are checked before memory is set aside.
 //!
-//! Transparent pixels are composited on white, as a page shows them; timm's `convert('RGB')` drops the alpha channel instead, which differs on
-//! transparent pictures only.
+//! Transparent pixels are composited on white, as a page shows them; timm's `convert('RGB')` drops
+//! the alpha channel instead, which differs on transparent pictures only.
 
 use std::io::Cursor;
 
@@ -10,16 +10,17 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 
 use crate::error::{Error, Result};
 
-/// Largest encoded picture, in bytes.
+/// Largest encoded image, in bytes.
 pub const MAX_ENCODED_BYTES: usize = 100 << 20;
 /// Largest side, in pixels.
 pub const MAX_SIDE: u32 = 30_000;
-/// Most pixels: 100 megapixels take 300 MB as RGB, 800 MB while a 16-bit picture with alpha is decoded.
+/// Most pixels: 100 megapixels take 300 MB as RGB, and 800 MB while a 16-bit image with alpha is
+/// decoded.
 pub const MAX_PIXELS: u64 = 100_000_000;
 /// Most memory that a decoder may set aside.
 const MAX_ALLOCATION: u64 = 1 << 30;
 
-/// An upright picture.
+/// An upright image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Photo {
     /// Columns.
@@ -37,11 +38,12 @@ fn unsupported<T>(message: impl Into<String>) -> Result<T> {
 fn check_size(width: u32, height: u32) -> Result<()> {
     let pixels = u64::from(width) * u64::from(height);
     if width == 0 || height == 0 {
-        return unsupported("the picture has no pixels; choose another one");
+        return unsupported("the image has no pixels; choose another one");
     }
     if pixels > MAX_PIXELS || width > MAX_SIDE || height > MAX_SIDE {
         return Err(Error::ImageTooLarge(format!(
-            "the picture is {width} x {height} pixels; at most {} megapixels and {MAX_SIDE} pixels a side are read: scale it down first",
+            "the image has {width} x {height} pixels; the limit is {} megapixels and {MAX_SIDE} pixels per side: scale \
+             it down first",
             MAX_PIXELS / 1_000_000
         )));
     }
@@ -49,17 +51,19 @@ fn check_size(width: u32, height: u32) -> Result<()> {
 }
 
 impl Photo {
-    /// Decodes JPEG, PNG, WebP, GIF (its first frame) and BMP, and turns the picture upright by its EXIF orientation.
+    /// Decodes JPEG, PNG, WebP, GIF (first frame) and BMP, and turns the image upright by its EXIF
+    /// orientation.
     ///
     /// # Errors
-    /// [`Error::UnsupportedImage`] for anything else and for damaged files; [`Error::ImageTooLarge`] past the limits.
+    /// [`Error::UnsupportedImage`] for anything else and for damaged files;
+    /// [`Error::ImageTooLarge`] past the limits.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         if bytes.is_empty() {
-            return unsupported("the file is empty; choose another picture");
+            return unsupported("the file is empty; choose another one");
         }
         if bytes.len() > MAX_ENCODED_BYTES {
             return Err(Error::ImageTooLarge(format!(
-                "the file has {} MB; at most {} MB are read: scale the picture down first",
+                "the file has {} MB; the limit is {} MB: scale the image down first",
                 bytes.len() >> 20,
                 MAX_ENCODED_BYTES >> 20
             )));
@@ -74,20 +78,20 @@ impl Photo {
             ) => format,
             _ if bytes.get(4..8) == Some(b"ftyp") => {
                 return unsupported(
-                    "this is a HEIC, AVIF or similar file, which is not decoded here; save it as JPEG or PNG",
+                    "this is a HEIC, AVIF or similar file, which cannot be decoded here; save it as JPEG or PNG",
                 );
             }
-            _ => return unsupported("this is no JPEG, PNG, WebP, GIF or BMP picture; choose another file"),
+            _ => return unsupported("this file is not a JPEG, PNG, WebP, GIF or BMP image; choose another one"),
         };
         if format == ImageFormat::Jpeg && !ends(bytes) {
-            return unsupported("the JPEG file ends early; fetch or save it again");
+            return unsupported("the JPEG file is truncated; download or save it again");
         }
         let damaged = |e: ImageError| match e {
-            ImageError::Limits(_) => Error::ImageTooLarge(
-                "the picture needs more memory than is set aside for decoding: scale it down first".into(),
-            ),
+            ImageError::Limits(_) => {
+                Error::ImageTooLarge("decoding the image needs more memory than is allowed; scale it down first".into())
+            }
             e => Error::UnsupportedImage(format!(
-                "the {format:?} file is damaged or of a kind that is not read ({e}); save it again as JPEG or PNG"
+                "the {format:?} file is damaged or of an unsupported kind ({e}); save it again as JPEG or PNG"
             )),
         };
         let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -117,12 +121,13 @@ impl Photo {
     /// Takes pixels, not premultiplied.
     ///
     /// # Errors
-    /// [`Error::BadOption`] where the length does not fit; [`Error::ImageTooLarge`], [`Error::UnsupportedImage`] as for files.
+    /// [`Error::BadOption`] where the length does not fit; [`Error::ImageTooLarge`],
+    /// [`Error::UnsupportedImage`] as for files.
     pub fn from_rgba(width: u32, height: u32, rgba: &[u8]) -> Result<Self> {
         check_size(width, height)?;
         if rgba.len() as u64 != 4 * u64::from(width) * u64::from(height) {
             return Err(Error::BadOption(format!(
-                "image: {} bytes are not {width} x {height} RGBA pixels",
+                "image: {width} x {height} RGBA pixels do not have {} bytes; give 4 bytes per pixel",
                 rgba.len()
             )));
         }
@@ -138,8 +143,9 @@ fn on_white(rgba: &[u8]) -> Vec<u8> {
     rgba.as_chunks::<4>().0.iter().flat_map(|&[r, g, b, a]| [blend(r, a), blend(g, a), blend(b, a)]).collect()
 }
 
-/// Whether a JPEG has its end marker. Its decoder fills what is missing with grey; Pillow refuses such files, and so do we. Searched after the
-/// header, whose thumbnail has an end of its own; phones append whole films behind it.
+/// Whether a JPEG has its end marker. Its decoder fills what is missing with grey; Pillow refuses
+/// such files, and so do we. Searched after the header, whose thumbnail has an end of its own;
+/// phones append whole films behind it.
 fn ends(bytes: &[u8]) -> bool {
     let mut rest = bytes.get(2..).unwrap_or_default();
     while let [0xff, marker, tail @ ..] = rest {

@@ -1,5 +1,9 @@
 //! From a photo's encoded bytes to what a model takes.
 
+#![warn(clippy::indexing_slicing)]
+
 pub mod decode;
-pub use decode::*;
 pub mod preprocess;
+pub mod resize;
+
+pub use decode::Photo;

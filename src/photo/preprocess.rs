@@ -1,49 +1,12 @@
-//! From an upright photo to the tensor that a model is fed, as timm's evaluation transform does it with Pillow.
-//!
-//! Pillow resamples the horizontal axis first and then the vertical one, rounds to u8 after each, and computes with fixed-point
-//! coefficients of 22 bits. Only the columns and rows that the crop needs are computed: the passes are separable, so the
-//! numbers are the same, and memory is bounded by the photo's height times the crop's width.
+//! From an upright photo to the tensor that a model is fed, as timm's evaluation transform does it
+//! with Pillow.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::photo::decode::Photo;
-
-/// A resampling filter of Pillow, stretched by the scale when it shrinks (antialiasing).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Interpolation {
-    /// Triangle.
-    Bilinear,
-    /// Cubic convolution with a = -0.5.
-    Bicubic,
-    /// Lanczos with three lobes.
-    Lanczos,
-}
-
-impl Interpolation {
-    fn support(self) -> f64 {
-        match self {
-            Self::Bilinear => 1.0,
-            Self::Bicubic => 2.0,
-            Self::Lanczos => 3.0,
-        }
-    }
-
-    fn weight(self, x: f64) -> f64 {
-        const A: f64 = -0.5;
-        let sinc = |x: f64| if x == 0.0 { 1.0 } else { (x * std::f64::consts::PI).sin() / (x * std::f64::consts::PI) };
-        let a = x.abs();
-        match self {
-            Self::Bilinear if a < 1.0 => 1.0 - a,
-            Self::Bicubic if a < 1.0 => ((A + 2.0) * a - (A + 3.0)) * a * a + 1.0,
-            Self::Bicubic if a < 2.0 => (((a - 5.0) * a + 8.0) * a - 4.0) * A,
-            Self::Lanczos if (-3.0..3.0).contains(&x) => sinc(x) * sinc(x / 3.0),
-            _ => 0.0,
-        }
-    }
-}
+use crate::photo::Photo;
+use crate::photo::resize::{Axis, Interpolation, resample};
 
 /// How the photo is fitted to the input, timm's `crop_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +27,7 @@ pub struct PreprocessConfig {
     pub mean: [f32; 3],
     /// Divided by.
     pub std: [f32; 3],
-    /// Share of the resized picture's side that the crop keeps.
+    /// Share of the resized image's side that the crop keeps.
     pub crop_pct: f64,
     /// Resampling filter.
     pub interpolation: Interpolation,
@@ -86,7 +49,7 @@ impl PreprocessConfig {
                 let list: Option<Vec<f32>> =
                     value.as_array().and_then(|a| a.iter().map(|v| v.as_f64().map(|v| v as f32)).collect());
                 let triple = list.and_then(|l| <[f32; 3]>::try_from(l).ok()).filter(|t| t.iter().all(|&v| fits(v)));
-                triple.ok_or_else(|| bad(key, "must be three sensible numbers"))
+                triple.ok_or_else(|| bad(key, "must be three numbers in a plausible range"))
             }
         };
         let input_size = match get("input_size") {
@@ -142,7 +105,8 @@ impl PreprocessConfig {
             let short = scaled(w);
             return if width <= height { (short, short * height / width) } else { (short * width / height, short) };
         }
-        // timm's ResizeKeepRatio for oblong inputs: the smaller ratio fills the crop, both sides rounded half to even.
+        // timm's ResizeKeepRatio for oblong inputs: the smaller ratio fills the crop, both sides
+        // rounded half to even.
         let (target_w, target_h) = (scaled(w) as f64, scaled(h) as f64);
         let ratio = (width as f64 / target_w).min(height as f64 / target_h);
         let round = |n: usize| ((n as f64 / ratio).round_ties_even() as usize).max(1);
@@ -150,7 +114,7 @@ impl PreprocessConfig {
     }
 }
 
-/// The rectangle of the upright photo, in its pixels, that a model really saw.
+/// The part of the upright photo that the model saw, in the photo's pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Crop {
@@ -168,12 +132,12 @@ pub struct Crop {
     pub photo_height: u32,
 }
 
-/// A photo as the model is fed it.
+/// A photo prepared for the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
     /// `[3, H, W]`, normalised.
     pub data: Vec<f32>,
-    /// What it shows.
+    /// The part of the photo that it shows.
     pub crop: Crop,
 }
 
@@ -184,11 +148,12 @@ pub struct Prepared {
 pub fn preprocess(photo: &Photo, config: &PreprocessConfig) -> Result<Prepared> {
     let (width, height) = (photo.width as usize, photo.height as usize);
     if width == 0 || height == 0 || photo.rgb.len() != width * height * 3 {
-        return Err(Error::UnsupportedImage("the picture has no pixels; choose another one".into()));
+        return Err(Error::UnsupportedImage("the image has no pixels; choose another one".into()));
     }
     let [_, h, w] = config.input_size;
     let (resized_w, resized_h) = config.resized(width, height);
-    // Round half to even, as Python's round in torchvision's CenterCrop. The resized picture is never smaller than the crop.
+    // Round half to even, as Python's round in torchvision's CenterCrop. The resized picture is
+    // never smaller than the crop.
     let offset = |n: usize, size: usize| ((n as f64 - size as f64) / 2.0).round_ties_even().max(0.0) as usize;
     let (left, top) = (offset(resized_w, w), offset(resized_h, h));
     let columns = Axis::new(width, resized_w, config.interpolation).outputs(left, w);
@@ -196,8 +161,8 @@ pub fn preprocess(photo: &Photo, config: &PreprocessConfig) -> Result<Prepared> 
     let pixels = resample(photo, &columns, &rows);
     let mut data = vec![0.0f32; 3 * h * w];
     for ((plane, mean), (std, channel)) in data.chunks_mut(h * w).zip(config.mean).zip(config.std.iter().zip(0..)) {
-        for (value, pixel) in plane.iter_mut().zip(pixels.chunks_exact(3)) {
-            *value = (f32::from(pixel[channel]) / 255.0 - mean) / std;
+        for (value, &level) in plane.iter_mut().zip(pixels.iter().skip(channel).step_by(3)) {
+            *value = (f32::from(level) / 255.0 - mean) / std;
         }
     }
     let (scale_x, scale_y) = (width as f64 / resized_w as f64, height as f64 / resized_h as f64);
@@ -210,110 +175,4 @@ pub fn preprocess(photo: &Photo, config: &PreprocessConfig) -> Result<Prepared> 
         photo_height: photo.height,
     };
     Ok(Prepared { data, crop })
-}
-
-/// Resizes a whole photo.
-pub fn resize(photo: &Photo, width: usize, height: usize, interpolation: Interpolation) -> Photo {
-    let columns = Axis::new(photo.width as usize, width, interpolation).outputs(0, width);
-    let rows = Axis::new(photo.height as usize, height, interpolation).outputs(0, height);
-    Photo { width: width as u32, height: height as u32, rgb: resample(photo, &columns, &rows) }
-}
-
-const PRECISION: u32 = 32 - 8 - 2;
-
-/// One output position: the first input position that it reads and the coefficients from there on.
-struct Taps {
-    first: usize,
-    coefficients: Option<Vec<i32>>,
-}
-
-struct Axis {
-    input: usize,
-    output: usize,
-    interpolation: Interpolation,
-}
-
-impl Axis {
-    fn new(input: usize, output: usize, interpolation: Interpolation) -> Self {
-        Self { input, output, interpolation }
-    }
-
-    /// The taps of `count` outputs from `start` on. Without coefficients where the length stays: Pillow skips such a pass.
-    fn outputs(&self, start: usize, count: usize) -> Vec<Taps> {
-        (start..start + count).map(|i| self.taps(i)).collect()
-    }
-
-    fn taps(&self, i: usize) -> Taps {
-        if self.input == self.output {
-            return Taps { first: i, coefficients: None };
-        }
-        let scale = self.input as f64 / self.output as f64;
-        let stretch = scale.max(1.0);
-        let support = self.interpolation.support() * stretch;
-        let centre = (i as f64 + 0.5) * scale;
-        let first = ((centre - support + 0.5) as i64).max(0) as usize;
-        let last = ((centre + support + 0.5) as i64).clamp(0, self.input as i64) as usize;
-        let weights: Vec<f64> =
-            (first..last).map(|x| self.interpolation.weight((x as f64 - centre + 0.5) * (1.0 / stretch))).collect();
-        let sum: f64 = weights.iter().sum();
-        let fixed = weights.iter().map(|weight| {
-            let weight = if sum != 0.0 { weight / sum } else { *weight } * f64::from(1u32 << PRECISION);
-            (weight + if weight < 0.0 { -0.5 } else { 0.5 }) as i32
-        });
-        Taps { first, coefficients: Some(fixed.collect()) }
-    }
-}
-
-impl Taps {
-    fn end(&self) -> usize {
-        self.first + self.coefficients.as_ref().map_or(1, Vec::len)
-    }
-}
-
-fn clip(sum: i32) -> u8 {
-    (sum >> PRECISION).clamp(0, 255) as u8
-}
-
-/// RGB of the given columns and rows, rows computed from horizontally resampled ones.
-fn resample(photo: &Photo, columns: &[Taps], rows: &[Taps]) -> Vec<u8> {
-    let stride = photo.width as usize * 3;
-    let first_row = rows.iter().map(|t| t.first).min().unwrap_or(0);
-    let end_row = rows.iter().map(Taps::end).max().unwrap_or(0);
-    let line = columns.len() * 3;
-    let mut narrow = Vec::with_capacity((end_row - first_row) * line);
-    for source in photo.rgb.chunks_exact(stride).take(end_row).skip(first_row) {
-        for Taps { first, coefficients } in columns {
-            let pixels = source[first * 3..].chunks_exact(3);
-            let mut sums = [1i32 << (PRECISION - 1); 3];
-            match coefficients {
-                None => narrow.extend_from_slice(&source[first * 3..first * 3 + 3]),
-                Some(coefficients) => {
-                    for (pixel, k) in pixels.zip(coefficients) {
-                        for (sum, &value) in sums.iter_mut().zip(pixel) {
-                            *sum += i32::from(value) * k;
-                        }
-                    }
-                    narrow.extend(sums.map(clip));
-                }
-            }
-        }
-    }
-    let mut out = Vec::with_capacity(rows.len() * line);
-    let mut sums = vec![0i32; line];
-    for Taps { first, coefficients } in rows {
-        let start = (first - first_row) * line;
-        match coefficients {
-            None => out.extend_from_slice(&narrow[start..start + line]),
-            Some(coefficients) => {
-                sums.fill(1 << (PRECISION - 1));
-                for (source, k) in narrow[start..].chunks_exact(line).zip(coefficients) {
-                    for (sum, &value) in sums.iter_mut().zip(source) {
-                        *sum += i32::from(value) * k;
-                    }
-                }
-                out.extend(sums.iter().copied().map(clip));
-            }
-        }
-    }
-    out
 }

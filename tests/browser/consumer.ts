@@ -1,5 +1,5 @@
 // Compiled by `tsc --strict`, never run: what a TypeScript user writes against the public types.
-import { createExplainer, listMethods, type MethodId, renderHeatmap, SightlineError } from '../../pkg/index.js';
+import { createExplainer, Explainer, listMethods, type MethodId, renderHeatmap, SightlineError } from '../../pkg/index.js';
 
 export async function explain(file: File, canvas: HTMLCanvasElement): Promise<string> {
   const controller = new AbortController();
@@ -29,3 +29,6 @@ export async function explain(file: File, canvas: HTMLCanvasElement): Promise<st
     explainer.dispose();
   }
 }
+
+// @ts-expect-error an explainer comes from createExplainer: its constructor is private
+export const unopened = new Explainer();

@@ -11,8 +11,10 @@ use std::task::{Context, Poll, Waker};
 use burn::tensor::Device;
 use safetensors::SafeTensors;
 use serde_json::{Map, Value, json};
-use sightline::explainer::{Attribution, Image, Unwatched};
-use sightline::package::{Config, Loader, Package};
+use sightline::ask::control::Unwatched;
+use sightline::explain::{Attribution, Image};
+use sightline::nn::load::{Loader, Package};
+use sightline::package::Config;
 use sightline::{Explainer, Result};
 
 /// Runs a future that never waits for anything: on the CPU every await is ready.
@@ -43,7 +45,8 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     None
 }
 
-/// A model of `../shared/models`, and of each of its photos in `../shared/reference` the name, the tensors and the facts; see [`shared`].
+/// A model of `../shared/models`, and of each of its photos in `../shared/reference` the name, the
+/// tensors and the facts; see [`shared`].
 pub fn real_model(name: &str) -> Option<(Explainer, Vec<Photo>)> {
     let (folder, reference) = (shared(&format!("models/{name}"))?, shared(&format!("reference/{name}"))?);
     let paths = std::fs::read_dir(reference).unwrap().map(|entry| entry.unwrap().path());
@@ -93,9 +96,10 @@ pub fn load(config: &str, weights: &[u8]) -> Result<Package> {
     loader.finish()
 }
 
-/// The file that holds the weights which `tests/reference/make_model_goldens.py` describes, for the model that `config` asks for.
+/// The file that holds the weights which `tests/reference/make_model_goldens.py` describes, for the
+/// model that `config` asks for.
 pub fn hashed_weights(config: &str, seed: u64, gain: f32) -> Vec<u8> {
-    let plan = sightline::models::plan(&Config::parse(config).unwrap()).unwrap();
+    let plan = sightline::nn::families::plan(&Config::parse(config).unwrap()).unwrap();
     let data: Vec<(String, Vec<usize>, Vec<u8>)> = plan
         .params()
         .into_iter()

@@ -5,12 +5,13 @@ use std::ops::Range;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::json;
 use sightline::Result;
-use sightline::explainer::Image;
-use sightline::layers::{Act, Conv2d, Conv2dSpec, Linear};
-use sightline::models::{Feature, Fold, Layer, Model, ModelSpec, Stage};
-use sightline::package::Package;
-use sightline::pass::{Activation, Pass, Tappable};
-use sightline::preprocess::PreprocessConfig;
+use sightline::explain::Image;
+use sightline::nn::layers::{Conv2d, Conv2dSpec, Linear};
+use sightline::nn::load::Package;
+use sightline::nn::model::{Feature, Fold, Layer, Model, ModelSpec, Stage};
+use sightline::nn::pass::{Activation, Pass, Tappable};
+use sightline::photo::preprocess::PreprocessConfig;
+use sightline_kernels::Act;
 
 use super::explainer;
 

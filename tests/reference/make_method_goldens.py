@@ -198,7 +198,7 @@ def cams(g, layer, target=None, tag='', only=None, masked=True):
             if hasattr(g.model, 'patch_embed'):
                 kwargs['ablation_layer'] = pgc.ablation_layer.AblationLayerVit()
             if whole.min() != 0:
-                definition += "; where a layer has negative values the library sets a channel to its minimum - 1e7, ours and the paper's to 0: `replacement` (one channel a pass: in a larger batch the minimum falls with every row)"
+                definition += "; where a layer has negative values the library sets a channel to its minimum - 1e7, ours and the paper's to 0: `replacement` (one channel per pass: in a larger batch the minimum falls with every row)"
                 options, kwargs['batch_size'] = dict(replacement=float(whole.min()) - 1e7), 1
         m, = grad_cam_library(g, cls, [layer], target, **kwargs)
         if method == 'eigen_cam':
@@ -211,7 +211,7 @@ def cams(g, layer, target=None, tag='', only=None, masked=True):
             continue
         definition, options = 'before its scaling (normalized=False), after its ReLU', {}
         if method == 'grad_cam_plus_plus':
-            definition += '; an error of the library: its division writes into a copy, so that alpha is the squared gradient itself, the limit of a large `epsilon`'
+            definition += '; a bug in the library: its division writes into a copy, so that alpha is the squared gradient itself, the limit of a large `epsilon`'
             options = dict(epsilon=1e3)
         if method == 'score_cam':
             definition += '; masks are scaled before they are resized: `scaleFirst`; the softmax of its differences is that of the scores'
@@ -238,7 +238,7 @@ def several_layers(g, layers):
     scaled = [F.interpolate((m / m.abs().max())[None, None], size=finest, mode='bilinear', align_corners=False)[0, 0] for m in maps]
     g.add('grad_cam.layers.combined', request, PGC, sum(scaled) / len(scaled),
           "its raw maps, combined by our rule (each divided by its largest magnitude, resized to the finest grid, averaged); "
-          "the library clips, min-max scales and resizes each to the input before it averages")
+          "the library clips, min-max scales and resizes each to the input before averaging")
 
 
 # Gradients and paths
@@ -282,12 +282,12 @@ def noisy(g, samples=4, level=.15, target=None, tag=''):
         draw = lambda mean, std: std.to(g.dtype) * torch.stack([left.pop(0) for _ in range(std.shape[0])])
         with mock.patch('torch.normal', draw):
             m = ca.NoiseTunnel(ca.Saliency(Scored(g.model, target))).attribute(g.x, nt_type=kind, nt_samples=samples, nt_samples_batch_size=3, stdevs=std, target=0, abs=False)
-        g.add(f'{method}{tag}.captum', request(method), CAPTUM, m[0], 'NoiseTunnel over the signed gradient (Saliency with abs=False), the noise ours', inject=dict(noise=name))
+        g.add(f'{method}{tag}.captum', request(method), CAPTUM, m[0], 'NoiseTunnel over the signed gradient (Saliency with abs=False), with our noise', inject=dict(noise=name))
     for method, squares in dict(smooth_grad=False, smooth_grad_sq=True).items():
         left = [as_image(n) for n in noise]
         with mock.patch('numpy.random.normal', lambda mean, std, shape: std * left.pop(0)):
             m = pair.GradientSaliency().GetSmoothedMask(as_image(g.x[0]), pair_model(g, target), stdev_spread=level, nsamples=samples, magnitude=squares)
-        g.add(f'{method}{tag}.pair', request(method), PAIR, as_tensor(m), f'magnitude={squares}, the noise ours' + ('; squares are its default' if squares else ''), inject=dict(noise=name))
+        g.add(f'{method}{tag}.pair', request(method), PAIR, as_tensor(m), f'magnitude={squares}, with our noise' + ('; squares are its default' if squares else ''), inject=dict(noise=name))
 
 
 def flat(g, level):
@@ -372,8 +372,8 @@ def xrai(g, steps=20, pixels=20):
         parameters.experimental_params['min_pixel_diff'] = pixels
         m = pair.XRAI().GetMask(as_image(g.x[0]), None, segments=list(masks), base_attribution=as_image(base), extra_parameters=parameters)
         g.add(f'xrai.pair.{algorithm}', dict(method='xrai', target=g.top, nSteps=steps, minPixelDiff=pixels, algorithm=algorithm), PAIR, m[None],
-              "segments ours; base_attribution is captum's integrated gradients by Gauss-Legendre, the mean over black and white "
-              "(the library's own rule weighs both ends fully, and its baselines are the picture's extremes)", inject=dict(segments=name))
+              "with our segments; base_attribution is captum's integrated gradients by Gauss-Legendre, the mean over black and white "
+              "(the library's own rule gives both ends full weight, and its baselines are the image's extremes)", inject=dict(segments=name))
 
 
 # Rules of the backward pass
@@ -394,7 +394,7 @@ def relu6_rules(g):
         for h in hooks:
             h.remove()
         g.add(f'guided_backprop.relu6.{rule}', dict(method='guided_backprop', target=g.top, rule=rule), PLAIN, gradient,
-              'g [0 < a < 6] [g > 0]; captum hooks nn.ReLU alone and returns the plain gradient here' if rule == 'guided' else 'g [g > 0] at each ReLU6')
+              'g [0 < a < 6] [g > 0]; captum hooks only nn.ReLU and returns the plain gradient here' if rule == 'guided' else 'g [g > 0] at each ReLU6')
 
 
 def guided_cams(g, layer):
@@ -434,11 +434,11 @@ def deep_lift(g, target=None, tag=''):
     for name, baseline in dict(mean=torch.zeros_like(g.x), black=flat(g, 0)).items():
         m = ca.DeepLift(Scored(windows_apart(g.model), target)).attribute(g.x, baseline, target=0)[0]
         g.add(f'deep_lift{tag}.captum.{name}', request(name), CAPTUM, m,
-              'on the same net with the windows of max pooling laid side by side, where its rule for max pooling holds')
+              'on the same network with the windows of max pooling laid side by side, where its rule for max pooling holds')
     if not tag:
         m = ca.DeepLift(Scored(copy.deepcopy(g.model), target)).attribute(g.x, torch.zeros_like(g.x), target=0)[0]
         g.add('deep_lift.captum.as-is', request('mean'), CAPTUM, m,
-              "on the net as it is: a ReLU before a max pooling takes its gradient before the pooling's rule has changed it, as both hook one tensor, and where "
+              "on the network as it is: a ReLU before a max pooling takes its gradient before the pooling's rule has changed it, as both hook one tensor, and where "
               'windows overlap max_unpool2d keeps one share per input; so attributions do not add up to the difference of the scores', cosine=None)
 
 
@@ -512,7 +512,7 @@ def occlusion_pair(g, window):
     m = as_tensor(pair.Occlusion().GetMask(as_image(g.x[0]), pair_model(g), size=window))[:1]
     count = pair.Occlusion().GetMask(np.zeros(as_image(g.x[0]).shape), lambda x, **_: {pair.base.OUTPUT_LAYER_VALUES: [float((x == 1).sum() == 0)]}, size=window, value=1)
     g.add('occlusion.pair', dict(method='occlusion', target=g.top, window=window, stride=1), PAIR, m / as_tensor(count)[:1],
-          'adds up the differences of the windows over a pixel, of which ours takes the mean: divided by their number')
+          'adds up the differences of the windows over a pixel, where ours takes the mean: divided by their number')
 
 
 def rise(g, samples=12, cells=4, probability=.5):
@@ -533,7 +533,7 @@ def rise(g, samples=12, cells=4, probability=.5):
         scores = weights - weights.mean() * centre
         g.add(f'rise.definition{tag}', dict(method='rise', target=g.top, nSamples=samples, cells=cells, probability=probability, centre=centre), PLAIN,
               ((scores[:, None, None] * m).sum(0) / (samples * probability))[None],
-              'sum of score times mask / (N p) (1806.07421), masks ours' + '; the mean score subtracted first' * centre, inject=dict(masks=name))
+              'sum of score times mask / (N p) (1806.07421), with our masks' + '; the mean score subtracted first' * centre, inject=dict(masks=name))
 
 
 def superpixels(g, count, samples, lime_seed=3):
@@ -556,7 +556,7 @@ def superpixels(g, count, samples, lime_seed=3):
     drawn = g.keep('samples', rows)
     inject = dict(segmentation=name, samples=drawn)
     g.add('lime.lime', dict(method='lime', target=target, nSamples=samples, kernelWidth=.25 * 2 ** .5), LIME, paint(weights),
-          'kernel sqrt(exp(-d^2 / w^2)), w = .25: ours, exp(-d^2 / w^2), at w = .25 sqrt(2); samples and segments ours', inject=inject)
+          'kernel sqrt(exp(-d^2 / w^2)), w = .25: ours, exp(-d^2 / w^2), at w = .25 sqrt(2); with our samples and segments', inject=inject)
 
     feature_mask = torch.as_tensor(ids)[None, None].expand(1, 3, h, w)
     similar = lambda original, perturbed, row, **_: torch.exp(-(1 - F.cosine_similarity(row.to(g.dtype), torch.ones_like(row, dtype=g.dtype))) ** 2 / .25 ** 2)
@@ -566,7 +566,7 @@ def superpixels(g, count, samples, lime_seed=3):
     m = ca.Lime(Scored(g.model, target), interpretable_model=SkLearnRidge(alpha=1), similarity_func=similar, perturb_func=draw)
     m = m.attribute(g.x, target=0, feature_mask=feature_mask, n_samples=samples, perturbations_per_eval=1, return_input_shape=False)
     g.add('lime.captum', dict(method='lime', target=target, nSamples=samples), CAPTUM, paint(m[0]),
-          "Lime with scikit-learn's ridge, and our kernel on rows of the sample (its default compares pictures)", inject=inject)
+          "Lime with scikit-learn's ridge, and our kernel on rows of the sample (its default compares images)", inject=inject)
 
     # All coalitions: the solution is the Shapley values, whatever the sampling.
     few = segments(g, (7,), seed=19)[0]

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: the built site beside its peers in a headless browser. `tests/bench/` measures; what it needs is brought together here.
+//! `cargo xtask bench`: the built site beside its peers in a headless browser. `tests/bench/`
+//! measures; what it needs is brought together here.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,7 +11,7 @@ use crate::test::chromium;
 use crate::tools::{self, command, root};
 
 const FOLDER: &str = "tests/bench";
-/// Committed, and shown by the README.
+/// Committed, and shown by docs/benchmark.md.
 const RESULTS: &str = "tests/bench/results";
 /// Those of `tests/bench/sections/`.
 const SECTIONS: [&str; 6] = ["cpu", "webgpu", "cost", "start", "memory", "size"];
@@ -49,7 +50,7 @@ impl Options {
         }
         let partly = options.fast || options.quick || options.model.is_some();
         if options.save && partly {
-            bail!("--save keeps results for the README: they have to be of the release build and of all models");
+            bail!("--save keeps results for docs/benchmark.md: they must be of the release build and of all models");
         }
         Ok(options)
     }

@@ -1,11 +1,12 @@
 //! From the crate to the static site in `dist/`.
 //!
-//! `cargo rustc` makes one wasm per device, wasm-bindgen its JavaScript (`pkg/wasm/<device>/`), a Node script asks the CPU
-//! wasm for the registries (`pkg/wasm/registry.js`), and `www/` and `pkg/` are copied together. The pages get a
-//! Content-Security-Policy made from the list of models, the first of them links to what it needs first, the service worker
-//! the list of files that it keeps. Compressed copies lie beside the files, `x.js.br` and `x.js.gz`, for servers that send them.
+//! `cargo rustc` makes one wasm per device, wasm-bindgen its JavaScript (`pkg/wasm/<device>/`), a
+//! Node script asks the CPU wasm for the registries (`pkg/wasm/registry.js`), and `www/` and `pkg/`
+//! are copied together. The pages get a Content-Security-Policy made from the list of models, the
+//! first of them links to what it needs first, the service worker the list of files that it keeps.
+//! Compressed copies lie beside the files, `x.js.br` and `x.js.gz`, for servers that send them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -22,8 +23,11 @@ use crate::tools::{self, WASM_TARGET, command, root};
 const REGISTRY_SCRIPT: &str = "scripts/registry.mjs";
 /// Says which builds are there, and their sizes; below `dist/`.
 const BUILDS: &str = "pkg/wasm/builds.json";
-/// Those that get the policy. Not the examples that are there to be copied: it names this site's hosts, not those of the page it would end up in.
+/// Those that get the policy. The examples that are there to be copied do not: it names this site's
+/// hosts, not those of the page that an example ends up in.
 const PAGES: [&str; 3] = ["index.html", "embed.html", "examples/index.html"];
+/// The list of the package's files, which its own modules import.
+pub const ASSETS: &str = "pkg/wasm/assets.js";
 const SERVICE_WORKER: &str = "sw.js";
 const POLICY_SCRIPT: &str = "scripts/policy.mjs";
 const COMPRESS_SCRIPT: &str = "scripts/compress.mjs";
@@ -52,7 +56,8 @@ impl Device {
         }
     }
 
-    /// One profile per device even among the fast ones: cargo gives a cdylib the same file name whatever its features are.
+    /// One profile per device even among the fast ones: cargo gives a cdylib the same file name
+    /// whatever its features are.
     fn profile(self, fast: bool) -> &'static str {
         match (self, fast) {
             (Self::Cpu, false) => "wasm",
@@ -126,7 +131,8 @@ fn artifact(messages: &str) -> Option<PathBuf> {
         })
 }
 
-/// Runs wasm-bindgen, and after the CPU build the registry script, unless their output is up to date.
+/// Runs wasm-bindgen, and after the CPU build the registry script, unless their output is up to
+/// date.
 fn bind(device: Device, fast: bool, wasm: Vec<u8>) -> Result<()> {
     let mut hasher = DefaultHasher::new();
     (&wasm, fast).hash(&mut hasher);
@@ -165,7 +171,8 @@ fn wasm_size(device: Device) -> Result<u64> {
     Ok(data.len())
 }
 
-/// The files that the package fetches as it runs, each by the expression in which bundlers look for such files: `pkg/wasm/assets.js`.
+/// The files that the package fetches as it runs, each by the expression in which bundlers look for
+/// such files: `pkg/wasm/assets.js`.
 fn assets(files: &BTreeMap<PathBuf, PathBuf>) -> String {
     let fetched = |name: &str| {
         let kind = name.rsplit_once('.').map(|(_, kind)| kind);
@@ -188,11 +195,14 @@ fn assets(files: &BTreeMap<PathBuf, PathBuf>) -> String {
         })
         .collect();
     format!(
-        "// The package's files, made by `cargo xtask build`.\n/** @type {{Record<string, URL>}} */\nexport const assets = {{\n{lines}}};\n"
+        "// The package's files, made by `cargo xtask build`.\n\
+         /** @type {{Record<string, URL>}} */\n\
+         export const assets = {{\n{lines}}};\n"
     )
 }
 
-/// Makes `dist/` hold the page, the package and the named wasm builds with their compressed copies, and nothing else. `fast` compresses less.
+/// Makes `dist/` hold the page, the package and the named wasm builds with their compressed copies,
+/// and nothing else. `fast` compresses less.
 pub fn assemble(devices: &[Device], fast: bool) -> Result<()> {
     let (www, pkg) = (root().join("www"), root().join("pkg"));
     if !www.join("index.html").is_file() {
@@ -223,9 +233,9 @@ pub fn assemble(devices: &[Device], fast: bool) -> Result<()> {
         collect(&device.folder(), &to, &wanted, &mut files)?;
         builds[device.name()] = json!({ "bytes": wasm_size(device)? });
     }
-    let list = pkg.join("wasm/assets.js");
+    let list = root().join(ASSETS);
     fs::write(&list, assets(&files)).context("cannot write the list of the package's files")?;
-    files.insert("pkg/wasm/assets.js".into(), list);
+    files.insert(ASSETS.into(), list);
     files.retain(|name, _| !written(name));
     let read = |path: PathBuf| fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()));
     let policy = tools::output(&mut command("node", &[POLICY_SCRIPT, "www/models/models.json"]))?;
@@ -267,7 +277,8 @@ fn with_policy(page: &str, policy: &str) -> Result<String> {
     Ok(page.replacen(after, &meta, 1))
 }
 
-/// Whether the page keeps a file for use without a connection: with its first visit, once it was used, or not at all.
+/// Whether the page keeps a file for use without a connection: with its first visit, once it was
+/// used, or not at all.
 fn keeping(name: &Path) -> Option<&'static str> {
     let unused = ["examples", "docs"].iter().any(|folder| name.starts_with(folder));
     let kind = name.extension().and_then(|end| end.to_str()).unwrap_or_default();
@@ -302,7 +313,8 @@ fn with_files<'a>(worker: &str, folder: &Path, names: impl Iterator<Item = &'a P
     Ok(worker)
 }
 
-/// Adds the files below `from` to `files`, keyed by their place below `dist/`. `wanted` sees paths relative to `from`.
+/// Adds the files below `from` to `files`, keyed by their place below `dist/`. `wanted` sees paths
+/// relative to `from`.
 fn collect(
     from: &Path,
     to: &Path,
@@ -330,7 +342,16 @@ fn collect(
     Ok(())
 }
 
-/// Copies what differs and removes what is not in `files`, so that a server on `folder` always finds whole files.
+/// The files below `folder` by name, but for hidden ones and compressed copies.
+pub fn names(folder: &Path) -> Result<BTreeSet<String>> {
+    let mut files = BTreeMap::new();
+    collect(folder, Path::new(""), &|_| true, &mut files)?;
+    let names = files.keys().filter(|name| original(name) == *name);
+    Ok(names.map(|name| name.to_string_lossy().replace('\\', "/")).collect())
+}
+
+/// Copies what differs and removes what is not in `files`, so that a server on `folder` always
+/// finds whole files.
 fn mirror(files: &BTreeMap<PathBuf, PathBuf>, folder: &Path) -> Result<()> {
     for (name, source) in files {
         let target = folder.join(name);

@@ -19,7 +19,8 @@ pub fn scripts(dist: &Path) -> Result<BTreeSet<String>> {
     modules(dist, &[&[PAGE_MODULE], &WORKER_MODULES[..]].concat())
 }
 
-/// The page with links that have everything fetched at once, in place of one after the other as each names the next.
+/// The page with links that have everything fetched at once, in place of one after the other as
+/// each names the next.
 pub fn with_preloads(page: &str, dist: &Path) -> Result<String> {
     if page.matches(MARKER).count() != 1 {
         bail!("the page has no single {MARKER}");
@@ -33,7 +34,7 @@ pub fn with_preloads(page: &str, dist: &Path) -> Result<String> {
 }
 
 /// The modules and what they import statically, as names below `folder`.
-fn modules(folder: &Path, entries: &[&str]) -> Result<BTreeSet<String>> {
+pub fn modules(folder: &Path, entries: &[&str]) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     let mut open: Vec<String> = entries.iter().map(|name| (*name).to_owned()).collect();
     while let Some(name) = open.pop() {

@@ -1,12 +1,18 @@
 //! `cargo xtask`: builds the site, serves it, runs the tests.
 
+#![forbid(unsafe_code)]
+
+mod architecture;
 mod bench;
 mod build;
 mod first;
 mod licences;
+mod lint;
 mod package;
 mod serve;
 mod size;
+mod steps;
+mod style;
 mod test;
 mod tools;
 
@@ -16,14 +22,17 @@ const HELP: &str = "\
 cargo xtask serve [--port N] [--fast]       build, serve dist/ on this machine and print the address
 cargo xtask build [--cpu] [--fast]          build the static site into dist/
 cargo xtask package [--cpu] [--fast]        build, and pack the npm package and the site into target/package/
-cargo xtask size [--update]                 build for the CPU and compare the download with tests/sizes.json
+cargo xtask lint                            run the checks that need no test: format, lints, imports, licences, types
 cargo xtask test [--native] [--browser]     run the checks and tests (all, or one half)
-cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser (sections: cpu, webgpu, cost, start, memory, size);
-                  [--model NAME] [--save]   of one model; into tests/bench/results/, which the README shows, in place of target/bench/
+cargo xtask size [--cpu]                    build as for a release and compare the download with tests/sizes.json
+                 [--update --note TEXT]     add the sizes to that record, with what they are for
+cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser
+                                            (sections: cpu, webgpu, cost, start, memory, size);
+                  [--model NAME] [--save]   of one model; into tests/bench/results/, which docs/benchmark.md shows,
+                                            in place of target/bench/
 
 --cpu    leave the WebGPU build out
 --fast   quicker to build, slower to run: for tests and for work on the page
---update write the record that later sizes are compared with
 --port   fail if this port is taken (default: the first free one from 8080)";
 
 fn main() {
@@ -51,14 +60,21 @@ fn dispatch(args: &[String]) -> Result<()> {
             package::run(cpu, fast)
         }
         "serve" => {
-            let (port, fast) = (rest.take_value("--port")?, rest.take("--fast"));
+            let (port, fast) = (rest.take_number("--port")?, rest.take("--fast"));
             rest.finish()?;
             serve::run(port, fast)
         }
-        "size" => {
-            let update = rest.take("--update");
+        "lint" => {
             rest.finish()?;
-            size::run(update)
+            lint::run()
+        }
+        "size" => {
+            let (cpu, update, note) = (rest.take("--cpu"), rest.take("--update"), rest.take_text("--note")?);
+            rest.finish()?;
+            if update != note.is_some() {
+                bail!("--update keeps the sizes with what they are for: --update --note TEXT");
+            }
+            size::run(cpu, note)
         }
         "test" => {
             let (native, browser) = (rest.take("--native"), rest.take("--browser"));
@@ -84,15 +100,21 @@ impl Flags {
         self.0.len() < before
     }
 
-    fn take_value(&mut self, name: &str) -> Result<Option<u16>> {
+    fn take_text(&mut self, name: &str) -> Result<Option<String>> {
         let Some(at) = self.0.iter().position(|flag| flag == name) else {
             return Ok(None);
         };
         self.0.remove(at);
         if at == self.0.len() {
-            bail!("{name} needs a number");
+            bail!("{name} needs a value");
         }
-        let value = self.0.remove(at);
+        Ok(Some(self.0.remove(at)))
+    }
+
+    fn take_number(&mut self, name: &str) -> Result<Option<u16>> {
+        let Some(value) = self.take_text(name)? else {
+            return Ok(None);
+        };
         match value.parse() {
             Ok(number) => Ok(Some(number)),
             Err(_) => bail!("{name} needs a number from 0 to 65535, got `{value}`"),
@@ -120,10 +142,12 @@ mod tests {
         let mut args = flags(&["--fast", "--port", "9000"]);
         assert!(args.take("--fast"));
         assert!(!args.take("--cpu"));
-        assert_eq!(args.take_value("--port").unwrap(), Some(9000));
+        assert_eq!(args.take_number("--port").unwrap(), Some(9000));
         args.finish().unwrap();
-        assert!(flags(&["--port"]).take_value("--port").is_err());
-        assert!(flags(&["--port", "70000"]).take_value("--port").is_err());
+        assert_eq!(flags(&["--note", "a b"]).take_text("--note").unwrap().as_deref(), Some("a b"));
+        assert_eq!(flags(&[]).take_text("--note").unwrap(), None);
+        assert!(flags(&["--port"]).take_number("--port").is_err());
+        assert!(flags(&["--port", "70000"]).take_number("--port").is_err());
         assert!(flags(&["--fsat"]).finish().is_err());
     }
 }

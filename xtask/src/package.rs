@@ -1,4 +1,5 @@
-//! `cargo xtask package`: what is released, in `target/package/`: the npm package, the site for course servers, and their checksums.
+//! `cargo xtask package`: what is released, in `target/package/`: the npm package, the site for
+//! course servers, and their checksums.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -85,7 +86,8 @@ fn archive() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The files below `folder`, with names as in a zip, which compresses by itself: neither hidden files nor compressed copies.
+/// The files below `folder`, with names as in a zip, which compresses by itself: neither hidden
+/// files nor compressed copies.
 fn list(folder: &Path, below: &str, files: &mut Vec<(String, PathBuf)>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let entry = entry?;

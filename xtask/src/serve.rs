@@ -167,7 +167,8 @@ enum Part {
 }
 
 impl Part {
-    /// Several ranges at once, and what is no byte range, count as the whole file, as RFC 9110 allows.
+    /// Several ranges at once, and what is no byte range, count as the whole file, as RFC 9110
+    /// allows.
     fn of(range: &str, length: u64) -> Self {
         let Some((first, last)) = range.trim().strip_prefix("bytes=").and_then(|r| r.split_once('-')) else {
             return Self::Whole;
@@ -185,8 +186,8 @@ impl Part {
     }
 }
 
-/// The file below `root` that a URL names: `index.html` for a folder with a final slash, a folder where the slash is missing,
-/// nothing for whatever is absent, hidden or outside.
+/// The file below `root` that a URL names: `index.html` for a folder with a final slash, a folder
+/// where the slash is missing, nothing for whatever is absent, hidden or outside.
 fn resolve(root: &Path, url: &str) -> Option<PathBuf> {
     let place = decode(url.split(['?', '#']).next()?)?;
     let mut path = fs::canonicalize(root).ok()?;

@@ -3,124 +3,176 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::build::{self, Device};
-use crate::tools::{self, WASM_TARGET, command, root};
-use crate::{licences, package, size};
+use crate::steps::{Steps, Times};
+use crate::tools::{self, command, root};
+use crate::{lint, package, size};
 
-/// Runs the native half (formatting, lints, licences, advisories, Rust tests), the browser half (both wasm builds, types,
-/// Chromium), or both, and then also weighs what a first visit downloads.
+/// Runs the tests of all crates but those in docs, whose harness does not take all options.
+const TESTS: [&str; 3] = ["test", "--workspace", "--tests"];
+/// What node's reporter of durations writes.
+const DURATIONS: &str = "target/durations.jsonl";
+
+/// Runs the native half (the static checks, Rust tests), the browser half (both wasm builds, types,
+/// Chromium), or both, and then also weighs what is downloaded.
 pub fn run(native: bool, browser: bool) -> Result<()> {
-    let start = Instant::now();
-    build::prepare()?;
-    if native {
-        step("formatting", || tools::run(&mut tools::cargo(&["fmt", "--all", "--check"])))?;
-        step("JavaScript lints", || tools::run(&mut tools::npm(&["run", "--silent", "lint"])))?;
-        step("licences", licences::check)?;
-        step("advisories", advisories)?;
-        step("Rust lints", || clippy(&["--workspace", "--all-targets"]))?;
-        for device in Device::ALL {
-            step(&format!("Rust lints, wasm, {}", device.name()), || wasm_clippy(device))?;
+    Steps::run(|steps| {
+        build::prepare()?;
+        let shared = shared()?;
+        if native {
+            lint::sources(steps)?;
+            let skipped = steps.step("advisories", advisories)?;
+            steps.skip(skipped);
+            steps.step("Rust tests, build", || tools::run(tools::cargo(&TESTS).arg("--no-run")))?;
+            let times = steps.step("Rust tests", || rust_tests(shared))?;
+            steps.tests(times);
         }
-        step("Rust tests", || tools::run(&mut tools::cargo(&["test", "--workspace"])))?;
-    }
-    if browser {
-        let whole = native;
-        step("wasm builds", || builds(whole))?;
-        if whole {
-            step("download size", size::check)?;
+        if browser {
+            let whole = native;
+            steps.step("wasm builds", || builds(whole))?;
+            if whole {
+                steps.step("download size", || size::check(&[Device::Cpu]))?;
+            }
+            lint::types(steps)?;
+            let times = steps.step("package tests", package_tests)?;
+            steps.tests(times);
+            let times = steps.step("browser tests", browser_tests)?;
+            steps.tests(times);
         }
-        step("types", || tools::run(&mut tools::npm(&["run", "--silent", "check"])))?;
-        step("package tests", package_tests)?;
-        step("browser tests", browser_tests)?;
-    }
-    println!("\nall passed in {:.0} s", start.elapsed().as_secs_f64());
-    Ok(())
+        if !shared {
+            steps.skip(["tests that need ../shared (it is not here)".to_owned()]);
+        }
+        Ok(())
+    })
 }
 
-/// What a whole run tests on the CPU, and weighs, is what is released. The WebGPU build is the quick one: the other takes twenty minutes.
+/// Whether the models and photos are there that some tests need. REQUIRE_SHARED=1 makes their
+/// absence an error.
+fn shared() -> Result<bool> {
+    let there = root().join("../shared").is_dir();
+    if !there && std::env::var("REQUIRE_SHARED").is_ok_and(|value| value == "1") {
+        bail!("REQUIRE_SHARED is 1, but there is no ../shared");
+    }
+    Ok(there)
+}
+
+/// Runs the tests of all crates; those that are ignored are ignored for what only `shared` has.
+fn rust_tests(shared: bool) -> Result<Times> {
+    let mut cargo = tools::cargo(&TESTS);
+    // The times of tests are an unstable option of their harness. Only the test programs get this
+    // variable: where cargo and rustc see it, they build all crates anew, and differently.
+    let timed = cfg!(unix);
+    if timed {
+        cargo.args(["--config", "target.'cfg(unix)'.runner = ['env', 'RUSTC_BOOTSTRAP=1']"]);
+    }
+    cargo.arg("--");
+    cargo.args(shared.then_some("--include-ignored"));
+    if timed {
+        cargo.args(["-Zunstable-options", "--report-time"]);
+    }
+    let mut times = Times::new();
+    tools::watch(&mut cargo, |line| times.extend(rust_time(line)))?;
+    tools::run(&mut tools::cargo(&["test", "--workspace", "--doc"]))?;
+    Ok(times)
+}
+
+/// Reads a line `test NAME ... ok <1.234s>`.
+fn rust_time(line: &str) -> Option<(String, Duration)> {
+    let (name, time) = line.strip_prefix("test ")?.rsplit_once(" ... ok <")?;
+    let seconds = time.strip_suffix("s>")?.parse().ok()?;
+    Some((name.to_owned(), Duration::try_from_secs_f64(seconds).ok()?))
+}
+
+/// What a whole run tests on the CPU, and weighs, is what is released. The WebGPU build is the
+/// quick one: the other takes twenty minutes.
 fn builds(release: bool) -> Result<()> {
     build::wasm(Device::Cpu, !release)?;
     build::wasm(Device::WebGpu, true)?;
     build::assemble(&Device::ALL, true)
 }
 
-fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    println!("\n== {name}");
-    let start = Instant::now();
-    work().with_context(|| format!("{name} failed"))?;
-    println!("== {name}: ok, {:.0} s", start.elapsed().as_secs_f64());
-    Ok(())
-}
-
-fn clippy(what: &[&str]) -> Result<()> {
-    let mut cargo = tools::cargo(&["clippy", "--quiet"]);
-    tools::run(cargo.args(what).args(["--", "--deny", "warnings"]))
-}
-
-fn wasm_clippy(device: Device) -> Result<()> {
-    let what = ["--package", "sightline", "--lib", "--target", WASM_TARGET];
-    clippy(&[&what[..], &["--no-default-features", "--features", device.name()]].concat())
-}
-
-/// Known vulnerabilities, where the tools are installed and their databases can be reached.
-fn advisories() -> Result<()> {
+/// Known vulnerabilities. Returns what could not be checked: that takes a tool and databases which
+/// not every machine has or can reach.
+fn advisories() -> Result<Vec<String>> {
+    let unreachable = |what: &str| format!("advisories on {what} (their database cannot be reached)");
+    let mut skipped = Vec::new();
     if command("cargo-audit", &["--version"]).output().is_ok() {
         let audit = tools::cargo(&["audit", "--quiet"]).output()?;
-        let said = String::from_utf8_lossy(&audit.stderr);
-        if !audit.status.success() && said.contains("fetch") {
-            println!("crates skipped: advisory database not reachable");
+        let errors = String::from_utf8_lossy(&audit.stderr);
+        if !audit.status.success() && errors.contains("fetch") {
+            skipped.push(unreachable("crates"));
         } else if !audit.status.success() {
-            bail!("cargo audit:\n{}{said}", String::from_utf8_lossy(&audit.stdout));
+            bail!("cargo audit:\n{}{errors}", String::from_utf8_lossy(&audit.stdout));
         } else {
             println!("crates: no known vulnerability");
         }
     } else {
-        println!("crates skipped: cargo-audit is not installed");
+        skipped.push("advisories on crates (cargo-audit is not installed)".to_owned());
     }
     let audit = tools::npm(&["audit", "--json"]).stderr(Stdio::null()).output()?;
     let report: Value = serde_json::from_slice(&audit.stdout).unwrap_or_default();
     if report["auditReportVersion"].is_null() {
-        println!("npm packages skipped: advisory database not reachable");
+        skipped.push(unreachable("npm packages"));
     } else if !audit.status.success() {
         bail!("npm audit: {:#}", report["vulnerabilities"]);
     } else {
         println!("npm packages: no known vulnerability");
     }
-    Ok(())
+    Ok(skipped)
 }
 
 /// Runs tests/browser/ on `dist/` in Chromium. They find both in SIGHTLINE_DIST and CHROMIUM_PATH.
-fn browser_tests() -> Result<()> {
-    tools::run(&mut node_tests("tests/browser")?)
+fn browser_tests() -> Result<Times> {
+    node_tests("tests/browser", None)
 }
 
 /// Runs tests/bundlers/: the packed package, whose path is in SIGHTLINE_TARBALL, in apps of others.
-fn package_tests() -> Result<()> {
+fn package_tests() -> Result<Times> {
     tools::ensure_packages(&root().join("tests/bundlers"))?;
     let tarball = package::tarball()?;
-    tools::run(node_tests("tests/bundlers")?.env("SIGHTLINE_TARBALL", tarball))
+    node_tests("tests/bundlers", Some(("SIGHTLINE_TARBALL", tarball)))
 }
 
-fn node_tests(folder: &str) -> Result<Command> {
-    let mut node = command("node", &["--test", "--test-concurrency=1", "--test-reporter=spec"]);
+fn node_tests(folder: &str, variable: Option<(&str, PathBuf)>) -> Result<Times> {
+    let durations = root().join(DURATIONS);
+    fs::create_dir_all(root().join("target")).context("cannot make target/")?;
+    let mut node = command("node", &["--test", "--test-concurrency=1"]);
+    node.args(["--test-reporter=spec", "--test-reporter-destination=stdout"]);
+    node.arg("--test-reporter=./scripts/durations.mjs");
+    node.arg(format!("--test-reporter-destination={}", durations.display()));
     node.args(test_files(&root().join(folder))?);
-    node.env("SIGHTLINE_DIST", build::dist()).env("CHROMIUM_PATH", chromium()?);
-    Ok(node)
+    node.env("SIGHTLINE_DIST", build::dist()).env("CHROMIUM_PATH", chromium()?).envs(variable);
+    tools::run(&mut node)?;
+    node_times(&fs::read_to_string(&durations).with_context(|| format!("cannot read {}", durations.display()))?)
 }
 
-/// The test files, by name: Node 20 and 22 read a folder's name differently.
+/// Reads lines of `[name, milliseconds]`.
+fn node_times(lines: &str) -> Result<Times> {
+    let read = |line: &str| -> Result<(String, Duration)> {
+        let (name, milliseconds): (String, f64) = serde_json::from_str(line)?;
+        Ok((name, Duration::try_from_secs_f64(milliseconds / 1000.0)?))
+    };
+    lines.lines().map(|line| read(line).with_context(|| format!("`{line}` is not a test and its time"))).collect()
+}
+
+/// The test files of a folder and those below it, by name: Node 20 and 22 read a folder's name
+/// differently.
 fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut files = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.to_string_lossy().ends_with(".test.mjs") {
-            files.push(path);
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+            let path = entry?.path();
+            if path.is_dir() && !path.ends_with("node_modules") {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(".test.mjs") {
+                files.push(path);
+            }
         }
     }
     if files.is_empty() {
@@ -182,4 +234,32 @@ fn apt(args: &[&str]) -> Command {
     let mut apt = command("apt-get", args);
     apt.arg("-q").env("DEBIAN_FRONTEND", "noninteractive");
     apt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read() {
+        let timed = rust_time("test nn::families::vit ... ok <1.250s>");
+        assert_eq!(timed, Some(("nn::families::vit".to_owned(), Duration::from_millis(1250))));
+        assert_eq!(rust_time("test a - should panic ... ok <0.001s>").unwrap().0, "a - should panic");
+        for line in
+            ["test a ... ok", "test a ... ignored, needs ../shared", "test result: ok. 1 passed", "running 2 tests"]
+        {
+            assert_eq!(rust_time(line), None, "{line}");
+        }
+        let times = node_times("[\"a \\\"b\\\"\",1500.5]\n[\"c\",2]\n").unwrap();
+        assert_eq!(times[0], ("a \"b\"".to_owned(), Duration::from_micros(1_500_500)));
+        assert_eq!(times.len(), 2);
+        assert!(node_times("ok 1 - a\n").is_err());
+    }
+
+    #[test]
+    fn test_files_are_found_in_folders() {
+        let files = test_files(&root().join("tests/browser")).unwrap();
+        assert!(files.iter().all(|file| file.to_string_lossy().ends_with(".test.mjs")) && files.is_sorted());
+        assert!(test_files(&root().join("xtask/src")).is_err());
+    }
 }

@@ -1,5 +1,6 @@
 //! The programs that the tasks call: cargo, rustup, node, npm.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,7 +11,8 @@ const OLDEST_NODE: u32 = 20;
 
 /// The repository's root: the folder above this crate.
 pub fn root() -> PathBuf {
-    // What cargo says at run time: a target folder that was copied from elsewhere remembers where it was compiled.
+    // What cargo says at run time: a target folder that was copied from elsewhere remembers where
+    // it was compiled.
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let manifest = Path::new(&manifest);
     manifest.parent().unwrap_or(manifest).to_path_buf()
@@ -49,6 +51,28 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command whose output goes to the terminal, and hands on each line of its standard output.
+///
+/// # Errors
+/// If it cannot be started, or fails.
+pub fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> Result<()> {
+    let name = describe(command);
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{name}`"))?;
+    let mut output = BufReader::new(child.stdout.take().with_context(|| format!("`{name}` has no output"))?);
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line).with_context(|| format!("cannot read what `{name}` prints"))? > 0 {
+        let text = String::from_utf8_lossy(&line);
+        print!("{text}");
+        see(text.trim_end());
+        line.clear();
+    }
+    let status = child.wait().with_context(|| format!("`{name}` is lost"))?;
+    if !status.success() {
+        bail!("`{name}` failed ({status})");
+    }
+    Ok(())
+}
+
 /// Runs a command and returns what it printed to its standard output.
 ///
 /// # Errors
@@ -60,6 +84,22 @@ pub fn output(command: &mut Command) -> Result<String> {
         bail!("`{name}` failed ({})", output.status);
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{name}` printed no text"))
+}
+
+/// The repository's files whose names match one of the patterns: what git tracks, and what is there
+/// and not ignored.
+///
+/// # Errors
+/// Where this is not a git checkout, or no file matches.
+pub fn files(patterns: &[&str]) -> Result<Vec<String>> {
+    let mut git = command("git", &["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]);
+    let listed = output(git.args(patterns)).context("the files to check are those of a git checkout")?;
+    // A file that was deleted is listed until the deletion is committed.
+    let files: Vec<_> = listed.split_terminator('\0').filter(|name| root().join(name).is_file()).collect();
+    if files.is_empty() {
+        bail!("no file matches {}", patterns.join(", "));
+    }
+    Ok(files.into_iter().map(str::to_owned).collect())
 }
 
 fn describe(command: &Command) -> String {
@@ -82,8 +122,9 @@ pub fn ensure_wasm_target() -> Result<()> {
     let added = run(&mut command("rustup", &["target", "add", WASM_TARGET]));
     if added.is_err() || !has_target()? {
         bail!(
-            "Rust's standard library for {WASM_TARGET} is missing and `rustup target add {WASM_TARGET}` did not install it; \
-             install it with your Rust distribution (Debian: libstd-rust-dev-wasm32) and run this again"
+            "Rust's standard library for {WASM_TARGET} is missing, and `rustup target add {WASM_TARGET}` \
+             did not install it; install it with your Rust distribution (Debian: libstd-rust-dev-wasm32) \
+             and run this again"
         );
     }
     Ok(())
@@ -129,6 +170,15 @@ mod tests {
         assert_eq!(node_major("v20.20.2\n"), Some(20));
         assert_eq!(node_major("v8.1.0"), Some(8));
         assert_eq!(node_major("node"), None);
+    }
+
+    #[test]
+    fn a_watched_command_gives_its_lines() {
+        let mut lines = Vec::new();
+        let script = "console.log('a'); process.stdout.write('b')";
+        watch(&mut command("node", &["--eval", script]), |line| lines.push(line.to_owned())).unwrap();
+        assert_eq!(lines, ["a", "b"]);
+        assert!(watch(&mut command("node", &["--eval", "process.exit(1)"]), |_| {}).is_err());
     }
 
     #[test]

@@ -1,57 +1,53 @@
 //! Attention rollout. Abnar and Zuidema 2020, arXiv 2005.00928, section 3.
 //!
-//! R = A^_L ... A^_1 with A^_b = A_b + 1, rows divided by their sums, where A_b is block b's attention fused over its heads and 1 the residual
-//! connection. The map is R's class-token row; where the classifier reads the mean of the patches, the mean of their rows. It needs no target, and is the same
-//! for each.
+//! R = A^_L ... A^_1 with A^_b = A_b + 1, rows divided by their sums, where A_b is block b's
+//! attention fused over its heads and 1 the residual connection. The map is R's class-token row;
+//! where the classifier reads the mean of the patches, the mean of their rows. It needs no target,
+//! and is the same for each.
 //!
-//! That row alone is computed, from the last block to the first, each block run again on the state before it: one forward pass in all, one
-//! block's attention in memory. Output `[h, w]` over the patches, positive; `details.specialShare` is what the row leaves on special tokens.
+//! That row alone is computed, from the last block to the first, each block run again on the state
+//! before it: one forward pass in all, one block's attention in memory. Output `[h, w]` over the
+//! patches, positive; `details.specialShare` is what the row leaves on special tokens.
 //!
-//! The paper averages heads; `headFusion` max and min and `discard` (the smallest entries of each fused matrix become 0) are those of
-//! vit-explain, which divides by the sums of the wrong axis and keeps the class token's own entry.
+//! The paper averages heads; `headFusion` max and min and `discard` (the smallest entries of each
+//! fused matrix become 0) are those of vit-explain, which divides by the sums of the wrong axis and
+//! keeps the class token's own entry.
 
 use burn::tensor::{Tensor, TensorData};
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::explain::Context;
+use crate::methods::Context;
+use crate::methods::attention::ATTENTION;
 use crate::methods::attention::{maps, of, row, row_output};
-use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
+use crate::methods::{Kind, MethodSpec, OptionSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "attention_rollout",
     name: "Attention rollout",
-    group: Group::Transformer,
-    summary: "From which patches could the classifier's token have gathered what it holds, through the attention of all blocks?",
-    caveat: "It is the same for every class: it follows attention alone, and neither what was passed along nor what the classifier made of it.",
+    summary: "From which patches can information reach the classifier through the attention of all blocks?",
+    caveat: "The map is the same for every class: it follows attention alone, not what the tokens carry or how the \
+             classifier uses it.",
     citation: "Abnar and Zuidema 2020",
     arxiv: "2005.00928",
     equation: "row of A^_L ... A^_1 that the classifier reads, A^ = row-normalised (A + 1)",
-    cost: "1 forward of the blocks",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Positive,
-    channels: Channels::None,
-    class_free: true,
-    random: false,
-    needs: &[Need::Attention],
-    reads: Reads::Input,
-    estimates: false,
+    cost: "1 forward pass through the blocks",
     options: &[
         OptionSpec {
             id: "headFusion",
             kind: Kind::Choice { default: "mean", choices: &["mean", "max", "min"] },
             unit: None,
-            help: "how the heads of a block become one",
+            help: "how the heads of a block are combined",
         },
         OptionSpec {
             id: "discard",
             kind: Kind::Number { default: 0.0, min: 0.0, max: 1.0 },
             unit: None,
-            help: "share of each block's entries, the smallest, that count as 0",
+            help: "share of each block's attention weights, the smallest ones, to set to 0",
         },
     ],
+    ..ATTENTION
 };
 
 /// Computes the map.

@@ -1,12 +1,16 @@
-//! What methods that read attention share: blocks and maps, the row that the classifier reads, special tokens, and outlier tokens.
+//! What methods that read attention share: blocks and maps, the row that the classifier reads,
+//! special tokens, and outlier tokens.
 //!
-//! Darcet et al. 2023, arXiv 2309.16588, found a few patches of large transformers with norms about ten times those of the others at the
-//! last block's output; the model keeps global facts there, they draw attention from everywhere, and say nothing about their own place. There
-//! a norm above 150 counts (of one model); here, for any model, one that is above both the patches' median + 10 median absolute deviations
-//! (nearly 7 standard deviations of a normal distribution) and twice their median (where all others are alike, any difference is many deviations).
+//! Darcet et al. 2023, arXiv 2309.16588, found a few patches of large transformers with norms about
+//! ten times those of the others at the last block's output; the model keeps global facts there,
+//! they draw attention from everywhere, and say nothing about their own place. There a norm above
+//! 150 counts (of one model); here, for any model, one that is above both the patches' median + 10
+//! median absolute deviations (nearly 7 standard deviations of a normal distribution) and twice
+//! their median (where all others are alike, any difference is many deviations).
 
 pub mod attention_rollout;
 pub mod chefer;
+pub mod normalised_cut;
 pub mod raw_attention;
 pub mod token_cut;
 
@@ -14,15 +18,25 @@ use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::ask::control::Warning;
 use crate::error::{Error, Result};
-use crate::explain::{Context, Warning};
-use crate::methods::{Kind, OptionSpec, Output};
-use crate::nn::families::Attention;
+use crate::methods::Context;
+use crate::methods::{Group, Kind, MethodSpec, Need, OptionSpec, Output, Sign, Space};
+use crate::nn::model::AttentionSpec;
 use crate::nn::pass::{Pass, Tappable};
+
+/// What a method that reads attention says of itself unless it differs.
+pub const ATTENTION: MethodSpec = MethodSpec {
+    sign: Sign::Positive,
+    class_free: true,
+    needs: &[Need::Attention],
+    ..MethodSpec::base(Group::Transformer, Space::Layer, "[h, w]")
+};
 
 /// Deviations from the median above which a norm is an outlier.
 const DEVIATIONS: f32 = 10.0;
-/// Part of a map's magnitude on outlier patches from which on a reader is told, where it is also more than twice their part of the patches.
+/// Part of a map's magnitude on outlier patches from which on a reader is told, where it is also
+/// more than twice their part of the patches.
 const MUCH: f64 = 0.1;
 
 /// The option that names a block.
@@ -30,7 +44,7 @@ pub const BLOCK: OptionSpec = OptionSpec {
     id: "block",
     kind: Kind::Integer { default: None, min: 0, max: 63 },
     unit: None,
-    help: "the block that is read, from 0; the last where left out",
+    help: "the block to read, counted from 0; the last by default",
 };
 
 /// A token whose norm at the last block's output stands out.
@@ -48,19 +62,20 @@ pub struct Outlier {
     pub norm: f32,
 }
 
-impl Attention {
+impl AttentionSpec {
     /// What a token is: `patch`, `class`, `distillation` or `register`.
     pub fn kind(&self, token: usize) -> &'static str {
         self.special.get(token).copied().unwrap_or("patch")
     }
 
-    /// A patch's row and column; `None` of a special token.
+    /// A patch's row and column; `None` for a special token.
     pub fn place(&self, token: usize) -> Option<(usize, usize)> {
         let [_, columns] = self.grid;
         token.checked_sub(self.special.len()).map(|patch| (patch / columns, patch % columns))
     }
 
-    /// Weights `[T]` of the rows that speak for the whole photo, those that the classifier reads: the class token's alone, or all patches' alike.
+    /// Weights `[T]` of the rows that stand for the whole image, those that the classifier reads:
+    /// the class token's only, or all patches' equally.
     pub fn whole(&self) -> Vec<f32> {
         let (tokens, special) = (self.tokens(), self.special.len());
         let read = if self.averaged { special..tokens } else { 0..1 };
@@ -68,7 +83,7 @@ impl Attention {
         (0..tokens).map(|t| if read.contains(&t) { weight } else { 0.0 }).collect()
     }
 
-    /// The tokens that stand out among norms `[T]`; none where they are not of this model.
+    /// The tokens whose norms stand out among `[T]`; none if the norms are not of this model.
     pub fn outliers(&self, norms: &[f32]) -> Vec<Outlier> {
         let patches = norms.get(self.special.len()..).unwrap_or_default();
         let middle = median(patches.to_vec());
@@ -99,7 +114,8 @@ fn sink(map: &[f32], prefix: usize, outliers: &[Outlier]) -> Option<Warning> {
         code: "attention-sink",
         cause: None,
         message: format!(
-            "{:.0} % of the map lies on {} of {} patches whose norm stands out behind the last block (details.outlierTokens): such attention sinks often stand for the whole photo and not for their place",
+            "{:.0} % of the map lies on {} of {} patches with unusually large norms after the last block \
+             (details.outlierTokens): such attention sinks often represent the whole image, not their own place",
             100.0 * share,
             on.len(),
             map.len()
@@ -111,18 +127,18 @@ fn sink(map: &[f32], prefix: usize, outliers: &[Outlier]) -> Option<Warning> {
 ///
 /// # Errors
 /// [`Error::Internal`] where it has none, which [`crate::methods::Need::Attention`] rules out.
-pub fn of<'a>(context: &'a Context<'_>) -> Result<&'a Attention> {
+pub fn of<'a>(context: &'a Context<'_>) -> Result<&'a AttentionSpec> {
     context.spec().attention.as_ref().ok_or_else(|| Error::Internal("the model has no attention".into()))
 }
 
-/// An option that counts from 0 to below `count`; `None` where it is left out.
+/// An option that counts from 0 to below `count`; `None` if it is absent.
 ///
 /// # Errors
 /// [`Error::BadOption`] naming the model's range.
 pub fn index(context: &Context<'_>, id: &str, count: usize) -> Result<Option<usize>> {
     match context.options().integer(id)? {
         Some(given) if given >= count => Err(Error::BadOption(format!(
-            "{id}: {} has {count}, so give a whole number from 0 to {}, got {given}",
+            "{id}: {} has {count}; give a whole number from 0 to {}, not {given}",
             context.spec().architecture,
             count.saturating_sub(1)
         ))),
@@ -144,7 +160,7 @@ pub fn block(context: &Context<'_>) -> Result<usize> {
 /// # Errors
 /// Those of the model.
 pub fn maps(context: &Context<'_>, b: usize) -> Result<Tensor<3>> {
-    let name = Attention::maps(b);
+    let name = AttentionSpec::maps(b);
     let mut pass = Pass::new().keep(&name);
     context.rerun(b + 1, &mut pass)?;
     Ok(Tensor::<4>::unwrap(pass.tapped(&name)?.value.clone())?.squeeze_dim(0))
@@ -165,8 +181,9 @@ pub fn norms(context: &Context<'_>) -> Result<Tensor<1>> {
     Ok((tokens.clone() * tokens).sum_dim(2).sqrt().flatten(0, 2))
 }
 
-/// The output of a method with a number `[1, T]` for each token: the patches' as a map `[h, w]`; `details` (an object), `specialShare`, the
-/// part of the whole row on special tokens, and `outlierTokens`.
+/// The output of a method with a number `[1, T]` for each token: those of the patches as a map `[h,
+/// w]`; in `details` (an object) `specialShare`, the share of the row on special tokens, and
+/// `outlierTokens`.
 ///
 /// # Errors
 /// Those of the model and the device.
@@ -185,7 +202,7 @@ pub async fn row_output(context: &Context<'_>, row: Tensor<2>, details: Value) -
 }
 
 /// The output of a method with a number for each patch, `[h w]`; `norms` are those of [`norms`].
-pub fn output(attention: &Attention, map: Vec<f32>, norms: &[f32], mut details: Value) -> Output {
+pub fn output(attention: &AttentionSpec, map: Vec<f32>, norms: &[f32], mut details: Value) -> Output {
     let outliers = attention.outliers(norms);
     let warnings = sink(&map, attention.special.len(), &outliers).into_iter().collect();
     if let Value::Object(details) = &mut details {
@@ -201,7 +218,7 @@ mod tests {
     #[test]
     fn outliers_are_few_and_far() {
         let special = vec!["class", "register"];
-        let attention = Attention { blocks: 1, heads: 1, special, averaged: false, grid: [3, 4], patch: 8 };
+        let attention = AttentionSpec { blocks: 1, heads: 1, special, averaged: false, grid: [3, 4], patch: 8 };
         let mut norms = vec![40.0, 90.0, 9.0, 10.0, 11.0, 10.0, 9.5, 10.5, 10.0, 9.0, 11.0, 10.0, 10.0, 10.2];
         let places = |norms: &[f32]| -> Vec<_> {
             attention.outliers(norms).into_iter().map(|o| (o.token, o.kind, o.row, o.column)).collect()

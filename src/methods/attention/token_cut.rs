@@ -1,22 +1,27 @@
-//! TokenCut. Wang et al. 2022, arXiv 2202.11539, section 3: the normalised cut (Shi and Malik 2000) of the graph of patches.
+//! TokenCut. Wang et al. 2022, arXiv 2202.11539, section 3: the normalised cut (Shi and Malik 2000)
+//! of the graph of patches.
 //!
-//! Two patches are joined by an edge of weight 1 where the cosine of their keys in a block (heads concatenated) is above `tau`, else of 1e-5.
-//! The map is the eigenvector of the second smallest eigenvalue of (D - W) x = l D x, D the rows' sums, with x' D x = 1. It needs no target, and is the
-//! same for each. The block alone is run again; the eigenvector is found on the host in f64.
+//! Two patches are joined by an edge of weight 1 where the cosine of their keys in a block (heads
+//! concatenated) is above `tau`, else of 1e-5. The map is the eigenvector of the second smallest
+//! eigenvalue of (D - W) x = l D x, D the rows' sums, with x' D x = 1. It needs no target, and is
+//! the same for each. The block alone is run again; the eigenvector is found on the host in f64.
 //!
-//! Output `[h, w]`, signed so that the largest magnitude, which the paper takes for the foreground, is positive. The paper's mask are the patches
-//! above the vector's mean, `details.threshold`; `details` also has `block`, `eigenvalue` and `foreground`, the number of those patches.
+//! Output `[h, w]`, signed so that the largest magnitude, which the paper takes for the foreground,
+//! is positive. The paper's mask are the patches above the vector's mean, `details.threshold`;
+//! `details` also has `block`, `eigenvalue` and `foreground`, the number of those patches.
 
 use burn::tensor::Tensor;
 use serde_json::json;
 
+use crate::ask::control::Warning;
 use crate::error::Result;
-use crate::explain::{Context, Warning};
+use crate::methods::Context;
+use crate::methods::attention::ATTENTION;
+use crate::methods::attention::normalised_cut::second_eigenvector;
 use crate::methods::attention::{BLOCK, block, norms, of, output};
-use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
-use crate::nn::families::Attention;
+use crate::methods::{Group, Kind, MethodSpec, OptionSpec, Output, Sign};
+use crate::nn::model::AttentionSpec;
 use crate::nn::pass::{Pass, Tappable};
-use crate::spectral::second_eigenvector;
 
 /// The weight of an edge between patches that are unlike.
 const UNLIKE: f64 = 1e-5;
@@ -26,40 +31,34 @@ pub static SPEC: MethodSpec = MethodSpec {
     id: "token_cut",
     name: "TokenCut",
     group: Group::Discovery,
-    summary: "Into which two parts do the patches fall by what they hold, and which of the two stands out?",
-    caveat: "It knows of no class, and always finds two parts, also where there is one thing or none.",
+    summary: "Which patches stand out when all patches are split into two groups by similarity?",
+    caveat: "It ignores the class, and it always finds two groups, even if the image shows one object or none.",
     citation: "Wang et al. 2022",
     arxiv: "2202.11539",
     equation: "second smallest x of (D - W) x = l D x, W = 1 where cos(k_i, k_j) > tau, else 1e-5",
-    cost: "1 block forward",
-    space: Space::Layer,
-    shape: "[h, w]",
+    cost: "1 forward pass through one block",
     sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: true,
-    random: false,
-    needs: &[Need::Attention],
-    reads: Reads::Input,
-    estimates: false,
     options: &[
         OptionSpec {
             id: "tau",
             kind: Kind::Number { default: 0.2, min: -1.0, max: 1.0 },
             unit: None,
-            help: "cosine above which two patches are alike",
+            help: "cosine similarity above which two patches count as alike",
         },
         BLOCK,
     ],
+    ..ATTENTION
 };
 
 /// Computes the map.
 ///
 /// # Errors
-/// [`Error::BadOption`](crate::Error::BadOption) where the model has no such block; those of the model and the device.
+/// [`Error::BadOption`](crate::Error::BadOption) where the model has no such block; those of the
+/// model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let attention = of(context)?;
     let (b, tau) = (block(context)?, context.options().number("tau")?);
-    let name = Attention::keys(b);
+    let name = AttentionSpec::keys(b);
     let mut pass = Pass::new().keep(&name);
     context.rerun(b + 1, &mut pass)?;
     let keys = Tensor::<4>::unwrap(pass.tapped(&name)?.value.clone())?;
@@ -78,8 +77,9 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         output.warnings.push(Warning {
             code: "zero-map",
             cause: None,
-            message: "every value is 0: all patches are equally alike at this tau, so that none parts from the others"
-                .into(),
+            message: "every value is 0: all patches are equally alike at this tau, so none stands out; try another \
+                      tau"
+            .into(),
         });
         return Ok(output);
     };

@@ -1,62 +1,64 @@
 //! KernelSHAP. Lundberg and Lee 2017, arXiv 1705.07874, theorem 2.
 //!
-//! The Shapley values of the game whose players are superpixels and whose coalitions' worth v(z) is the score with the others replaced by the baseline:
-//! min over phi of sum_z pi(z) (v(z) - v(0) - phi z)^2 subject to sum phi = v(1) - v(0), with the Shapley kernel
-//! pi(z) = (M - 1) / (C(M, k) k (M - k)) for coalitions of k players; those of 0 and M players are the two constraints and hold exactly.
+//! The Shapley values of the game whose players are superpixels and whose coalitions' worth v(z) is
+//! the score with the others replaced by the baseline: min over phi of sum_z pi(z) (v(z) - v(0) -
+//! phi z)^2 subject to sum phi = v(1) - v(0), with the Shapley kernel pi(z) = (M - 1) / (C(M, k) k
+//! (M - k)) for coalitions of k players; those of 0 and M players are the two constraints and hold
+//! exactly.
 //!
-//! * 2^M - 2 <= `nSamples`: every coalition, weighed by the kernel; the result is the Shapley values. Those that weigh most come first.
-//! * Else sizes are drawn by the kernel's share, proportional to 1 / (k (M - k)), and coalitions of a size evenly; all weigh alike. Every other sample is the
-//!   complement of the one before it (paired sampling, Covert and Lee 2021, arXiv 2012.01536), which removes the error of even-order interactions.
-//! * `samples` that are given weigh by the kernel; rows of zeros or ones alone say nothing that the constraints do not.
+//! * 2^M - 2 <= `nSamples`: every coalition, weighed by the kernel; the result is the Shapley
+//!   values. Those that weigh most come first.
+//! * Else sizes are drawn by the kernel's share, proportional to 1 / (k (M - k)), and coalitions of
+//!   a size evenly; all weigh alike. Every other sample is the complement of the one before it
+//!   (paired sampling, Covert and Lee 2021, arXiv 2012.01536), which removes the error of
+//!   even-order interactions.
+//! * `samples` that are given weigh by the kernel; rows of zeros or ones alone say nothing that the
+//!   constraints do not.
 //!
-//! With phi = (v(1) - v(0)) / M + delta, rows reduced by their mean and sum delta = 0, it is one symmetric positive definite system. One forward pass for
-//! v(0) and one a sample.
+//! With phi = (v(1) - v(0)) / M + delta, rows reduced by their mean and sum delta = 0, it is one
+//! symmetric positive definite system. One forward pass for v(0) and one a sample.
 //!
-//! Output `[1, H, W]`, signed: each pixel has its superpixel's phi. `completeness.sum` is the sum of phi over superpixels. `details`: `segments` M, `exact`, and `standardError`, the root of the
-//! mean over superpixels of phi's squared standard error, from the fit's residuals over pairs (0 where exact, `null` where pairs are too few or samples were given).
-//! captum 0.9.0's `KernelShap` replaces the constraints by weights of 10^6; shap 0.51.0 enumerates the outer sizes and samples the rest.
+//! Output `[1, H, W]`, signed: each pixel has its superpixel's phi. `completeness.sum` is the sum
+//! of phi over superpixels. `details`: `segments` M, `exact`, and `standardError`, the root of the
+//! mean over superpixels of phi's squared standard error, from the fit's residuals over pairs (0
+//! where exact, `null` where pairs are too few or samples were given). captum 0.9.0's `KernelShap`
+//! replaces the constraints by weights of 10^6; shap 0.51.0 enumerates the outer sizes and samples
+//! the rest.
 
 use rand::RngExt;
 use serde_json::json;
 
+use crate::ask::control::Warning;
 use crate::error::Result;
-use crate::explain::{Context, Warning};
+use crate::math::random::stream;
+use crate::methods::Context;
+use crate::methods::black_box::BLACK_BOX;
 use crate::methods::black_box::{
     self, COMPACTNESS, Cholesky, Estimator, LeastSquares, N_SEGMENTS, SAMPLES, SEGMENTATION, Segments, dot, finite,
     quadratic,
 };
 use crate::methods::{
-    BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads,
-    SEED, Sign, Space,
+    BASELINE, BLUR_SIGMA, CHUNK_SIZE, Completeness, Kind, MethodSpec, Need, OptionSpec, Output, SEED,
 };
-use crate::random::stream;
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "kernel_shap",
     name: "KernelSHAP",
-    group: Group::BlackBox,
-    summary: "What is each superpixel's fair share of the difference between the photo's score and the baseline's?",
-    caveat: "Fair by Shapley's axioms over photos with holes, which the model never saw in training; an estimate unless every coalition was tried.",
+    summary: "What is each superpixel's fair share of the score difference between the image and the baseline?",
+    caveat: "Fair by Shapley's axioms, but over images with holes, unlike anything the model was trained on; an \
+             estimate unless every coalition was tried.",
     citation: "Lundberg and Lee 2017",
     arxiv: "1705.07874",
     equation: "argmin_phi sum_z (M-1) / (C(M,k) k (M-k)) (v(z) - v(0) - phi z)^2, sum phi = v(1) - v(0)",
-    cost: "nSamples + 1 forward: 401 without options, about 32 s where a forward takes 0.08 s",
-    space: Space::Input,
-    shape: "[1, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: true,
+    cost: "nSamples + 1 forward passes: 401 by default, about 32 s if a pass takes 0.08 s",
     needs: &[Need::Superpixels],
-    reads: Reads::Input,
-    estimates: true,
     options: &[
         OptionSpec {
             id: "nSamples",
             kind: Kind::Integer { default: Some(400), min: 2, max: 20_000 },
             unit: Some("coalitions"),
-            help: "coalitions of superpixels, in pairs; all of them where they are no more than this",
+            help: "number of coalitions of superpixels, in pairs; all of them if there are no more than this",
         },
         N_SEGMENTS,
         COMPACTNESS,
@@ -67,10 +69,11 @@ pub static SPEC: MethodSpec = MethodSpec {
         SEGMENTATION,
         SAMPLES,
     ],
+    ..BLACK_BOX
 };
 
 enum Coalitions {
-    /// As the request says.
+    /// Given by the request.
     Given(Vec<Vec<bool>>),
     /// All, one of each pair; bit j is player j.
     All(Vec<u32>),
@@ -149,17 +152,18 @@ struct KernelShap {
     sums: LeastSquares,
 }
 
-struct Fit {
+struct ShapleyFit {
     phi: Vec<f64>,
-    /// Whether the coalitions tell all players apart.
+    /// Whether the coalitions determine every player's share.
     determined: bool,
     standard_error: f64,
 }
 
 impl KernelShap {
-    fn fit(&self) -> Fit {
+    fn fit(&self) -> ShapleyFit {
         let (m, sums) = (self.segments.count, &self.sums);
-        // Rows without their means do not see a common shift of phi: any stiffness against it leaves sum delta = 0.
+        // Rows without their means do not see a common shift of phi: any stiffness against it
+        // leaves sum delta = 0.
         let stiffness = sums.gram.iter().step_by(m + 1).sum::<f64>() / (m * m) as f64;
         let factor = Cholesky::new(sums.gram.iter().map(|v| v + stiffness).collect(), m);
         let delta = factor.solve(&sums.moment);
@@ -170,13 +174,14 @@ impl KernelShap {
         let standard_error = match self.coalitions {
             Coalitions::All(_) if self.all_taken() => 0.0,
             Coalitions::Drawn { .. } if free > 0.0 && factor.determined => {
-                // The part of the inverse that is the stiffness's own is 1 / (stiffness m^2) in every place.
+                // The part of the inverse that is the stiffness's own is 1 / (stiffness m^2) in
+                // every place.
                 let variance = factor.mean_variance() - 1.0 / (stiffness * (m * m) as f64);
                 (left.max(0.0) / free * variance.max(0.0)).sqrt()
             }
             _ => f64::NAN,
         };
-        Fit { phi, determined: factor.determined || m == 1, standard_error }
+        ShapleyFit { phi, determined: factor.determined || m == 1, standard_error }
     }
 
     fn all_taken(&self) -> bool {
@@ -208,7 +213,8 @@ impl Estimator for KernelShap {
         } else if index.is_multiple_of(2) {
             self.first = score;
         } else {
-            // The rows of a pair are each other's negative: together they weigh twice and see half the difference.
+            // The rows of a pair are each other's negative: together they weigh twice and see half
+            // the difference.
             let weight = if let Coalitions::All(_) = self.coalitions { kernel(m, size) } else { 1.0 };
             let y = (score - self.first - (2.0 * share - 1.0) * self.gap) / 2.0;
             self.sums.add(&centred(row), y, 2.0 * weight);
@@ -223,7 +229,8 @@ impl Estimator for KernelShap {
 /// Computes the attribution.
 ///
 /// # Errors
-/// [`crate::Error::BadOption`] for a segmentation or samples that do not fit; [`crate::Error::Aborted`] between chunks; those of the model and the device.
+/// [`crate::Error::BadOption`] for a segmentation or samples that do not fit;
+/// [`crate::Error::Aborted`] between chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let options = context.options();
     let segments = Segments::of(context)?;
@@ -242,7 +249,10 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         output.warnings.push(Warning {
             code: "underdetermined",
             cause: None,
-            message: format!("the coalitions do not tell all {m} superpixels apart: what they leave open is shared evenly; raise nSamples"),
+            message: format!(
+                "the coalitions do not determine all {m} superpixels, so the undetermined part is shared \
+                              evenly; raise nSamples"
+            ),
         });
     }
     let sum: f64 = fit.phi.iter().sum();

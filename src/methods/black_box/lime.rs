@@ -1,58 +1,54 @@
 //! LIME. Ribeiro et al. 2016, arXiv 1602.04938, equation 1 and section 3.4.
 //!
-//! Superpixels are shown or replaced by the baseline; a linear model of which are shown is fitted to the scores:
-//! min over b, c of sum_i pi_i (F(z_i) - b - c z_i)^2 + ridge |c|^2. Sample 0 shows all, as in the lime package; in the others each superpixel is
-//! shown with probability 1/2. pi = exp(-d^2 / kernelWidth^2) with the cosine distance of the row z to the row of ones, d = 1 - sqrt(shown / M), and 1 where
-//! nothing is shown. The ridge does not touch the intercept b. `nSamples` forward passes.
+//! Superpixels are shown or replaced by the baseline; a linear model of which are shown is fitted
+//! to the scores: min over b, c of sum_i pi_i (F(z_i) - b - c z_i)^2 + ridge |c|^2. Sample 0 shows
+//! all, as in the lime package; in the others each superpixel is shown with probability 1/2. pi =
+//! exp(-d^2 / kernelWidth^2) with the cosine distance of the row z to the row of ones, d = 1 -
+//! sqrt(shown / M), and 1 where nothing is shown. The ridge does not touch the intercept b.
+//! `nSamples` forward passes.
 //!
-//! Output `[1, H, W]`, signed: each pixel has its superpixel's coefficient c. `details`: `segments` M, `intercept` b, and `r2`, the weighted share of the scores'
-//! variance that the linear model explains (lime's `score`).
+//! Output `[1, H, W]`, signed: each pixel has its superpixel's coefficient c. `details`: `segments`
+//! M, `intercept` b, and `r2`, the weighted share of the scores' variance that the linear model
+//! explains (lime's `score`).
 //!
-//! The paper and lime 0.2.0.1 draw 1000 samples; 400 is the default here, for time. lime takes the root of the kernel, which is this one with sqrt(2)
-//! times the width, segments with quickshift, and hides a superpixel behind its own mean colour. captum 0.9.0's `Lime` has a lasso, width 1, 2 width^2 in the
-//! kernel and the distance between the pictures; with a ridge and the same kernel it agrees. Both are reproduced by `segmentation`, `samples`, `kernelWidth` and `baseline`.
+//! The paper and lime 0.2.0.1 draw 1000 samples; 400 is the default here, for time. lime takes the
+//! root of the kernel, which is this one with sqrt(2) times the width, segments with quickshift,
+//! and hides a superpixel behind its own mean colour. captum 0.9.0's `Lime` has a lasso, width 1, 2
+//! width^2 in the kernel and the distance between the pictures; with a ridge and the same kernel it
+//! agrees. Both are reproduced by `segmentation`, `samples`, `kernelWidth` and `baseline`.
 
 use rand::RngExt;
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::explain::Context;
+use crate::math::random::stream;
+use crate::methods::Context;
+use crate::methods::black_box::BLACK_BOX;
 use crate::methods::black_box::{
     self, COMPACTNESS, Cholesky, Estimator, LeastSquares, N_SEGMENTS, SAMPLES, SEGMENTATION, Segments, dot, finite,
     quadratic,
 };
-use crate::methods::{
-    BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign,
-    Space,
-};
-use crate::random::stream;
+use crate::methods::{BASELINE, BLUR_SIGMA, CHUNK_SIZE, Kind, MethodSpec, Need, OptionSpec, Output, SEED};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "lime",
     name: "LIME",
-    group: Group::BlackBox,
-    summary: "Which superpixels carry the score in the linear model that fits best when some of them are hidden?",
-    caveat: "A line through what need not be linear: r2 says how well it fits, and the map changes with the superpixels and the kernel's width.",
+    summary: "Which superpixels support the score in a linear model fitted to copies of the image with some of them \
+              hidden?",
+    caveat: "A linear fit can be poor (see r2, how well it fits), and the map changes with the superpixels and the \
+             kernel width.",
     citation: "Ribeiro et al. 2016",
     arxiv: "1602.04938",
     equation: "argmin_c sum_i exp(-d_i^2 / width^2) (F(z_i) - b - c z_i)^2 + ridge |c|^2",
-    cost: "nSamples forward: 400 without options, about 32 s where a forward takes 0.08 s",
-    space: Space::Input,
-    shape: "[1, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: true,
+    cost: "nSamples forward passes: 400 by default, about 32 s if a pass takes 0.08 s",
     needs: &[Need::Superpixels],
-    reads: Reads::Input,
-    estimates: true,
     options: &[
         OptionSpec {
             id: "nSamples",
             kind: Kind::Integer { default: Some(400), min: 1, max: 20_000 },
             unit: Some("samples"),
-            help: "random choices of superpixels; the paper takes 1000",
+            help: "number of random selections of superpixels; the paper uses 1000",
         },
         N_SEGMENTS,
         COMPACTNESS,
@@ -60,13 +56,13 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "kernelWidth",
             kind: Kind::Number { default: 0.25, min: 0.01, max: 100.0 },
             unit: Some("cosine distance"),
-            help: "how near to the whole photo a sample must be to count",
+            help: "how close to the whole image a sample must be to count",
         },
         OptionSpec {
             id: "ridge",
             kind: Kind::Number { default: 1.0, min: 0.0, max: 1e6 },
             unit: None,
-            help: "penalty on the coefficients' squares",
+            help: "penalty on the squared coefficients",
         },
         BASELINE,
         BLUR_SIGMA,
@@ -75,6 +71,7 @@ pub static SPEC: MethodSpec = MethodSpec {
         SEGMENTATION,
         SAMPLES,
     ],
+    ..BLACK_BOX
 };
 
 struct Lime {
@@ -89,7 +86,7 @@ struct Lime {
     sums: LeastSquares,
 }
 
-struct Fit {
+struct RidgeFit {
     coefficients: Vec<f64>,
     intercept: f64,
     r2: f64,
@@ -104,7 +101,7 @@ impl Lime {
         (0..self.segments.count).map(|_| index == 0 || random.random::<bool>()).collect()
     }
 
-    fn fit(&self) -> Fit {
+    fn fit(&self) -> RidgeFit {
         let LeastSquares { weight, sum, gram, y, yy, moment, .. } = &self.sums;
         let m = self.segments.count;
         // Sums about the weighted means: the intercept is out of the way.
@@ -117,7 +114,7 @@ impl Lime {
         let coefficients = Cholesky::new(ridged, m).solve(&together);
         let total = yy - weight * mean_y * mean_y;
         let left = total - 2.0 * dot(&coefficients, &together) + quadratic(&spread, &coefficients, &coefficients);
-        Fit { intercept: self.score + mean_y - dot(&mean, &coefficients), r2: 1.0 - left / total, coefficients }
+        RidgeFit { intercept: self.score + mean_y - dot(&mean, &coefficients), r2: 1.0 - left / total, coefficients }
     }
 }
 
@@ -144,7 +141,8 @@ impl Estimator for Lime {
 /// Computes the attribution.
 ///
 /// # Errors
-/// [`Error::BadOption`] for a segmentation or samples that do not fit; [`Error::Aborted`] between chunks; those of the model and the device.
+/// [`Error::BadOption`] for a segmentation or samples that do not fit; [`Error::Aborted`] between
+/// chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let options = context.options();
     let segments = Segments::of(context)?;
@@ -164,7 +162,7 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     };
     let output = black_box::estimate(context, &black_box::baseline(context)?, &mut lime).await?;
     if lime.sums.weight == 0.0 {
-        return Err(Error::BadOption("kernelWidth: so narrow that no sample has any weight; make it wider".into()));
+        return Err(Error::BadOption("kernelWidth is so narrow that every sample has weight 0; make it wider".into()));
     }
     let fit = lime.fit();
     let details = json!({ "segments": lime.segments.count, "intercept": finite(fit.intercept), "r2": finite(fit.r2) });

@@ -1,4 +1,5 @@
-//! What black-box methods share: the loop over masked inputs, superpixels as features, and small least squares in f64.
+//! What black-box methods share: the loop over masked inputs, superpixels as features, and the sums
+//! of a least-squares fit.
 
 pub mod kernel_shap;
 pub mod lime;
@@ -9,11 +10,21 @@ use burn::tensor::{Tensor, TensorData};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::explain::Context;
-use crate::methods::{Kind, OptionSpec, Output};
-use crate::superpixels::slic;
+pub use crate::math::cholesky::Cholesky;
+use crate::math::superpixels::slic;
+pub use crate::math::{dot, quadratic};
+use crate::methods::Context;
+use crate::methods::{Group, Kind, MethodSpec, OptionSpec, Output, Space};
 
-/// Most features of a least-squares fit.
+/// What a black-box method says of itself unless it differs.
+pub const BLACK_BOX: MethodSpec = MethodSpec {
+    random: true,
+    needs: &[],
+    estimates: true,
+    ..MethodSpec::base(Group::BlackBox, Space::Input, "[1, H, W]")
+};
+
+/// The most features that a least-squares fit may have.
 pub const MAX_FEATURES: usize = 1000;
 
 /// How many superpixels.
@@ -21,7 +32,7 @@ pub const N_SEGMENTS: OptionSpec = OptionSpec {
     id: "nSegments",
     kind: Kind::Integer { default: Some(50), min: 2, max: 400 },
     unit: Some("superpixels"),
-    help: "superpixels, about",
+    help: "approximate number of superpixels",
 };
 
 /// Their shape.
@@ -29,26 +40,26 @@ pub const COMPACTNESS: OptionSpec = OptionSpec {
     id: "compactness",
     kind: Kind::Number { default: 10.0, min: 0.01, max: 1000.0 },
     unit: Some("CIELAB units"),
-    help: "colour difference that weighs as much as a superpixel's width; the larger, the squarer",
+    help: "colour difference that weighs as much as a superpixel's width; larger values give squarer superpixels",
 };
 
-/// Segments from elsewhere.
+/// Segments given by the caller.
 pub const SEGMENTATION: OptionSpec = OptionSpec {
     id: "segmentation",
     kind: Kind::Tensor { shape: "[H, W], ids from 0" },
     unit: None,
-    help: "each pixel's segment, in place of superpixels",
+    help: "each pixel's segment, to use instead of superpixels",
 };
 
-/// Samples from elsewhere.
+/// Samples given by the caller.
 pub const SAMPLES: OptionSpec = OptionSpec {
     id: "samples",
     kind: Kind::Tensor { shape: "[N, segments], 0 or 1" },
     unit: None,
-    help: "the segments that each sample shows, in place of samples drawn here",
+    help: "the segments that each sample shows, to use instead of drawing them",
 };
 
-/// A map that a sequence of masked inputs makes better and better.
+/// A map that improves with every masked input.
 pub trait Estimator {
     /// How many samples there are.
     fn samples(&self) -> usize;
@@ -60,7 +71,8 @@ pub trait Estimator {
     fn map(&self) -> Vec<f32>;
 }
 
-/// Scores an estimator's masked inputs in chunks, shows estimates, and stops where the caller wants to: a map `[1, H, W]`.
+/// Scores an estimator's masked inputs in chunks, shows estimates, and stops when the caller asks
+/// for it: a map `[1, H, W]`.
 ///
 /// # Errors
 /// [`Error::Aborted`] between chunks; those of the model and the device.
@@ -72,7 +84,8 @@ pub async fn estimate(context: &Context<'_>, baseline: &[f32], estimator: &mut i
     for chunk in context.chunks(total)? {
         let masks: Vec<Vec<f32>> = chunk.clone().map(|index| estimator.mask(index)).collect();
         let mask = Tensor::<4>::from_data(TensorData::new(masks.concat(), [masks.len(), 1, h, w]), context.device());
-        // Exact where a mask is 0 or 1, which the sum of the baseline and a share of the difference is not.
+        // Exact where a mask is 0 or 1, which the sum of the baseline and a share of the difference
+        // is not.
         let mixed = input.clone() * mask.clone() + baseline.clone() * (mask * -1.0 + 1.0);
         let scores = context.read(context.scores(mixed)?).await?;
         let done = chunk.end;
@@ -91,7 +104,7 @@ pub async fn estimate(context: &Context<'_>, baseline: &[f32], estimator: &mut i
     Ok(Output { warnings, ..Output::new(estimator.map(), [1, h, w]) })
 }
 
-/// The one reference picture that the request means.
+/// The one baseline image that the request names.
 ///
 /// # Errors
 /// Those of [`Context::references`].
@@ -99,7 +112,7 @@ pub fn baseline(context: &Context<'_>) -> Result<Vec<f32>> {
     context.references()?.into_iter().next().ok_or_else(|| Error::Internal("there is no baseline".into()))
 }
 
-/// A photo divided into features.
+/// An image divided into features.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segments {
     /// Each pixel's segment.
@@ -109,7 +122,8 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// The request's `segmentation`, or SLIC superpixels of the input as the model sees it, its normalisation undone.
+    /// The request's `segmentation`, or SLIC superpixels of the input as the model sees it, with
+    /// the normalisation undone.
     ///
     /// # Errors
     /// [`Error::BadOption`] for ids that are no whole numbers from 0 to 999.
@@ -122,7 +136,10 @@ impl Segments {
                 let id = |&v: &f32| {
                     let fits = v.fract() == 0.0 && (0.0..MAX_FEATURES as f32).contains(&v);
                     fits.then_some(v as usize).ok_or_else(|| {
-                        Error::BadOption(format!("segmentation: {v} is no whole number from 0 to {}", MAX_FEATURES - 1))
+                        Error::BadOption(format!(
+                            "segmentation: {v} is not a whole number from 0 to {}",
+                            MAX_FEATURES - 1
+                        ))
                     })
                 };
                 given.data.iter().map(id).collect::<Result<Vec<_>>>()?
@@ -149,10 +166,11 @@ impl Segments {
     /// [`Error::BadOption`] for other numbers than 0 and 1.
     pub fn samples(&self, context: &Context<'_>) -> Result<Option<Vec<Vec<bool>>>> {
         let fits = |shape: &[usize]| matches!(shape, [_, m] if *m == self.count);
-        let given = context.options().tensor("samples", fits, &format!("[N, {}], a column a segment", self.count))?;
+        let given =
+            context.options().tensor("samples", fits, &format!("[N, {}], one column per segment", self.count))?;
         let Some(given) = given else { return Ok(None) };
         if let Some(v) = given.data.iter().find(|v| **v != 0.0 && **v != 1.0) {
-            return Err(Error::BadOption(format!("samples: {v} is neither 0 nor 1")));
+            return Err(Error::BadOption(format!("samples must be 0 or 1; got {v}")));
         }
         Ok(Some(given.data.chunks(self.count).map(|row| row.iter().map(|&v| v == 1.0).collect()).collect()))
     }
@@ -168,7 +186,8 @@ impl Segments {
     }
 }
 
-/// The sums of a weighted least-squares fit of y by rows of features; memory does not grow with the samples.
+/// The running sums of a weighted least-squares fit of y to rows of features; memory does not grow
+/// with the number of samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeastSquares {
     features: usize,
@@ -189,7 +208,7 @@ pub struct LeastSquares {
 }
 
 impl LeastSquares {
-    /// Of no samples.
+    /// An empty fit.
     pub fn new(features: usize) -> Self {
         Self {
             features,
@@ -203,7 +222,7 @@ impl LeastSquares {
         }
     }
 
-    /// Takes a sample.
+    /// Adds a sample.
     pub fn add(&mut self, row: &[f64], y: f64, weight: f64) {
         self.rows += 1;
         self.weight += weight;
@@ -219,95 +238,7 @@ impl LeastSquares {
     }
 }
 
-/// x^T A y of a square row-major A.
-pub fn quadratic(a: &[f64], x: &[f64], y: &[f64]) -> f64 {
-    a.chunks(y.len().max(1)).zip(x).map(|(line, x)| x * dot(line, y)).sum()
-}
-
-/// x^T y
-pub fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
-}
-
-/// The lower factor L of a symmetric positive definite A = L L^T, row-major.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cholesky {
-    lower: Vec<f64>,
-    n: usize,
-    /// Whether A says something of every direction.
-    pub determined: bool,
-}
-
-impl Cholesky {
-    /// Factorises A `[n, n]` with 1e-10 of its mean diagonal added to its diagonal: a direction of which the samples say nothing gets 0.
-    pub fn new(mut a: Vec<f64>, n: usize) -> Self {
-        let mean = a.iter().step_by(n + 1).sum::<f64>() / n.max(1) as f64;
-        a.iter_mut().step_by(n + 1).for_each(|v| *v += 1e-10 * mean + f64::MIN_POSITIVE);
-        let mut least = f64::INFINITY;
-        for i in 0..n {
-            for j in 0..=i {
-                let v = a[i * n + j] - dot(&a[i * n..i * n + j], &a[j * n..j * n + j]);
-                a[i * n + j] = if i == j { v.sqrt() } else { v / a[j * n + j] };
-                if i == j {
-                    least = least.min(v);
-                }
-            }
-        }
-        // Where A is singular, a pivot is what was added times at most n.
-        Self { lower: a, n, determined: least > 1e-6 * mean }
-    }
-
-    /// A^-1 b
-    pub fn solve(&self, b: &[f64]) -> Vec<f64> {
-        let (l, n) = (&self.lower, self.n);
-        let mut x = b.to_vec();
-        for i in 0..n {
-            x[i] = (x[i] - dot(&l[i * n..i * n + i], &x[..i])) / l[i * n + i];
-        }
-        for i in (0..n).rev() {
-            let rest: f64 = (i + 1..n).map(|k| l[k * n + i] * x[k]).sum();
-            x[i] = (x[i] - rest) / l[i * n + i];
-        }
-        x
-    }
-
-    /// The mean of A^-1's diagonal.
-    pub fn mean_variance(&self) -> f64 {
-        let unit = |i: usize| (0..self.n).map(|k| f64::from(u8::from(k == i))).collect::<Vec<_>>();
-        let diagonal = (0..self.n).map(|i| self.solve(&unit(i)).get(i).copied().unwrap_or_default());
-        diagonal.sum::<f64>() / self.n.max(1) as f64
-    }
-}
-
-/// A number for `details`; `null` where it is not finite.
+/// A number for `details`; `null` if it is not finite.
 pub fn finite(value: f64) -> Value {
     serde_json::json!(value.is_finite().then_some(value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_factor_solves_what_was_multiplied() {
-        // A = B B^T + 1 of a B with no pattern.
-        let n = 7;
-        let b: Vec<f64> = (0..n * n).map(|i| (i as f64 * 1.7).sin()).collect();
-        let at = |i: usize, j: usize| dot(&b[i * n..(i + 1) * n], &b[j * n..(j + 1) * n]) + f64::from(u8::from(i == j));
-        let a: Vec<f64> = (0..n * n).map(|k| at(k / n, k % n)).collect();
-        let x: Vec<f64> = (0..n).map(|i| i as f64 - 2.5).collect();
-        let right: Vec<f64> = a.chunks(n).map(|line| dot(line, &x)).collect();
-        let factor = Cholesky::new(a.clone(), n);
-        assert!(factor.determined);
-        assert!(factor.solve(&right).iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-8));
-        // A multiple of the identity has an inverse that can be seen.
-        let diagonal: Vec<f64> = (0..9).map(|i| if i % 4 == 0 { 4.0 } else { 0.0 }).collect();
-        assert!((Cholesky::new(diagonal, 3).mean_variance() - 0.25).abs() < 1e-9);
-        // A direction that nothing is known of.
-        let factor = Cholesky::new(vec![1.0, 1.0, 1.0, 1.0], 2);
-        let flat = factor.solve(&[2.0, 2.0]);
-        assert!(!factor.determined && flat.iter().all(|v| (v - 1.0).abs() < 1e-5), "{flat:?}");
-        assert_eq!(Cholesky::new(vec![0.0; 4], 2).solve(&[0.0; 2]), [0.0; 2]);
-        assert_eq!(quadratic(&[1.0, 2.0, 3.0, 4.0], &[1.0, -1.0], &[2.0, 1.0]), -6.0);
-    }
 }

@@ -1,64 +1,60 @@
 //! Occlusion. Zeiler and Fergus 2013, arXiv 1311.2901, section 4.1.
 //!
-//! F(x) - F(x with a window replaced by the baseline); a pixel's value is the mean over the windows that cover it. Windows begin at multiples of
-//! the stride in rows and columns and end with the first that reaches the last row or column, which is cut off at the border (captum's `Occlusion` with
-//! a window over all channels, checked against 0.9.0). One forward pass a window.
+//! F(x) - F(x with a window replaced by the baseline); a pixel's value is the mean over the windows
+//! that cover it. Windows begin at multiples of the stride in rows and columns and end with the
+//! first that reaches the last row or column, which is cut off at the border (captum's `Occlusion`
+//! with a window over all channels, checked against 0.9.0). One forward pass a window.
 //!
-//! Output `[1, H, W]`, signed: positive where hiding lowers the score. Without options the window is an eighth of the shorter side and the stride half of it:
-//! 15 x 15 windows on a square input, whatever its size. They come from coarse to fine, so that an early estimate has seen all of the photo; a pixel
-//! that no window has covered yet has 0. `details`: `window`, `stride`, in input pixels, and `windows`.
+//! Output `[1, H, W]`, signed: positive where hiding lowers the score. Without options the window
+//! is an eighth of the shorter side and the stride half of it: 15 x 15 windows on a square input,
+//! whatever its size. They come from coarse to fine, so that an early estimate has seen all of the
+//! photo; a pixel that no window has covered yet has 0. `details`: `window`, `stride`, in input
+//! pixels, and `windows`.
 //!
-//! The paper shows the score itself and paints the window grey; PAIR adds up where captum takes the mean.
+//! The paper shows the score itself and paints the window grey; PAIR adds up where captum takes the
+//! mean.
 
 use std::cmp::Reverse;
 
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::explain::Context;
+use crate::methods::Context;
+use crate::methods::black_box::BLACK_BOX;
 use crate::methods::black_box::{self, Estimator};
-use crate::methods::{
-    BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, SEED, Sign, Space,
-};
+use crate::methods::{BASELINE, BLUR_SIGMA, CHUNK_SIZE, Kind, MethodSpec, OptionSpec, Output, SEED};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "occlusion",
     name: "Occlusion",
-    group: Group::BlackBox,
-    summary: "How far does the score fall when a window over this place hides the photo?",
-    caveat: "What is visible in two places is missed, as hiding one leaves the other; and the window's edge is itself something new to see.",
+    summary: "How far does the score fall when a window hides this place?",
+    caveat: "Evidence that is visible in two places is missed, because hiding one leaves the other, and the window's \
+             edge is itself a new feature.",
     citation: "Zeiler and Fergus 2013",
     arxiv: "1311.2901",
     equation: "mean over windows W with the pixel of F(x) - F(x outside W, x' inside)",
-    cost: "one forward a window: 225 without options, about 18 s where a forward takes 0.08 s",
-    space: Space::Input,
-    shape: "[1, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
+    cost: "one forward pass per window: 225 by default, about 18 s if a pass takes 0.08 s",
     random: false,
-    needs: &[],
-    reads: Reads::Input,
-    estimates: true,
     options: &[
         OptionSpec {
             id: "window",
             kind: Kind::Integer { default: None, min: 1, max: 1024 },
             unit: Some("input pixels"),
-            help: "the window's side, at most the input's shorter side; without it an eighth of that",
+            help: "side of the window, at most the input's shorter side; an eighth of that by default",
         },
         OptionSpec {
             id: "stride",
             kind: Kind::Integer { default: None, min: 1, max: 1024 },
             unit: Some("input pixels"),
-            help: "from window to window, at most the window's side; without it half of that",
+            help: "step from window to window, at most the window's side; half of that by default",
         },
         BASELINE,
         BLUR_SIGMA,
         SEED,
         CHUNK_SIZE,
     ],
+    ..BLACK_BOX
 };
 
 struct Occlusion {
@@ -106,20 +102,22 @@ impl Occlusion {
 /// Computes the attribution.
 ///
 /// # Errors
-/// [`Error::BadOption`] for a window larger than the input or a stride larger than the window; [`Error::Aborted`] between chunks; those of the model
-/// and the device.
+/// [`Error::BadOption`] for a window larger than the input or a stride larger than the window;
+/// [`Error::Aborted`] between chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let [_, h, w] = context.spec().input_size;
     let options = context.options();
     let shorter = h.min(w);
     let window = options.integer("window")?.unwrap_or((shorter / 8).max(1));
     if window > shorter {
-        return Err(Error::BadOption(format!("window: at most {shorter}, the input's shorter side, got {window}")));
+        return Err(Error::BadOption(format!(
+            "window must be at most {shorter}, the input's shorter side; got {window}"
+        )));
     }
     let stride = options.integer("stride")?.unwrap_or((window / 2).max(1));
     if stride > window {
         return Err(Error::BadOption(format!(
-            "stride: at most {window}, the window's side, or pixels between windows are never hidden; got {stride}"
+            "stride must be at most {window}, the window's side, or some pixels are never hidden; got {stride}"
         )));
     }
     let [rows, columns] = [h, w].map(|n| (n - window).div_ceil(stride) + 1);

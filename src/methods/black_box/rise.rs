@@ -1,72 +1,67 @@
 //! RISE. Petsiuk et al. 2018, arXiv 1806.07421, equation 6.
 //!
-//! sum_i F(x shown through M_i) M_i / (N p). A mask M_i is an s x s grid of Bernoulli(p) cells, enlarged bilinearly (half-pixel centres, constant beyond the
-//! outermost) to (s + 1) ceil(H / s) x (s + 1) ceil(W / s) and cropped to H x W at an offset drawn evenly below one cell. `nSamples` forward passes.
+//! sum_i F(x shown through M_i) M_i / (N p). A mask M_i is an s x s grid of Bernoulli(p) cells,
+//! enlarged bilinearly (half-pixel centres, constant beyond the outermost) to (s + 1) ceil(H / s) x
+//! (s + 1) ceil(W / s) and cropped to H x W at an offset drawn evenly below one cell. `nSamples`
+//! forward passes.
 //!
-//! Output `[1, H, W]`, signed. The formula gives the expected score given that the pixel is shown. The paper's score is a probability; on a
-//! logit nearly all of that is the same constant everywhere, and its sampling error hides the rest. With `centre` (the default) the masked inputs' mean score is
-//! subtracted from every score first: by how much the expected score rises when the pixel is shown. `centre: false` is the paper's formula.
+//! Output `[1, H, W]`, signed. The formula gives the expected score given that the pixel is shown.
+//! The paper's score is a probability; on a logit nearly all of that is the same constant
+//! everywhere, and its sampling error hides the rest. With `centre` (the default) the masked
+//! inputs' mean score is subtracted from every score first: by how much the expected score rises
+//! when the pixel is shown. `centre: false` is the paper's formula.
 //!
-//! The paper takes 4000 masks (8000 for ResNet-50); 400 is the default here, for time. `details`: `standardError`, the root of the mean over pixels of the map's squared standard error, and
-//! `meanScore` of the masked inputs. The authors' code enlarges with skimage's `resize`, which mirrors at the border where this is constant; its
-//! masks can be given as `masks`.
+//! The paper takes 4000 masks (8000 for ResNet-50); 400 is the default here, for time. `details`:
+//! `standardError`, the root of the mean over pixels of the map's squared standard error, and
+//! `meanScore` of the masked inputs. The authors' code enlarges with skimage's `resize`, which
+//! mirrors at the border where this is constant; its masks can be given as `masks`.
 
 use rand::RngExt;
 use serde_json::json;
 
 use crate::error::Result;
-use crate::explain::Context;
-use crate::grid::bilinear;
+use crate::math::grid::bilinear;
+use crate::math::random::stream;
+use crate::methods::Context;
+use crate::methods::black_box::BLACK_BOX;
 use crate::methods::black_box::{self, Estimator, finite};
-use crate::methods::{
-    BASELINE, BLUR_SIGMA, CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, SEED, Sign, Space,
-};
-use crate::random::stream;
+use crate::methods::{BASELINE, BLUR_SIGMA, CHUNK_SIZE, Kind, MethodSpec, OptionSpec, Output, SEED};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "rise",
     name: "RISE",
-    group: Group::BlackBox,
-    summary: "How high does the score stay on average when this place is among the parts of the photo that are shown?",
-    caveat: "An average over random masks: noise fades with the root of their number, and nothing finer than a mask's cell is seen.",
+    summary: "How high is the score, on average, when a random mask leaves this place visible?",
+    caveat: "It averages over random masks: noise fades only with the square root of their number, and nothing finer \
+             than a mask cell shows.",
     citation: "Petsiuk et al. 2018",
     arxiv: "1806.07421",
     equation: "sum_i (F(x M_i + x' (1 - M_i)) - mean F) M_i / (N p)",
-    cost: "nSamples forward: 400 without options, about 32 s where a forward takes 0.08 s",
-    space: Space::Input,
-    shape: "[1, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: true,
-    needs: &[],
-    reads: Reads::Input,
-    estimates: true,
+    cost: "nSamples forward passes: 400 by default, about 32 s if a pass takes 0.08 s",
     options: &[
         OptionSpec {
             id: "nSamples",
             kind: Kind::Integer { default: Some(400), min: 1, max: 20_000 },
             unit: Some("masks"),
-            help: "random masks; the paper takes 4000",
+            help: "number of random masks; the paper uses 4000",
         },
         OptionSpec {
             id: "cells",
             kind: Kind::Integer { default: Some(7), min: 1, max: 64 },
             unit: Some("cells"),
-            help: "cells along a side of the coarse grid",
+            help: "number of cells along a side of the coarse grid",
         },
         OptionSpec {
             id: "probability",
             kind: Kind::Number { default: 0.5, min: 0.01, max: 0.99 },
             unit: None,
-            help: "probability that a cell is shown",
+            help: "probability that a cell is visible",
         },
         OptionSpec {
             id: "centre",
             kind: Kind::Boolean { default: true },
             unit: None,
-            help: "subtract the mean score; false is the paper's formula",
+            help: "subtract the mean score; false gives the paper's formula",
         },
         BASELINE,
         BLUR_SIGMA,
@@ -76,9 +71,10 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "masks",
             kind: Kind::Tensor { shape: "[N, H, W]" },
             unit: None,
-            help: "each pixel's share of the photo, in place of masks drawn here",
+            help: "masks to use instead of drawing them: each pixel's visible share",
         },
     ],
+    ..BLACK_BOX
 };
 
 struct Rise<'a> {
@@ -158,7 +154,8 @@ impl Estimator for Rise<'_> {
 /// Computes the attribution.
 ///
 /// # Errors
-/// [`crate::Error::BadOption`] for masks of another shape; [`crate::Error::Aborted`] between chunks; those of the model and the device.
+/// [`crate::Error::BadOption`] for masks of another shape; [`crate::Error::Aborted`] between
+/// chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let [_, h, w] = context.spec().input_size;
     let options = context.options();
@@ -181,6 +178,8 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         sums: vec![[0.0; 5]; h * w],
     };
     let output = black_box::estimate(context, &black_box::baseline(context)?, &mut rise).await?;
-    let details = json!({ "standardError": finite(rise.standard_error()), "meanScore": finite(rise.origin + rise.score / rise.taken) });
+    let details = json!({
+        "standardError": finite(rise.standard_error()), "meanScore": finite(rise.origin + rise.score / rise.taken)
+    });
     Ok(Output { details: Some(details), ..output })
 }

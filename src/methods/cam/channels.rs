@@ -3,26 +3,26 @@
 use burn::tensor::Tensor;
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::methods::Context;
 use crate::methods::{Kind, OptionSpec, Output};
-use crate::nn::families::Layer;
+use crate::nn::model::Layer;
 
-/// How many channels have a score of their own.
+/// How many channels get a score of their own.
 pub const MAX_CHANNELS: OptionSpec = OptionSpec {
     id: "maxChannels",
     kind: Kind::Integer { default: Some(0), min: 0, max: 65_536 },
     unit: Some("channels"),
-    help: "channels to weigh, those of the largest variance; 0 for all",
+    help: "number of channels to weight, those with the largest variance; 0 for all",
 };
 
-/// A layer's activations, off the device.
-pub struct Channels {
+/// A layer's activations, read back from the device.
+pub struct ChannelMaps {
     values: Vec<f32>,
     /// Rows and columns.
     pub grid: [usize; 2],
 }
 
-impl Channels {
+impl ChannelMaps {
     fn places(&self) -> usize {
         self.grid.iter().product::<usize>().max(1)
     }
@@ -32,7 +32,7 @@ impl Channels {
         self.values.len() / self.places()
     }
 
-    /// Channel `k`, row-major; empty where there is none.
+    /// Channel `k`, row-major; empty if there is no such channel.
     pub fn channel(&self, k: usize) -> &[f32] {
         self.values.chunks_exact(self.places()).nth(k).unwrap_or_default()
     }
@@ -59,15 +59,17 @@ impl Channels {
     }
 }
 
-/// The CAM of each of the request's layers: `score` gives a layer's channels, chunk by chunk, a score `[n]` each, `weights` turns those of all channels so far into as many
-/// weights. `stage` is where `score` enters the model, which decides how large a chunk is. [`MAX_CHANNELS`] limits the channels.
+/// The CAM of each of the request's layers. `score` scores a layer's channels chunk by chunk, `[n]`
+/// each; `weights` turns the scores so far into as many weights. `stage` is where `score` enters
+/// the model, which decides the size of a chunk. [`MAX_CHANNELS`] limits the channels.
 ///
 /// # Errors
-/// [`Error::Aborted`](crate::Error::Aborted) between chunks; those of `score`, the model and the device.
+/// [`Error::Aborted`](crate::Error::Aborted) between chunks; those of `score`, the model and the
+/// device.
 pub async fn weigh(
     context: &Context<'_>,
     stage: impl Fn(&Layer) -> usize,
-    score: impl Fn(&Layer, &Channels, &[usize]) -> Result<Tensor<1>>,
+    score: impl Fn(&Layer, &ChannelMaps, &[usize]) -> Result<Tensor<1>>,
     weights: impl Fn(&[f64]) -> Vec<f64>,
 ) -> Result<Output> {
     let limit = match context.options().count("maxChannels")? {
@@ -79,7 +81,7 @@ pub async fn weigh(
     let (mut maps, mut done) = (Vec::new(), 0);
     for (layer, activations) in context.layers().iter().zip(activations) {
         let [_, _, h, w] = activations.dims();
-        let channels = Channels { values: context.read(activations).await?, grid: [h, w] };
+        let channels = ChannelMaps { values: context.read(activations).await?, grid: [h, w] };
         let order = channels.by_variance(limit);
         let mut scores: Vec<f64> = Vec::with_capacity(order.len());
         for range in context.chunks_from(stage(layer), order.len())? {

@@ -1,38 +1,33 @@
 //! HiResCAM. Draelos and Carin 2020, arXiv 2011.08891.
 //!
-//! L = sum_k g_k A_k with g = d score / d A, element by element: Grad-CAM without the mean over space. One forward and one backward pass from the first layer's stage on.
+//! L = sum_k g_k A_k with g = d score / d A, element by element: Grad-CAM without the mean over
+//! space. One forward and one backward pass from the first layer's stage on.
 //!
-//! Output `[h, w]`, signed. Where only a mean over space and linear layers follow, it equals Grad-CAM, and its sum is the logit without biases. Where a layer norm alone
-//! reads a layer (the output of a transformer's block before the last), the products of a place sum to 0, for a norm does not see an input's size: what rounding leaves is
-//! set to 0. pytorch-grad-cam, and captum's LayerGradientXActivation summed over channels, are the same but for that.
+//! Output `[h, w]`, signed. Where only a mean over space and linear layers follow, it equals
+//! Grad-CAM, and its sum is the logit without biases. Where a layer norm alone reads a layer (the
+//! output of a transformer's block before the last), the products of a place sum to 0, for a norm
+//! does not see an input's size: what rounding leaves is set to 0. pytorch-grad-cam, and captum's
+//! LayerGradientXActivation summed over channels, are the same but for that.
 
 use burn::tensor::Tensor;
 
 use crate::error::Result;
-use crate::explain::Context;
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::Context;
+use crate::methods::cam::CAM;
+use crate::methods::{MethodSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "hires_cam",
     name: "HiResCAM",
-    group: Group::Cam,
-    summary: "How much does what the layer found at each place add to the score, to first order?",
-    caveat: "The grid is coarse, and a gradient is a straight line: what the layers behind saturate is missed.",
+    summary: "How much does each place in this layer add to the score, to first order?",
+    caveat: "The grid is coarse, and a gradient is only a local view: contributions that later layers saturate are \
+             missed.",
     citation: "Draelos and Carin 2020",
     arxiv: "2011.08891",
     equation: "sum_k (d score / d A_k) A_k",
-    cost: "1 forward and 1 backward from the layer on",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Layers,
-    estimates: false,
-    options: &[],
+    cost: "1 forward and 1 backward pass from the layer on",
+    ..CAM
 };
 
 /// A sum that is smaller than this share of the magnitudes in it is rounding.

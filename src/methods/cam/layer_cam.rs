@@ -1,38 +1,32 @@
 //! LayerCAM. Jiang et al. 2021, doi 10.1109/TIP.2021.3089943.
 //!
-//! L = sum_k ReLU(g_k) A_k with g = d score / d A: every place has its own weight, and places where more of a channel would lower the score weigh nothing. One forward
-//! and one backward pass from the first layer's stage on.
+//! L = sum_k ReLU(g_k) A_k with g = d score / d A: every place has its own weight, and places where
+//! more of a channel would lower the score weigh nothing. One forward and one backward pass from
+//! the first layer's stage on.
 //!
-//! Output `[h, w]`, signed where activations are. The paper's last ReLU is left to rendering. pytorch-grad-cam takes max(g A, 0) instead, which differs where activations
-//! are negative (transformers, layers before a ReLU); torch-cam has it as here.
+//! Output `[h, w]`, signed where activations are. The paper's last ReLU is left to rendering.
+//! pytorch-grad-cam takes max(g A, 0) instead, which differs where activations are negative
+//! (transformers, layers before a ReLU); torch-cam has it as here.
 
 use burn::tensor::activation::relu;
 
 use crate::error::Result;
-use crate::explain::Context;
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::Context;
+use crate::methods::cam::CAM;
+use crate::methods::{MethodSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "layer_cam",
     name: "LayerCAM",
-    group: Group::Cam,
-    summary: "Where has the layer found what speaks for the class at that very place?",
-    caveat: "Evidence against the class is left out, and shallow layers show edges of everything that has any positive gradient.",
+    summary: "Which places in this layer support the class, each weighted by its own gradient?",
+    caveat: "Evidence against the class is left out, and in shallow layers every edge with a positive gradient lights \
+             up.",
     citation: "Jiang et al. 2021",
     arxiv: "10.1109/TIP.2021.3089943",
     equation: "sum_k ReLU(d score / d A_k) A_k",
-    cost: "1 forward and 1 backward from the layer on",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Layers,
-    estimates: false,
-    options: &[],
+    cost: "1 forward and 1 backward pass from the layer on",
+    ..CAM
 };
 
 /// Computes the map.

@@ -1,6 +1,8 @@
-//! NormGrad. Rebuffi et al. 2020, arXiv 2004.02866, for the identity at the layer seen as a 1 x 1 convolution.
+//! NormGrad. Rebuffi et al. 2020, arXiv 2004.02866, for the identity at the layer seen as a 1 x 1
+//! convolution.
 //!
-//! |A_u| |g_u| at each place u, the norms over channels, g = d score / d A: the norm of the place's share, A_u g_u^T, in the gradient of that convolution's weights. One forward and
+//! |A_u| |g_u| at each place u, the norms over channels, g = d score / d A: the norm of the place's
+//! share, A_u g_u^T, in the gradient of that convolution's weights. One forward and
 //! one backward pass from the first layer's stage on.
 //!
 //! Output `[h, w]`, not negative.
@@ -8,30 +10,22 @@
 use burn::tensor::Tensor;
 
 use crate::error::Result;
-use crate::explain::Context;
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::Context;
+use crate::methods::cam::CAM;
+use crate::methods::{MethodSpec, Output, Sign};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "norm_grad",
     name: "NormGrad",
-    group: Group::Cam,
-    summary: "How much would each place change the layer's weights if the model learned from this photo?",
-    caveat: "It has no sign: what speaks against the class is as bright as what speaks for it.",
+    summary: "Which places would change this layer's weights most if the model were trained on this image?",
+    caveat: "It has no sign: evidence against the class looks as bright as evidence for it.",
     citation: "Rebuffi et al. 2020",
     arxiv: "2004.02866",
     equation: "sqrt(sum_k A_k^2) sqrt(sum_k (d score / d A_k)^2)",
-    cost: "1 forward and 1 backward from the layer on",
-    space: Space::Layer,
-    shape: "[h, w]",
+    cost: "1 forward and 1 backward pass from the layer on",
     sign: Sign::Positive,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Layers,
-    estimates: false,
-    options: &[],
+    ..CAM
 };
 
 /// Computes the map.

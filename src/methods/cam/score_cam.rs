@@ -1,65 +1,64 @@
 //! Score-CAM. Wang et al. 2019, arXiv 1910.01279.
 //!
-//! L = sum_k w_k A_k. Each channel, resized to the input and scaled to [0, 1], is a mask; w is the softmax over channels of the scores of the masked inputs. A constant channel's
-//! mask is 0. With `difference`, w_k is the channel's increase of confidence itself: the masked input's score less that of an input of zeros. (Ahead of a softmax that difference
-//! would change nothing.) The input that is masked is the normalised one, so that what is hidden becomes the data set's mean colour.
+//! L = sum_k w_k A_k. Each channel, resized to the input and scaled to [0, 1], is a mask; w is the
+//! softmax over channels of the scores of the masked inputs. A constant channel's mask is 0. With
+//! `difference`, w_k is the channel's increase of confidence itself: the masked input's score less
+//! that of an input of zeros. (Ahead of a softmax that difference would change nothing.) The input
+//! that is masked is the normalised one, so that what is hidden becomes the data set's mean colour.
 //!
-//! One forward pass per channel, channels of the largest variance first, so that stopping after n of them is `maxChannels: n`. Memory is that of one chunk.
+//! One forward pass per channel, channels of the largest variance first, so that stopping after n
+//! of them is `maxChannels: n`. Memory is that of one chunk.
 //!
-//! Output `[h, w]`, signed where activations are; the paper's last ReLU is left to rendering. Channels are resized with half-pixel centres and then scaled, as in the paper
-//! and its authors' program; `alignCorners` resizes as pytorch-grad-cam does, `scaleFirst` scales before, as torch-cam does.
+//! Output `[h, w]`, signed where activations are; the paper's last ReLU is left to rendering.
+//! Channels are resized with half-pixel centres and then scaled, as in the paper and its authors'
+//! program; `alignCorners` resizes as pytorch-grad-cam does, `scaleFirst` scales before, as
+//! torch-cam does.
 
 use burn::tensor::{Tensor, TensorData};
 
 use crate::error::Result;
-use crate::explain::Context;
-use crate::grid::{Align, resize};
-use crate::methods::cam::channels::{self, Channels as Maps, MAX_CHANNELS};
-use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, OptionSpec, Output, Reads, Sign, Space};
-use crate::nn::families::Layer;
+use crate::math::grid::{Align, bilinear_aligned};
+use crate::methods::Context;
+use crate::methods::cam::CAM;
+use crate::methods::cam::channels::{self, ChannelMaps, MAX_CHANNELS};
+use crate::methods::{CHUNK_SIZE, Kind, MethodSpec, OptionSpec, Output};
+use crate::nn::model::Layer;
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "score_cam",
     name: "Score-CAM",
-    group: Group::Cam,
-    summary: "Which of the layer's channels, used as masks, show the model what it needs for this score?",
-    caveat: "A mask also brings its own edges, and a softmax over scores lets a few channels decide.",
+    summary: "Which of this layer's channels, used as masks on the image, keep the score high?",
+    caveat: "A mask adds edges of its own, and the softmax over scores lets a few channels dominate the map.",
     citation: "Wang et al. 2019",
     arxiv: "1910.01279",
     equation: "sum_k w_k A_k, w = softmax_k F(x up(A_k))",
-    cost: "1 forward up to the layer and 1 forward per mask, as many as channels",
-    space: Space::Layer,
-    shape: "[h, w]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
+    cost: "1 forward pass up to the layer, then 1 forward pass per mask, as many as there are channels",
     needs: &[],
-    reads: Reads::Layers,
     estimates: true,
     options: &[
         OptionSpec {
             id: "difference",
             kind: Kind::Boolean { default: false },
             unit: None,
-            help: "weigh by the increase over the score of an empty input, without a softmax",
+            help: "weight channels by their gain over the score of an empty input, without a softmax",
         },
         OptionSpec {
             id: "alignCorners",
             kind: Kind::Boolean { default: false },
             unit: None,
-            help: "resize channels corner to corner instead of by pixel centres, as pytorch-grad-cam does",
+            help: "align corners instead of pixel centres when resizing channels, as pytorch-grad-cam does",
         },
         OptionSpec {
             id: "scaleFirst",
             kind: Kind::Boolean { default: false },
             unit: None,
-            help: "scale channels to [0, 1] before they are resized, as torch-cam does",
+            help: "scale channels to [0, 1] before resizing them, as torch-cam does",
         },
         MAX_CHANNELS,
         CHUNK_SIZE,
     ],
+    ..CAM
 };
 
 /// Computes the map.
@@ -77,9 +76,9 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     } else {
         None
     };
-    let score = |_: &Layer, maps: &Maps, chunk: &[usize]| {
+    let score = |_: &Layer, maps: &ChannelMaps, chunk: &[usize]| {
         let mask = |&k: &usize| {
-            let resized = |channel: &[f32]| resize(channel, maps.grid, [rows, columns], align);
+            let resized = |channel: &[f32]| bilinear_aligned(channel, maps.grid, [rows, columns], align);
             let channel = maps.channel(k);
             if scale_first { resized(&scaled(channel)) } else { scaled(&resized(channel)) }
         };

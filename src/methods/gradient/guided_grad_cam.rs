@@ -1,44 +1,40 @@
 //! Guided Grad-CAM. Selvaraju et al. 2016, arXiv 1610.02391, section 3.2.
 //!
-//! Guided backpropagation times ReLU(Grad-CAM) of the layer shown on the input's grid. Two forward and two backward passes, the second pair from
-//! the layer on.
+//! Guided backpropagation times ReLU(Grad-CAM) of the layer shown on the input's grid. Two forward
+//! and two backward passes, the second pair from the layer on.
 //!
-//! Output `[C, H, W]`, signed as guided backpropagation. The paper interpolates the map linearly (here as PyTorch with `align_corners=False`);
-//! captum's `GuidedGradCam` takes the nearest cell by default.
+//! Output `[C, H, W]`, signed as guided backpropagation. The paper interpolates the map linearly
+//! (here as PyTorch with `align_corners=False`); captum's `GuidedGradCam` takes the nearest cell by
+//! default.
 
 use crate::error::Result;
-use crate::explain::Context;
-use crate::grid::{bilinear, nearest};
+use crate::math::grid::{bilinear, nearest};
+use crate::methods::Context;
 use crate::methods::cam::grad_cam;
+use crate::methods::gradient::GRADIENT;
 use crate::methods::gradient::guided_backprop::{self, Rectified};
-use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
+use crate::methods::{Kind, MethodSpec, Need, OptionSpec, Output, Reads};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "guided_grad_cam",
     name: "Guided Grad-CAM",
-    group: Group::Gradient,
-    summary: "Which fine structures lie where the layer found evidence for the class?",
-    caveat: "Its sharpness is that of guided backpropagation, which hardly depends on the class: only the place is Grad-CAM's.",
+    summary: "Which fine structures lie in the regions that push the score up?",
+    caveat: "Its detail comes from guided backpropagation, which hardly depends on the class: only the location comes \
+             from Grad-CAM.",
     citation: "Selvaraju et al. 2016",
     arxiv: "1610.02391",
     equation: "guided_backprop * upsampled ReLU(grad_cam)",
-    cost: "2 forward and 2 backward, one pair of them from the layer on",
-    space: Space::Input,
-    shape: "[C, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::MaxAbs,
-    class_free: false,
-    random: false,
+    cost: "2 forward and 2 backward passes, one pair of them from the layer on",
     needs: &[Need::Gradients, Need::Rectifiers],
     reads: Reads::Layer,
-    estimates: false,
     options: &[OptionSpec {
         id: "interpolation",
         kind: Kind::Choice { default: "bilinear", choices: &["bilinear", "nearest"] },
         unit: None,
-        help: "how the layer's map is shown on the input's grid",
+        help: "how the layer's map is resized to the input",
     }],
+    ..GRADIENT
 };
 
 /// Computes the attribution.

@@ -1,35 +1,29 @@
 //! Input times gradient. Shrikumar et al. 2016, arXiv 1605.01713, section 2.
 //!
-//! x * d score / dx with x as fed to the model, so that the data set's mean colour is what a pixel is measured against. One forward and one
-//! backward pass.
+//! x * d score / dx with x as fed to the model, so that the data set's mean colour is what a pixel
+//! is measured against. One forward and one backward pass.
 //!
-//! Output `[C, H, W]`, signed; on a net of ReLUs without biases it adds up to the score. captum's `InputXGradient` is the same.
+//! Output `[C, H, W]`, signed; on a net of ReLUs without biases it adds up to the score. captum's
+//! `InputXGradient` is the same.
 
 use crate::error::Result;
-use crate::explain::Context;
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::Context;
+use crate::methods::gradient::GRADIENT;
+use crate::methods::{ChannelReduction, MethodSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "input_x_gradient",
     name: "Input times gradient",
-    group: Group::Gradient,
-    summary: "How much does each pixel contribute to the score if the model is taken for linear around this photo?",
-    caveat: "The model is not linear: the contributions need not add up to the score, and pixels of the mean colour get nothing.",
+    summary: "How much does each pixel contribute to the score if the model is treated as linear around this image?",
+    caveat: "The model is not linear, so contributions need not add up to the score, and pixels of the mean colour get \
+             0.",
     citation: "Shrikumar et al. 2016",
     arxiv: "1605.01713",
     equation: "x * d score / dx",
-    cost: "1 forward and 1 backward",
-    space: Space::Input,
-    shape: "[C, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::Sum,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Input,
-    estimates: false,
-    options: &[],
+    cost: "1 forward and 1 backward pass",
+    channels: ChannelReduction::Sum,
+    ..GRADIENT
 };
 
 /// Computes the attribution.

@@ -8,3 +8,9 @@ pub mod saliency;
 pub mod smooth_grad;
 pub mod smooth_grad_sq;
 pub mod var_grad;
+
+use crate::methods::{ChannelReduction, Group, MethodSpec, Space};
+
+/// What a gradient method says of itself unless it differs.
+pub const GRADIENT: MethodSpec =
+    MethodSpec { channels: ChannelReduction::MaxAbs, ..MethodSpec::base(Group::Gradient, Space::Input, "[C, H, W]") };

@@ -1,13 +1,14 @@
-//! Gradients at noisy copies of the input, gathered as they come: what SmoothGrad and its relatives share.
+//! Gradients at noisy copies of the input, gathered as they come: what SmoothGrad and its relatives
+//! share.
 
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
 use crate::error::Result;
-use crate::explain::Context;
+use crate::math::random::stream;
+use crate::methods::Context;
 use crate::methods::{CHUNK_SIZE, Kind, OptionSpec, Output, SEED};
-use crate::random::stream;
 
 /// The options of every method that is made of them.
 pub const OPTIONS: &[OptionSpec] = &[
@@ -15,20 +16,20 @@ pub const OPTIONS: &[OptionSpec] = &[
         id: "nSamples",
         kind: Kind::Integer { default: Some(25), min: 1, max: 1000 },
         unit: Some("noisy copies"),
-        help: "gradients that are gathered",
+        help: "number of noisy copies",
     },
     OptionSpec {
         id: "noiseLevel",
         kind: Kind::Number { default: 0.15, min: 0.0, max: 1.0 },
         unit: Some("of the input's range"),
-        help: "standard deviation of the noise, as a share of the input's largest minus its smallest value",
+        help: "standard deviation of the noise, as a share of the input's range (largest minus smallest value)",
     },
     SEED,
     OptionSpec {
         id: "noise",
         kind: Kind::Tensor { shape: "[nSamples, C, H, W]" },
         unit: None,
-        help: "standard normal numbers to use instead of drawing them",
+        help: "standard normal noise to use instead of drawing it",
     },
     CHUNK_SIZE,
 ];
@@ -42,8 +43,8 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Takes in `[N, C, H, W]`, N > 0, by the pairwise update of Chan, Golub and LeVeque 1979, which loses no digits where the variance is
-    /// small beside the mean.
+    /// Takes in `[N, C, H, W]`, N > 0, by the pairwise update of Chan, Golub and LeVeque 1979,
+    /// which loses no digits where the variance is small beside the mean.
     fn of(gradients: Tensor<4>) -> Self {
         let [count, ..] = gradients.dims();
         let mean = gradients.clone().mean_dim(0);
@@ -75,10 +76,12 @@ impl Moments {
     }
 }
 
-/// `statistic` of d score / dx at `nSamples` copies x + N(0, (noiseLevel (max x - min x))^2). Memory does not grow with their number.
+/// `statistic` of d score / dx at `nSamples` copies x + N(0, (noiseLevel (max x - min x))^2).
+/// Memory does not grow with their number.
 ///
 /// # Errors
-/// [`crate::Error::BadOption`] for noise of another shape; [`crate::Error::Aborted`] between chunks; those of the model and the device.
+/// [`crate::Error::BadOption`] for noise of another shape; [`crate::Error::Aborted`] between
+/// chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>, statistic: fn(&Moments) -> Tensor<4>) -> Result<Output> {
     let options = context.options();
     let samples = options.count("nSamples")?;

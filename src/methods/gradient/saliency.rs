@@ -1,35 +1,29 @@
 //! Saliency: the gradient's magnitude. Simonyan et al. 2013, arXiv 1312.6034, section 3.1.
 //!
-//! |d score / dx|, of the logit and not of the probability, as in the paper. One forward and one backward pass.
+//! |d score / dx|, of the logit and not of the probability, as in the paper. One forward and one
+//! backward pass.
 //!
-//! Output `[C, H, W]`; the paper's map is its maximum over the channels, which is how it is painted. captum's `Saliency` is the same
-//! (`abs=True`, its default).
+//! Output `[C, H, W]`; the paper's map is its maximum over the channels, which is how it is
+//! painted. captum's `Saliency` is the same (`abs=True`, its default).
 
 use crate::error::Result;
-use crate::explain::Context;
-use crate::methods::{Channels, Group, MethodSpec, Need, Output, Reads, Sign, Space};
+use crate::methods::Context;
+use crate::methods::gradient::GRADIENT;
+use crate::methods::{MethodSpec, Output, Sign};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "saliency",
     name: "Saliency",
-    group: Group::Gradient,
-    summary: "Which pixels would change the score most if they changed a little?",
-    caveat: "It is noisy, and it says what would change the score, not what made it: a pixel that is already decisive may have no gradient left.",
+    summary: "Which pixels change the score most when they change a little?",
+    caveat: "It is noisy, and it shows what would change the score, not what produced it: a decisive pixel can have a \
+             gradient near 0.",
     citation: "Simonyan et al. 2013",
     arxiv: "1312.6034",
     equation: "|d score / dx|",
-    cost: "1 forward and 1 backward",
-    space: Space::Input,
-    shape: "[C, H, W]",
+    cost: "1 forward and 1 backward pass",
     sign: Sign::Positive,
-    channels: Channels::MaxAbs,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Input,
-    estimates: false,
-    options: &[],
+    ..GRADIENT
 };
 
 /// Computes the attribution.

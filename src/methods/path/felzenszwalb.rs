@@ -1,9 +1,11 @@
-//! Segmentation of a picture by a graph of its pixels. Felzenszwalb and Huttenlocher 2004, doi 10.1023/B:VISI.0000022288.19776.77, section 3; the choices
-//! that the paper leaves open are those of scikit-image 0.26 (`skimage.segmentation.felzenszwalb`).
+//! Segmentation of a picture by a graph of its pixels. Felzenszwalb and Huttenlocher 2004, doi
+//! 10.1023/B:VISI.0000022288.19776.77, section 3; the choices that the paper leaves open are those
+//! of scikit-image 0.26 (`skimage.segmentation.felzenszwalb`).
 
 use crate::ask::fill::blur_exactly;
 
-/// The edges between a picture's 8-neighbours, from the least colour difference on; one graph serves any number of scales.
+/// The edges between a picture's 8-neighbours, from the least colour difference on; one graph
+/// serves any number of scales.
 pub struct Graph {
     pixels: usize,
     edges: Vec<(f64, u32, u32)>,
@@ -39,8 +41,9 @@ impl Graph {
         Self { pixels: h * w, edges }
     }
 
-    /// Each pixel's segment `[h * w]`, numbered from 0 in the order of their first pixels. Two segments become one where the least difference between them is
-    /// below what either has inside plus `scale` / 255 / its size, then where one of them has fewer than `min_size` pixels.
+    /// Each pixel's segment `[h * w]`, numbered from 0 in the order of their first pixels. Two
+    /// segments become one where the least difference between them is below what either has inside
+    /// plus `scale` / 255 / its size, then where one of them has fewer than `min_size` pixels.
     pub fn segments(&self, scale: f64, min_size: usize) -> Vec<u32> {
         let mut forest = Forest { parent: (0..self.pixels as u32).collect(), size: vec![1; self.pixels] };
         let mut inside = vec![0.0f64; self.pixels];

@@ -1,44 +1,42 @@
-//! Guided integrated gradients. Kapishnikov et al. 2021, arXiv 2106.09788, algorithm 1, as PAIR saliency 0.2.1 has it.
+//! Guided integrated gradients. Kapishnikov et al. 2021, arXiv 2106.09788, algorithm 1, as PAIR
+//! saliency 0.2.1 has it.
 //!
-//! A path from the baseline x' to x on which the pixels with the smallest |gradient| go first, so that it avoids the steep places whose gradients are
-//! noise. Step k of n ends at an L1 distance of (1 - k/n) |x - x'| from x. Within it, as long as that is not reached: each value that lags behind
-//! the straight line by more than `maxDist` is brought up to there; of those not yet `maxDist` ahead of the line, the `fraction` with the smallest
-//! |gradient| goes there, or as far as the distance asks for. Each change of a value adds change * gradient, the gradient being that of the step's start.
-//! `fraction` counts all values, those that may go no further coming last; `maxDist` 0 is integrated gradients by left Riemann sums.
+//! A path from the baseline x' to x on which the pixels with the smallest |gradient| go first, so
+//! that it avoids the steep places whose gradients are noise. Step k of n ends at an L1 distance of
+//! (1 - k/n) |x - x'| from x. Within it, as long as that is not reached: each value that lags
+//! behind the straight line by more than `maxDist` is brought up to there; of those not yet
+//! `maxDist` ahead of the line, the `fraction` with the smallest
+//! |gradient| goes there, or as far as the distance asks for. Each change of a value adds change *
+//! gradient, the gradient being that of the step's start.
+//! `fraction` counts all values, those that may go no further coming last; `maxDist` 0 is
+//! integrated gradients by left Riemann sums.
 //!
-//! Which values go first hangs on the last digits of gradients that are nearly equal, so on large nets two programs, or two devices, part ways: PAIR with
-//! gradients in f64 and in f32 has a cosine of 0.93 on MobileNetV2 at 20 steps. On such nets the sum also misses the difference of the scores by far.
+//! Which values go first hangs on the last digits of gradients that are nearly equal, so on large
+//! nets two programs, or two devices, part ways: PAIR with gradients in f64 and in f32 has a cosine
+//! of 0.93 on MobileNetV2 at 20 steps. On such nets the sum also misses the difference of the
+//! scores by far.
 //!
-//! `nSteps` forward and backward passes one after another, since each begins where the last one's gradient led; one forward pass for the baseline's score.
-//! Output `[C, H, W]`, signed, with the completeness residual sum(attribution) - (F(x) - F(x')).
+//! `nSteps` forward and backward passes one after another, since each begins where the last one's
+//! gradient led; one forward pass for the baseline's score. Output `[C, H, W]`, signed, with the
+//! completeness residual sum(attribution) - (F(x) - F(x')).
 
 use crate::error::{Error, Result};
-use crate::explain::Context;
-use crate::methods::{
-    BASELINE, BLUR_SIGMA, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED, Sign,
-    Space,
-};
+use crate::methods::Context;
+use crate::methods::path::PATH;
+use crate::methods::{BASELINE, BLUR_SIGMA, Completeness, Kind, MethodSpec, OptionSpec, Output, SEED};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "guided_ig",
     name: "Guided IG",
-    group: Group::Path,
-    summary: "How much did each pixel add to the score, on a way from a baseline picture that keeps out of steep places?",
-    caveat: "The way hangs on the last digits of gradients: on large models another device may take another one, and the sum can miss the difference of the scores by far.",
+    summary: "How much does each pixel add to the score along a path from a baseline image that avoids steep \
+              gradients?",
+    caveat: "The path depends on the last digits of the gradients: for large models it can differ between devices, and \
+             the sum can be far from the score difference.",
     citation: "Kapishnikov et al. 2021",
     arxiv: "2106.09788",
     equation: "sum_k d score / dx (x_k) * (x_{k+1} - x_k), the values with the smallest |d score / dx| going first",
-    cost: "nSteps forward and backward",
-    space: Space::Input,
-    shape: "[C, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::Sum,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Input,
-    estimates: false,
+    cost: "nSteps forward and backward passes",
     options: &[
         OptionSpec {
             id: "nSteps",
@@ -50,18 +48,19 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "fraction",
             kind: Kind::Number { default: 0.25, min: 0.01, max: 1.0 },
             unit: Some("share of values"),
-            help: "how many values, those with the smallest gradients, move at once",
+            help: "how many values move at once, those with the smallest gradients first",
         },
         OptionSpec {
             id: "maxDist",
             kind: Kind::Number { default: 0.02, min: 0.0, max: 1.0 },
-            unit: Some("share of the way"),
-            help: "how far a value may be from the straight line: 0 = integrated gradients, 1 = anywhere",
+            unit: Some("share of the path"),
+            help: "how far a value may stray from the straight path: 0 gives integrated gradients, 1 sets no limit",
         },
         BASELINE,
         BLUR_SIGMA,
         SEED,
     ],
+    ..PATH
 };
 
 /// Computes the attribution.

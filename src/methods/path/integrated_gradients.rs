@@ -1,48 +1,40 @@
 //! Integrated gradients. Sundararajan et al. 2017, arXiv 1703.01365, equation 1.
 //!
-//! (x - x') * integral over a in [0, 1] of d score / dx at x' + a (x - x'), by a quadrature whose weights sum to 1; Gauss-Legendre
-//! with 50 nodes unless told otherwise, as captum. `nSteps` forward and backward passes in chunks, one forward pass for the baseline's score.
-//! Of several baselines, the mean over all (as expected gradients, arXiv 1906.10670, with every baseline at every point of the path).
+//! (x - x') * integral over a in [0, 1] of d score / dx at x' + a (x - x'), by a quadrature whose
+//! weights sum to 1; Gauss-Legendre with 50 nodes unless told otherwise, as captum. `nSteps`
+//! forward and backward passes in chunks, one forward pass for the baseline's score. Of several
+//! baselines, the mean over all (as expected gradients, arXiv 1906.10670, with every baseline at
+//! every point of the path).
 //!
-//! With a `tolerance` the steps are doubled until the residual is at most that share of F(x) - F(x'), for each baseline by itself, up to
-//! `maxSteps`; where these are not enough, the warning `incomplete` says so.
+//! With a `tolerance` the steps are doubled until the residual is at most that share of F(x) -
+//! F(x'), for each baseline by itself, up to `maxSteps`; where these are not enough, the warning
+//! `incomplete` says so.
 //!
-//! Output `[C, H, W]`, signed, with the completeness residual sum(attribution) - (F(x) - F(x')). `details`: `steps`, the points on the path from
-//! each baseline.
-//! captum's `riemann_trapezoid` weights sum to (n - 1) / n; ours sum to 1.
+//! Output `[C, H, W]`, signed, with the completeness residual sum(attribution) - (F(x) - F(x')).
+//! `details`: `steps`, the points on the path from each baseline. captum's `riemann_trapezoid`
+//! weights sum to (n - 1) / n; ours sum to 1.
 
 use burn::tensor::{Tensor, TensorData};
 use serde_json::json;
 
+use crate::ask::control::Warning;
 use crate::ask::fill::Baseline;
 use crate::error::Result;
-use crate::explain::{Context, Warning};
-use crate::methods::{
-    BLUR_SIGMA, CHUNK_SIZE, Channels, Completeness, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, SEED,
-    Sign, Space,
-};
-use crate::quadrature::{QUADRATURE, Rule};
+use crate::methods::Context;
+use crate::methods::path::PATH;
+use crate::methods::path::{QUADRATURE, asked_rule};
+use crate::methods::{BLUR_SIGMA, CHUNK_SIZE, Completeness, Kind, MethodSpec, OptionSpec, Output, SEED};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "integrated_gradients",
     name: "Integrated gradients",
-    group: Group::Path,
-    summary: "How much did each pixel add to the score on the way from a baseline picture to this one?",
-    caveat: "It answers relative to the baseline: what the baseline shares with the photo gets nothing.",
+    summary: "How much does each pixel add to the score along a straight path from a baseline image to this one?",
+    caveat: "The answer is relative to the baseline: whatever the image shares with the baseline gets 0.",
     citation: "Sundararajan et al. 2017",
     arxiv: "1703.01365",
     equation: "(x - x') * integral_0^1 d score / dx (x' + a (x - x')) da",
-    cost: "nSteps forward and backward for each baseline",
-    space: Space::Input,
-    shape: "[C, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::Sum,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients],
-    reads: Reads::Input,
-    estimates: false,
+    cost: "nSteps forward and backward passes per baseline",
     options: &[
         OptionSpec {
             id: "nSteps",
@@ -54,7 +46,7 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "baseline",
             kind: Kind::Baseline { default: "mean", choices: Baseline::CHOICES, many: true },
             unit: None,
-            help: "the reference picture; of several, the mean over all",
+            help: "the baseline image; with several, their maps are averaged",
         },
         BLUR_SIGMA,
         SEED,
@@ -63,16 +55,17 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "tolerance",
             kind: Kind::Number { default: 0.0, min: 0.0, max: 1.0 },
             unit: Some("of F(x) - F(x')"),
-            help: "doubles nSteps until the residual is at most this; 0 keeps nSteps",
+            help: "nSteps is doubled until the residual is at most this; 0 keeps nSteps",
         },
         OptionSpec {
             id: "maxSteps",
             kind: Kind::Integer { default: Some(1000), min: 1, max: 4000 },
             unit: Some("points"),
-            help: "where doubling ends, with a tolerance",
+            help: "with a tolerance, the most steps that doubling may reach",
         },
         CHUNK_SIZE,
     ],
+    ..PATH
 };
 
 /// Computes the attribution.
@@ -81,7 +74,7 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// [`Error::Aborted`] between chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let options = context.options();
-    let rule = Rule::asked(options)?;
+    let rule = asked_rule(options)?;
     let tolerance = options.number("tolerance")?;
     let most = if tolerance > 0.0 { options.count("maxSteps")? } else { usize::MAX };
     let first = options.count("nSteps")?.min(most);
@@ -123,7 +116,8 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         code: "incomplete",
         cause: None,
         message: format!(
-            "after {most} steps the attribution still misses the difference of the scores, {difference:.3}, by {residual:.1e}: more than the tolerance of {tolerance}"
+            "after {most} steps the attribution still misses the score difference, {difference:.3}, by {residual:.1e}, \
+             more than the tolerance of {tolerance}; raise maxSteps"
         ),
     });
     Ok(Output {
@@ -134,15 +128,16 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     })
 }
 
-/// How far a method is that takes several integrals.
+/// The progress of a method that takes several integrals.
 pub struct Progress {
-    /// Points that are behind.
+    /// Points done.
     pub done: usize,
-    /// Points in all.
+    /// Points in total.
     pub total: usize,
 }
 
-/// (x - x') times the weighted sum of the gradients at the nodes, row-major; x and x' `[1, C, H, W]`.
+/// (x - x') times the weighted sum of the gradients at the nodes, row-major; x and x' `[1, C, H,
+/// W]`.
 ///
 /// # Errors
 /// [`Error::Aborted`] between chunks; those of the model and the device.

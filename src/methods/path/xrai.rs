@@ -1,77 +1,78 @@
 //! XRAI. Kapishnikov et al. 2019, arXiv 1906.02825, algorithm 1.
 //!
-//! Integrated gradients from a black and from a white picture, their mean, of the channels the largest; segments of the photo at several scales, which overlap;
-//! then segments by how much they gain: the one with the largest mean attribution over the pixels that no earlier one has gets that mean on those pixels,
-//! until every segment that would add `minPixelDiff` pixels is in. What is left gets its own mean, so the map sums to what the attribution does.
-//! `algorithm: "fast"` takes the segments in the order of their mean over all their pixels. 2 `nSteps` forward and backward passes in chunks.
+//! Integrated gradients from a black and from a white picture, their mean, of the channels the
+//! largest; segments of the photo at several scales, which overlap; then segments by how much they
+//! gain: the one with the largest mean attribution over the pixels that no earlier one has gets
+//! that mean on those pixels, until every segment that would add `minPixelDiff` pixels is in. What
+//! is left gets its own mean, so the map sums to what the attribution does. `algorithm: "fast"`
+//! takes the segments in the order of their mean over all their pixels. 2 `nSteps` forward and
+//! backward passes in chunks.
 //!
-//! Output `[1, H, W]`, signed. As PAIR saliency 0.2.1 but for two defaults: its baselines are the input's least and largest value, and its integral is
-//! the mean of 100 gradients from end to end (`quadrature`, `nSteps`, `baselines`). Segments as there: the photo brought to [-1, 1] and 224 x 224 (bilinear here, spline there),
-//! [`crate::methods::path::felzenszwalb`] at six scales, each segment grown by 5 pixels of the input; or `segments` as given.
+//! Output `[1, H, W]`, signed. As PAIR saliency 0.2.1 but for two defaults: its baselines are the
+//! input's least and largest value, and its integral is the mean of 100 gradients from end to end
+//! (`quadrature`, `nSteps`, `baselines`). Segments as there: the photo brought to [-1, 1] and 224 x
+//! 224 (bilinear here, spline there), [`crate::methods::path::felzenszwalb`] at six scales, each
+//! segment grown by 5 pixels of the input; or `segments` as given.
 
 use crate::ask::fill::{Baseline, blur};
 use crate::error::Result;
-use crate::explain::Context;
-use crate::grid::bilinear;
+use crate::math::grid::bilinear;
+use crate::methods::Context;
+use crate::methods::path::PATH;
 use crate::methods::path::felzenszwalb::Graph;
 use crate::methods::path::integrated_gradients::{Progress, integral};
-use crate::methods::{CHUNK_SIZE, Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
-use crate::quadrature::{QUADRATURE, Rule};
+use crate::methods::path::{QUADRATURE, asked_rule};
+use crate::methods::{CHUNK_SIZE, ChannelReduction, Kind, MethodSpec, Need, OptionSpec, Output};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "xrai",
     name: "XRAI",
-    group: Group::Path,
-    summary: "Which regions of the photo added most to the score, pixel for pixel?",
-    caveat: "Regions come from colour alone: what shares its region with something important looks as important.",
+    summary: "Which regions of the image add most to the score per pixel?",
+    caveat: "Regions come from colour alone: anything that shares a region with something important looks just as \
+             important.",
     citation: "Kapishnikov et al. 2019",
     arxiv: "1906.02825",
     equation: "segments one after another by the largest mean of integrated gradients over their pixels not yet taken",
-    cost: "2 nSteps forward and backward",
-    space: Space::Input,
+    cost: "2 nSteps forward and backward passes",
     shape: "[1, H, W]",
-    sign: Sign::Signed,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
+    channels: ChannelReduction::None,
     needs: &[Need::Gradients, Need::Superpixels],
-    reads: Reads::Input,
-    estimates: false,
     options: &[
         OptionSpec {
             id: "algorithm",
             kind: Kind::Choice { default: "full", choices: &["full", "fast"] },
             unit: None,
-            help: "whether a region's gain is looked at anew after each choice, or once",
+            help: "whether each region's gain is computed again after every choice (full) or only once (fast)",
         },
         OptionSpec {
             id: "nSteps",
             kind: Kind::Integer { default: Some(50), min: 1, max: 1000 },
             unit: Some("points"),
-            help: "points on the path from each baseline",
+            help: "points on the path, per baseline",
         },
         QUADRATURE,
         OptionSpec {
             id: "minPixelDiff",
             kind: Kind::Integer { default: Some(50), min: 1, max: 1 << 20 },
             unit: Some("input pixels"),
-            help: "regions that would add fewer pixels are left out",
+            help: "regions that would add fewer pixels than this are left out",
         },
         OptionSpec {
             id: "segments",
             kind: Kind::Tensor { shape: "[S, H, W], 1 inside a region and 0 outside" },
             unit: None,
-            help: "regions in place of those found by colour",
+            help: "regions to use instead of those found by colour",
         },
         OptionSpec {
             id: "baselines",
             kind: Kind::Tensor { shape: "[B, C, H, W] as fed to the model" },
             unit: None,
-            help: "reference pictures in place of black and white",
+            help: "baseline images to use instead of black and white",
         },
         CHUNK_SIZE,
     ],
+    ..PATH
 };
 
 /// Where the segmentation's scales and sizes are meant.
@@ -84,7 +85,8 @@ const DILATION: i64 = 5;
 /// Computes the map.
 ///
 /// # Errors
-/// [`Error::Aborted`] between chunks; [`Error::BadOption`] for tensors of another shape; those of the model and the device.
+/// [`Error::Aborted`] between chunks; [`Error::BadOption`] for tensors of another shape; those of
+/// the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let options = context.options();
     let shape @ [_, h, w] = context.spec().input_size;
@@ -119,7 +121,7 @@ async fn attribution(context: &Context<'_>) -> Result<Vec<f64>> {
         Some(given) => given.data.chunks(c * h * w).map(<[f32]>::to_vec).collect(),
         None => [Baseline::Black, Baseline::White].map(|b| b.of(context.input(), shape, context.preprocess())).to_vec(),
     };
-    let rule = Rule::asked(options)?;
+    let rule = asked_rule(options)?;
     let nodes = rule.nodes(options.count("nSteps")?);
     let input = context.upload(context.input());
     let mut progress = Progress { done: 0, total: nodes.len() * baselines.len() };
@@ -131,7 +133,8 @@ async fn attribution(context: &Context<'_>) -> Result<Vec<f64>> {
     Ok(mean)
 }
 
-/// Each region's pixels, ascending: the input `[C, H, W]` cut up at several scales, every region grown.
+/// Each region's pixels, ascending: the input `[C, H, W]` cut up at several scales, every region
+/// grown.
 fn by_colour(input: &[f32], [_, h, w]: [usize; 3]) -> Vec<Vec<u32>> {
     let (low, high) = input.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
     let spread = (high - low).max(f32::MIN_POSITIVE);
@@ -160,7 +163,8 @@ fn by_colour(input: &[f32], [_, h, w]: [usize; 3]) -> Vec<Vec<u32>> {
         let mut near = Vec::new();
         for y in 0..h {
             for x in 0..w {
-                // A pixel is in a grown region where that region is within the disk around the pixel.
+                // A pixel is in a grown region where that region is within the disk around the
+                // pixel.
                 near.clear();
                 for (dy, dx) in &disk {
                     let (y, x) = (y as i64 + dy, x as i64 + dx);
@@ -212,7 +216,8 @@ impl<'a> Painter<'a> {
     }
 }
 
-/// Always the region that gains most. Each pixel leaves the sums of its regions once, so the cost is not regions x regions x pixels.
+/// Always the region that gains most. Each pixel leaves the sums of its regions once, so the cost
+/// is not regions x regions x pixels.
 fn full(attribution: &[f64], regions: &[Vec<u32>], least: usize) -> Vec<f32> {
     let mut painter = Painter::new(attribution);
     let mut regions_of = vec![Vec::new(); attribution.len()];

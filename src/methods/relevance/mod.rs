@@ -4,3 +4,12 @@ pub mod deep_lift;
 pub mod lrp;
 pub mod rules;
 pub mod salient_relevance;
+
+use crate::methods::{ChannelReduction, Group, MethodSpec, Need, Space};
+
+/// What a relevance method says of itself unless it differs.
+pub const RELEVANCE: MethodSpec = MethodSpec {
+    channels: ChannelReduction::Sum,
+    needs: &[Need::Gradients, Need::PlainConvolutions],
+    ..MethodSpec::base(Group::Relevance, Space::Input, "[C, H, W]")
+};

@@ -1,20 +1,25 @@
 //! Layer-wise relevance propagation as the backward pass of other rules.
 //!
-//! Under [`Composite`] every operation still computes its plain value, but what its backward pass hands on is relevance itself, not a gradient.
-//! The way to write it: the value, outside the graph, plus a term that is 0 and whose derivative is the rule. With u = x - x.detach(), a linear
-//! part s of x (1 + u), x outside the graph, and z = s.detach(), the term (s - z) / z hands x_i sum_j w_ij R_j / z_j to input i.
+//! Under [`Composite`] every operation still computes its plain value, but what its backward pass
+//! hands on is relevance itself, not a gradient. The way to write it: the value, outside the graph,
+//! plus a term that is 0 and whose derivative is the rule. With u = x - x.detach(), a linear part s
+//! of x (1 + u), x outside the graph, and z = s.detach(), the term (s - z) / z hands x_i sum_j w_ij
+//! R_j / z_j to input i.
 
 use std::cell::Cell;
 
 use burn::tensor::Tensor;
+use sightline_kernels::Act;
 
-use crate::nn::layers::{self, Act, Conv2d, Linear, Pool};
+use crate::device;
+use crate::nn::layers::{Conv2d, Linear, Pool};
 use crate::nn::pass::Rules;
 
 /// Added to the magnitude of every denominator but those of dense layers, as zennit 0.5.1.
 const STABILISER: f64 = 1e-6;
 
-/// The rules that zennit 0.5.1 calls `EpsilonPlusFlat`, and without the flat first layer `EpsilonPlus`.
+/// The rules that zennit 0.5.1 calls `EpsilonPlusFlat`, and without the flat first layer
+/// `EpsilonPlus`.
 #[derive(Debug)]
 pub struct Composite {
     epsilon: f64,
@@ -23,8 +28,8 @@ pub struct Composite {
 }
 
 impl Composite {
-    /// For one pass. `epsilon`: added to the magnitude of the denominators of dense layers; `flat`: the first layer spreads its relevance
-    /// evenly over what it sees.
+    /// For one pass. `epsilon`: added to the magnitude of the denominators of dense layers; `flat`:
+    /// the first layer spreads its relevance evenly over what it sees.
     pub fn new(epsilon: f64, flat: bool) -> Self {
         Self { epsilon, flat: Cell::new(flat) }
     }
@@ -63,8 +68,8 @@ fn convolution(layer: &Conv2d, weight: Tensor<4>, bias: Option<Tensor<1>>, x: Te
 }
 
 impl Rules for Composite {
-    /// z+ with inputs of either sign (alpha 1, beta 0): parts max(x, 0) max(w, 0) + min(x, 0) min(w, 0), and max(bias, 0) in the denominator.
-    /// First: parts of 1 each.
+    /// z+ with inputs of either sign (alpha 1, beta 0): parts max(x, 0) max(w, 0) + min(x, 0)
+    /// min(w, 0), and max(bias, 0) in the denominator. First: parts of 1 each.
     fn conv2d(&self, layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
         let value = layer.forward(x.clone().detach());
         if self.flat.take() {
@@ -97,7 +102,7 @@ impl Rules for Composite {
 
     /// All of it passes.
     fn act(&self, act: Act, x: Tensor<4>) -> Tensor<4> {
-        layers::forward(act, x.clone().detach()) + live(&x)
+        device::act(x.clone().detach(), act) + live(&x)
     }
 
     fn avg_pool(&self, pool: &Pool, x: Tensor<4>) -> Tensor<4> {

@@ -1,44 +1,44 @@
-//! Salient relevance. Li et al. 2017, arXiv 1712.08268: context-aware saliency (Goferman et al. 2012, DOI 10.1109/TPAMI.2011.272) of the LRP map,
-//! which turns isolated relevant pixels into the areas that stand out by them.
+//! Salient relevance. Li et al. 2017, arXiv 1712.08268: context-aware saliency (Goferman et al.
+//! 2012, DOI 10.1109/TPAMI.2011.272) of the LRP map, which turns isolated relevant pixels into the
+//! areas that stand out by them.
 //!
-//! On the relevance R, channels summed, divided by its range, at each of the scales r = 100, 80, 50 and 30 % (of the input, or of 250 pixels on its longer side
-//! where it is larger):
-//! * patches of 7 x 7, every 4 pixels; d(p, q) = rms(p - q) / (1 + `distanceWeight` * |position of p - position of q|), positions in longer sides;
-//! * S(p) = 1 - exp(-mean of d to the `neighbours` patches with the smallest d), among those of the scales r, r/2 and r/4 that are at least 20 %; a patch
-//!   is no neighbour of itself; divided by the largest S of the scale;
-//! * S(p) (1 - distance from p to the nearest patch with S > `attended`, divided by the largest such distance).
+//! On the relevance R, channels summed, divided by its range, at each of the scales r = 100, 80, 50
+//! and 30 % (of the input, or of 250 pixels on its longer side where it is larger):
+//! * patches of 7 x 7, every 4 pixels; d(p, q) = rms(p - q) / (1 + `distanceWeight` * |position of
+//!   p - position of q|), positions in longer sides;
+//! * S(p) = 1 - exp(-mean of d to the `neighbours` patches with the smallest d), among those of the
+//!   scales r, r/2 and r/4 that are at least 20 %; a patch is no neighbour of itself; divided by
+//!   the largest S of the scale;
+//! * S(p) (1 - distance from p to the nearest patch with S > `attended`, divided by the largest
+//!   such distance).
 //!
-//! A pixel's value is the mean over the patches that it lies in, and over the scales. Output `[1, H, W]`, in [0, 1].
+//! A pixel's value is the mean over the patches that it lies in, and over the scales. Output `[1,
+//! H, W]`, in [0, 1].
 //!
-//! Where the two papers leave it open: sizes are changed by area means, the scale's foci weigh the scale's own map (Goferman et al.'s later version), and there is neither
-//! a centre prior nor a face detector. Goferman et al. compare colours in L*a*b*; here relevance is the one colour.
+//! Where the two papers leave it open: sizes are changed by area means, the scale's foci weigh the
+//! scale's own map (Goferman et al.'s later version), and there is neither a centre prior nor a
+//! face detector. Goferman et al. compare colours in L*a*b*; here relevance is the one colour.
 
 use crate::error::Result;
-use crate::explain::Context;
-use crate::grid::bilinear;
+use crate::math::grid::bilinear;
+use crate::methods::Context;
+use crate::methods::relevance::RELEVANCE;
 use crate::methods::relevance::lrp::{self, COMPOSITE, EPSILON};
-use crate::methods::{Channels, Group, Kind, MethodSpec, Need, OptionSpec, Output, Reads, Sign, Space};
+use crate::methods::{ChannelReduction, Kind, MethodSpec, OptionSpec, Output, Sign};
 
 /// The registry entry.
 pub static SPEC: MethodSpec = MethodSpec {
     id: "salient_relevance",
     name: "Salient relevance",
-    group: Group::Relevance,
-    summary: "Which areas stand out by the relevance that LRP gives them?",
-    caveat: "It shows where relevance is unlike its surroundings, for or against the target, not how much there is.",
+    summary: "Which areas stand out from their surroundings in LRP's relevance?",
+    caveat: "It shows where relevance differs from its surroundings, for or against the target, not how much there is.",
     citation: "Li et al. 2017",
     arxiv: "1712.08268",
     equation: "mean over scales of 1 - exp(-mean_K rms(p - q) / (1 + 3 |p - q|)), weakened far from the foci",
-    cost: "1 forward and 1 backward, as LRP, and a comparison of all patches on the CPU",
-    space: Space::Input,
+    cost: "1 forward and 1 backward pass, as for LRP, plus a comparison of all patches on the CPU",
     shape: "[1, H, W]",
     sign: Sign::Positive,
-    channels: Channels::None,
-    class_free: false,
-    random: false,
-    needs: &[Need::Gradients, Need::PlainConvolutions],
-    reads: Reads::Input,
-    estimates: false,
+    channels: ChannelReduction::None,
     options: &[
         EPSILON,
         COMPOSITE,
@@ -46,21 +46,22 @@ pub static SPEC: MethodSpec = MethodSpec {
             id: "neighbours",
             kind: Kind::Integer { default: Some(64), min: 1, max: 1024 },
             unit: Some("patches"),
-            help: "the most similar patches that a patch is compared with",
+            help: "how many of the most similar patches each patch is compared with",
         },
         OptionSpec {
             id: "distanceWeight",
             kind: Kind::Number { default: 3.0, min: 0.0, max: 100.0 },
             unit: None,
-            help: "how much less a difference counts far away",
+            help: "how strongly distance reduces the weight of a difference",
         },
         OptionSpec {
             id: "attended",
             kind: Kind::Number { default: 0.8, min: 0.0, max: 1.0 },
             unit: None,
-            help: "saliency beyond which a patch is a focus",
+            help: "saliency above which a patch counts as a focus",
         },
     ],
+    ..RELEVANCE
 };
 
 /// Scales whose maps are averaged.
@@ -160,7 +161,8 @@ impl Patches {
         self.centres.len()
     }
 
-    /// 1 - exp(-mean difference) of a patch to the most similar of `others`, the first of which are this scale's.
+    /// 1 - exp(-mean difference) of a patch to the most similar of `others`, the first of which are
+    /// this scale's.
     fn stands_out(&self, index: usize, others: &[Patches], neighbours: usize, weight: f32) -> f32 {
         let Some(&[y, x]) = self.centres.get(index) else { return 0.0 };
         let mut all = Vec::new();

@@ -2,9 +2,12 @@
 //!
 //! Stages: one per convolution, `hidden`, `classifier`.
 
+use sightline_kernels::Act;
+
 use crate::error::Result;
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, Padding, Pool};
+use crate::nn::families::Family;
+use crate::nn::layers::{Conv2dSpec, Padding, Pool};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, linear};
 use crate::package::Config;
 

@@ -1,11 +1,17 @@
-//! ConvNeXt (Liu et al. 2022, arXiv 2201.03545) and ConvNeXt V2 (Woo et al. 2023, arXiv 2301.00808) by timm's names, keys and `model_args`.
+//! ConvNeXt (Liu et al. 2022, arXiv 2201.03545) and ConvNeXt V2 (Woo et al. 2023, arXiv 2301.00808)
+//! by timm's names, keys and `model_args`.
 //!
-//! Stages: `stem`, one per block (the downsampling belongs to the first of its stage), `head` (mean over space, norm, linear).
+//! Stages: `stem`, one per block (the downsampling belongs to the first of its stage), `head` (mean
+//! over space, norm, linear).
 
-use crate::error::Result;
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, LayerNormSpec, LinearSpec, Padding, Param, bad_model};
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::Family;
+use crate::nn::layers::{Conv2dSpec, LayerNormSpec, LinearSpec, Padding};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, PlaceOp, residual};
+use crate::nn::weights::Param;
 use crate::package::Config;
 
 /// The registry entry.
@@ -25,7 +31,7 @@ pub const FAMILY: Family = Family {
 fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let architecture = &config.architecture;
     let Some((version, name)) = architecture.split_once('_') else {
-        return bad_model(format!("{architecture} is no ConvNeXt"));
+        return bad_model(format!("{architecture} is not a ConvNeXt"));
     };
     let v2 = version == "convnextv2";
     let size = name.trim_end_matches("_ols").trim_end_matches("_hnf").trim_end_matches("_mlp");
@@ -39,7 +45,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         "base" => ([3, 3, 27, 3], [128, 256, 512, 1024]),
         "large" => ([3, 3, 27, 3], [192, 384, 768, 1536]),
         "xlarge" => ([3, 3, 27, 3], [256, 512, 1024, 2048]),
-        _ => return bad_model(format!("{architecture} is no ConvNeXt")),
+        _ => return bad_model(format!("{architecture} is not a ConvNeXt")),
     };
     let mut args = config.args.clone();
     let depths = args.list("depths", depths, 1..=64)?;
@@ -50,7 +56,8 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let conv_mlp = args.boolean("conv_mlp", small || name == "tiny_hnf")?;
     let conv_bias = args.boolean("conv_bias", true)?;
     let response_norm = args.boolean("use_grn", v2)?;
-    // The value is where training begins; here only matters whether there is one: null is none, as it is V2's default.
+    // The value is where training begins; here only matters whether there is one: null is none, as
+    // it is V2's default.
     let scaled = args.get("ls_init_value").map_or(!v2, |value| !value.is_null());
     args.read_null_as("ls_init_value", 0);
     args.number("ls_init_value", 1e-6, 0.0..=1e6)?;

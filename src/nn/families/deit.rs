@@ -1,5 +1,6 @@
-//! DeiT, plain and distilled (Touvron et al. 2020, arXiv 2012.12877), and DeiT III (Touvron et al. 2022, arXiv 2204.07118), by timm's
-//! names, keys and `model_args`: vision transformers as in [`vit`].
+//! DeiT, plain and distilled (Touvron et al. 2020, arXiv 2012.12877), and DeiT III (Touvron et al.
+//! 2022, arXiv 2204.07118), by timm's names, keys and `model_args`: vision transformers as in
+//! [`vit`].
 
 use crate::nn::families::Family;
 use crate::nn::families::vit::{self, PLAIN, Variant, names};

@@ -1,11 +1,16 @@
-//! DenseNet (Huang et al. 2016, arXiv 1608.06993), also with a deep stem and with blurred pooling (Zhang 2019, arXiv 1904.11486), by timm's names,
-//! keys and `model_args`. torchvision's keys are the same.
+//! DenseNet (Huang et al. 2016, arXiv 1608.06993), also with a deep stem and with blurred pooling
+//! (Zhang 2019, arXiv 1904.11486), by timm's names, keys and `model_args`. torchvision's keys are
+//! the same.
 //!
-//! Stages: `stem`, one per dense layer (the state is what all layers of its block have made so far), transitions, `norm5`, `classifier`.
+//! Stages: `stem`, one per dense layer (the state is what all layers of its block have made so
+//! far), transitions, `norm5`, `classifier`.
 
-use crate::error::Result;
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, Pool, bad_model};
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::Family;
+use crate::nn::layers::{Conv2dSpec, Pool};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act};
 use crate::package::Config;
 
@@ -29,7 +34,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         "densenet169" => (32, [6, 12, 32, 32]),
         "densenet201" => (32, [6, 12, 48, 32]),
         "densenet264d" => (48, [6, 12, 64, 48]),
-        _ => return bad_model(format!("{architecture} is no DenseNet")),
+        _ => return bad_model(format!("{architecture} is not a DenseNet")),
     };
     let blurred = architecture.contains("blur");
     let mut args = config.args.clone();
@@ -54,7 +59,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         other => return bad_model(format!("config.json: stem_type {other:?} is not supported for {architecture}")),
     };
     if widths.contains(&0) {
-        return bad_model(format!("config.json: growth_rate {growth} leaves the stem no channels"));
+        return bad_model(format!("config.json: growth_rate {growth} leaves no channels for the stem"));
     }
     let (kernel, deepest) = (if widths.is_empty() { 7 } else { 3 }, widths.len());
     let mut stem = Vec::new();
@@ -118,7 +123,8 @@ fn norm_act(name: &str, channels: usize) -> [Op; 2] {
     [Op::BatchNorm { name: name.into(), channels, epsilon: EPSILON }, Op::Act(Act::Relu)]
 }
 
-/// Every second pixel of a picture smoothed by (1 2 1) / 4 along rows and columns, which is the mean of two neighbours, twice.
+/// Every second pixel of a picture smoothed by (1 2 1) / 4 along rows and columns, which is the
+/// mean of two neighbours, twice.
 fn blur() -> [Op; 3] {
     [Op::ReflectPad(1), Op::AvgPool(Pool::new(2, 1, 0)), Op::AvgPool(Pool::new(2, 2, 0))]
 }

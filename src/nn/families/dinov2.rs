@@ -1,5 +1,6 @@
-//! DINOv2 (Oquab et al. 2023, arXiv 2304.07193) with a classifier, without and with registers (Darcet et al. 2023, arXiv 2309.16588), by
-//! timm's names, keys and `model_args`: vision transformers as in [`vit`].
+//! DINOv2 (Oquab et al. 2023, arXiv 2304.07193) with a classifier, without and with registers
+//! (Darcet et al. 2023, arXiv 2309.16588), by timm's names, keys and `model_args`: vision
+//! transformers as in [`vit`].
 
 use crate::nn::families::Family;
 use crate::nn::families::vit::{self, PLAIN, Variant, names};

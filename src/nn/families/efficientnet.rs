@@ -1,11 +1,15 @@
-//! EfficientNet (Tan and Le 2019, arXiv 1905.11946) and its lite variants by timm's names, keys and `model_args`.
+//! EfficientNet (Tan and Le 2019, arXiv 1905.11946) and its lite variants by timm's names, keys and
+//! `model_args`.
 //!
-//! Stages: `stem`, one per block, `conv_head` (the last spatial map), `classifier` (mean over space, linear).
+//! Stages: `stem`, one per block, `conv_head` (the last spatial map), `classifier` (mean over
+//! space, linear).
 
-use crate::error::Result;
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::Family;
 use crate::nn::families::inverted_residual::{self, Common, Run, Squeeze, deepen, rounded};
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, bad_model};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op};
 use crate::package::Config;
 
@@ -49,7 +53,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         None => (false, size.strip_prefix('b').unwrap_or_default()),
     };
     let Some(&(width, depth)) = size.parse().ok().and_then(|i: usize| SIZES.get(i)) else {
-        return bad_model(format!("{architecture} is no EfficientNet"));
+        return bad_model(format!("{architecture} is not an EfficientNet"));
     };
     let mut args = config.args.clone();
     let common = Common::take(&mut args, tensorflow)?.take_output_stride(&mut args)?;

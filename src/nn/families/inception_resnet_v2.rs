@@ -1,11 +1,16 @@
-//! Inception-ResNet-v2 (Szegedy et al. 2016, arXiv 1602.07261) by timm's names, keys and `model_args`.
+//! Inception-ResNet-v2 (Szegedy et al. 2016, arXiv 1602.07261) by timm's names, keys and
+//! `model_args`.
 //!
-//! Stages: one per convolution of the stem, one per block, `conv2d_7b` (the last spatial map), `classif` (mean over space, linear).
+//! Stages: one per convolution of the stem, one per block, `conv2d_7b` (the last spatial map),
+//! `classif` (mean over space, linear).
+
+use sightline_kernels::Act;
 
 use crate::error::Result;
+use crate::nn::families::Family;
 use crate::nn::families::inception_v3::{Part, chain, conv, stem};
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, Pool};
+use crate::nn::layers::{Conv2dSpec, Pool};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act, residual};
 use crate::package::Config;
 
@@ -22,7 +27,8 @@ pub const FAMILY: Family = Family {
 /// Branches whose convolutions come one after the other.
 type Branches<'a> = &'a [&'a [Part<'a>]];
 
-/// What is added to 320 channels, without the last convolution (figure 16 of the paper, with the channels of its authors' program).
+/// What is added to 320 channels, without the last convolution (figure 16 of the paper, with the
+/// channels of its authors' program).
 const BLOCK_35: Branches = &[
     &[("branch0", 32, [1, 1], 1)],
     &[("branch1.0", 32, [1, 1], 1), ("branch1.1", 32, [3, 3], 1)],

@@ -1,13 +1,19 @@
-//! Inception-v3 (Szegedy et al. 2015, arXiv 1512.00567) by timm's names, keys and `model_args`. torchvision's keys are the same.
+//! Inception-v3 (Szegedy et al. 2015, arXiv 1512.00567) by timm's names, keys and `model_args`.
+//! torchvision's keys are the same.
 //!
-//! The auxiliary classifier of the training (`AuxLogits`), which torchvision's files and timm's `tv_in1k` have, is read past. torchvision's `transform_input`
-//! is no part of the net: it turns photos of ImageNet's mean and standard deviation into those of 0.5 and 0.5, which `pretrained_cfg` can ask for.
+//! The auxiliary classifier of the training (`AuxLogits`), which torchvision's files and timm's
+//! `tv_in1k` have, is read past. torchvision's `transform_input` is no part of the net: it turns
+//! photos of ImageNet's mean and standard deviation into those of 0.5 and 0.5, which
+//! `pretrained_cfg` can ask for.
 //!
 //! Stages: one per convolution of the stem, one per block, `fc` (mean over space, linear).
 
+use sightline_kernels::Act;
+
 use crate::error::Result;
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, Padding, Pool};
+use crate::nn::families::Family;
+use crate::nn::layers::{Conv2dSpec, Padding, Pool};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, NetPlan, Op, conv_act};
 use crate::package::Config;
 
@@ -23,11 +29,11 @@ pub const FAMILY: Family = Family {
 
 /// What a block is made of, as its authors' program has it.
 enum Block {
-    /// Kernels of 5 x 5 and twice 3 x 3; so many channels from the pooling.
+    /// Kernels of 5 x 5 and twice 3 x 3; the number is the channels from the pooling.
     A(usize),
     /// To half the rows and columns.
     B,
-    /// Kernels of 1 x 7 and 7 x 1, so many channels between them.
+    /// Kernels of 1 x 7 and 7 x 1; the number is the channels between them.
     C(usize),
     /// To half the rows and columns.
     D,
@@ -50,8 +56,8 @@ const BLOCKS: [(&str, Block, usize); 11] = [
     ("Mixed_7c", Block::E, 2048),
 ];
 
-/// A convolution with batch norm and ReLU in a block: name there, output channels, kernel, stride. Padded so that the map keeps its size at
-/// stride 1, not padded at stride 2.
+/// A convolution with batch norm and ReLU in a block: name there, output channels, kernel, stride.
+/// Padded so that the map keeps its size at stride 1, not padded at stride 2.
 pub(super) type Part<'a> = (&'a str, usize, [usize; 2], usize);
 
 /// Parts one after the other.
@@ -70,7 +76,8 @@ pub(super) fn conv(name: &str, inputs: usize, outputs: usize, epsilon: f64) -> C
     Conv2dSpec::new(format!("{name}.conv"), inputs, outputs, 1).norm(format!("{name}.bn"), epsilon).padding(None)
 }
 
-/// The stem that Inception-v3 and Inception-ResNet-v2 share, its convolutions and poolings under these names; 192 channels.
+/// The stem that Inception-v3 and Inception-ResNet-v2 share, its convolutions and poolings under
+/// these names; 192 channels.
 pub(super) fn stem(names: [&str; 7], channels: usize, epsilon: f64) -> Vec<(String, Vec<Op>)> {
     let [a1, a2, b2, pool3, b3, a4, pool5] = names;
     let pool = |id: &str| vec![Op::MaxPool(Pool::new(3, 2, 0)), Op::Tap(id.into())];

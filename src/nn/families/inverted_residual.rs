@@ -1,7 +1,10 @@
-//! Stacks of inverted residual blocks, as timm's EfficientNet builder makes them: what MobileNetV2, MobileNetV3 and EfficientNet share.
+//! Stacks of inverted residual blocks, as timm's EfficientNet builder makes them: what MobileNetV2,
+//! MobileNetV3 and EfficientNet share.
 
-use crate::error::Result;
-use crate::nn::layers::{Act, Conv2dSpec, Padding, bad_model};
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::layers::{Conv2dSpec, Padding};
 use crate::nn::net::{Op, multiple_of_8, residual, squeeze_excite};
 use crate::package::Args;
 
@@ -14,7 +17,8 @@ pub struct Run {
     pub kernel: usize,
     /// Stride of the first block.
     pub stride: usize,
-    /// Width inside a block, as a multiple of its input; 1 for a block without expansion (depthwise separable).
+    /// Width inside a block, as a multiple of its input; 1 for a block without expansion (depthwise
+    /// separable).
     pub expansion: f64,
     /// Output channels.
     pub channels: usize,
@@ -24,7 +28,7 @@ pub struct Run {
     pub squeeze: Option<Squeeze>,
 }
 
-/// How a block weighs its channels.
+/// How a block weights its channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Squeeze {
     /// EfficientNet: to a quarter of the block's input; the block's activation, sigmoid.
@@ -33,8 +37,8 @@ pub enum Squeeze {
     OfMiddle,
 }
 
-/// Scales the depth of a stack: the total is rounded up and shared out from the last run to the first in proportion, at least one block
-/// each (timm's `_scale_stage_depth`).
+/// Scales the depth of a stack: the total is rounded up and shared out from the last run to the
+/// first in proportion, at least one block each (timm's `_scale_stage_depth`).
 pub fn deepen(stack: &mut [Run], depth: f64) {
     let mut left: usize = stack.iter().map(|run| run.repeats).sum();
     let mut scaled = (left as f64 * depth).ceil() as usize;
@@ -46,7 +50,7 @@ pub fn deepen(stack: &mut [Run], depth: f64) {
     }
 }
 
-/// What the convolutions of a net have in common.
+/// What the convolutions of a network have in common.
 #[derive(Debug, Clone, Copy)]
 pub struct Common {
     /// Padding rule.
@@ -58,7 +62,8 @@ pub struct Common {
 }
 
 impl Common {
-    /// Takes `pad_type` and `bn_eps`; `tensorflow` says which defaults they have. Strides stay strides.
+    /// Takes `pad_type` and `bn_eps`; `tensorflow` says which defaults they have. Strides stay
+    /// strides.
     ///
     /// # Errors
     /// [`Error::BadModel`](crate::Error::BadModel) naming the argument.
@@ -69,7 +74,7 @@ impl Common {
             Some("") => Padding::Symmetric,
             Some("same") => Padding::Same,
             Some(other) => {
-                return bad_model(format!("config.json: pad_type {other:?} is neither \"\" nor \"same\""));
+                return bad_model(format!("config.json: pad_type must be \"\" or \"same\"; got {other:?}"));
             }
         };
         args.read_null_as("bn_eps", 1e-5);
@@ -101,8 +106,9 @@ fn divisible(channels: f64) -> usize {
     multiple_of_8(channels, 0.9)
 }
 
-/// The stages `blocks.<stack>.<block>`, one per block, after a stem of stride 2 with `inputs` channels; and the channels that come out. The last block of a stack is also
-/// tapped as `blocks.<stack>`.
+/// The stages `blocks.<stack>.<block>`, one per block, after a stem of stride 2 with `inputs`
+/// channels; and the channels that come out. The last block of a stack is also tapped as
+/// `blocks.<stack>`.
 pub fn stages(stacks: &[Vec<Run>], mut inputs: usize, common: &Common) -> (Vec<(String, Vec<Op>)>, usize) {
     let mut stages = Vec::new();
     let (mut current_stride, mut dilation) = (2, 1);

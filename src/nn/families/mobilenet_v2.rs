@@ -1,11 +1,15 @@
-//! MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381) by timm's names, keys and `model_args`, and by torchvision's name and keys.
+//! MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381) by timm's names, keys and `model_args`, and
+//! by torchvision's name and keys.
 //!
-//! Stages: `stem`, one per block, `conv_head` (the last spatial map), `classifier` (mean over space, linear).
+//! Stages: `stem`, one per block, `conv_head` (the last spatial map), `classifier` (mean over
+//! space, linear).
 
-use crate::error::Result;
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::Family;
 use crate::nn::families::inverted_residual::{self, Common, Run, deepen, rounded};
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, bad_model};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op};
 use crate::package::{Config, Keys};
 
@@ -46,7 +50,7 @@ const STACKS: [(usize, usize, usize, usize); 7] =
 fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let architecture = &config.architecture;
     let Some((width, depth, fixed)) = multipliers(architecture) else {
-        return bad_model(format!("{architecture} is no MobileNetV2"));
+        return bad_model(format!("{architecture} is not a MobileNetV2"));
     };
     let mut args = config.args.clone();
     let common = Common::take(&mut args, false)?.take_output_stride(&mut args)?;
@@ -83,7 +87,8 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     net::plan(config, "features.18", stages.into_iter().map(|(name, ops)| (name, renamed(ops))).collect())
 }
 
-/// The index in torchvision's `features` of block `<stack>.<block>`, and what follows it in the name.
+/// The index in torchvision's `features` of block `<stack>.<block>`, and what follows it in the
+/// name.
 fn index<'a>(name: &'a str, counts: &[usize; 7]) -> Option<(usize, &'a str)> {
     let (stack, rest) = name.strip_prefix("blocks.")?.split_once('.')?;
     let (block, leaf) = rest.split_once('.').unwrap_or((rest, ""));

@@ -1,11 +1,15 @@
 //! MobileNetV3 (Howard et al. 2019, arXiv 1905.02244) by timm's names, keys and `model_args`.
 //!
-//! Stages: `stem`, one per block, the last of which are convolutions, `head` (mean over space, a convolution on the mean), `classifier`.
+//! Stages: `stem`, one per block, the last of which are convolutions, `head` (mean over space, a
+//! convolution on the mean), `classifier`.
 
-use crate::error::Result;
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::Family;
 use crate::nn::families::inverted_residual::{self, Common, Run, Squeeze, deepen, rounded};
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, bad_model};
+use crate::nn::layers::Conv2dSpec;
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act, linear};
 use crate::package::Config;
 
@@ -25,7 +29,8 @@ pub const FAMILY: Family = Family {
 
 type Row = (usize, usize, usize, usize, f64, usize, bool, bool);
 
-/// (stack, repeats, kernel, stride, expansion, channels, squeeze, hard swish instead of ReLU), table 2 of the paper.
+/// (stack, repeats, kernel, stride, expansion, channels, squeeze, hard swish instead of ReLU),
+/// table 2 of the paper.
 const SMALL: [Row; 7] = [
     (0, 1, 3, 2, 1.0, 16, true, false),
     (1, 1, 3, 2, 4.5, 24, false, false),
@@ -59,7 +64,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let (rows, last, features, width): (&[Row], _, _, _) = match name.split_once('_') {
         Some(("small", width)) => (&SMALL, 576, 1024, width),
         Some(("large", width)) => (&LARGE, 960, 1280, width),
-        _ => return bad_model(format!("{architecture} is no MobileNetV3")),
+        _ => return bad_model(format!("{architecture} is not a MobileNetV3")),
     };
     let (minimal, width) = match width.strip_prefix("minimal_") {
         Some(width) => (true, width),
@@ -70,7 +75,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         "075" => (0.75, 1.0),
         "100" => (1.0, 1.0),
         "150d" => (1.5, 1.2),
-        _ => return bad_model(format!("{architecture} is no MobileNetV3")),
+        _ => return bad_model(format!("{architecture} is not a MobileNetV3")),
     };
     let mut args = config.args.clone();
     let common = Common::take(&mut args, tensorflow)?;

@@ -2,9 +2,12 @@
 //!
 //! Stages: `stem`, one per block, `head` (mean over space, linear).
 
-use crate::error::Result;
-use crate::nn::families::{Family, Plan, Step, Strides};
-use crate::nn::layers::{Act, Conv2dSpec, bad_model};
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::{Family, Step, Strides};
+use crate::nn::layers::Conv2dSpec;
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act, residual};
 use crate::package::Config;
 
@@ -18,7 +21,8 @@ pub const FAMILY: Family = Family {
     plan,
 };
 
-/// The line that the widths of the blocks follow (section 3.3 of the paper), and the width of a group.
+/// The line that the widths of the blocks follow (section 3.3 of the paper), and the width of a
+/// group.
 struct Line {
     depth: usize,
     initial: usize,
@@ -49,7 +53,8 @@ fn line(size: &str) -> Option<Line> {
 }
 
 impl Line {
-    /// (blocks, width) of each stage: a block's width on the line, rounded to the nearest power of the multiplier and to a multiple of 8.
+    /// (blocks, width) of each stage: a block's width on the line, rounded to the nearest power of
+    /// the multiplier and to a multiple of 8.
     fn stages(&self) -> Vec<(usize, usize)> {
         let mut stages: Vec<(usize, usize)> = Vec::new();
         let initial = self.initial as f64;
@@ -66,8 +71,8 @@ impl Line {
     }
 }
 
-/// The multiple of `group` nearest to `width`, which is at least one group. With `least` halves go up, and where less than that share of
-/// `width` is left, so does the rest (torchvision's rule).
+/// The multiple of `group` nearest to `width`, which is at least one group. With `least` halves go
+/// up, and where less than that share of `width` is left, so does the rest (torchvision's rule).
 fn whole_groups(width: usize, group: usize, least: f64) -> usize {
     if least == 0.0 {
         return (width as f64 / group as f64).round_ties_even() as usize * group;
@@ -80,7 +85,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let architecture = &config.architecture;
     let size = architecture.strip_prefix("regnety_").unwrap_or_default();
     let Some(line) = line(size.trim_end_matches("_tv")) else {
-        return bad_model(format!("{architecture} is no RegNetY"));
+        return bad_model(format!("{architecture} is not a RegNetY"));
     };
     let mut args = config.args.clone();
     let line = Line {
@@ -103,7 +108,8 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let shape = line.stages();
     if !line.initial.is_multiple_of(8) || shape.len() != 4 || shape.iter().any(|&(_, width)| width > 16384) {
         return bad_model(format!(
-            "config.json: depth, w0, wa and wm of {architecture} must make four stages of at most 16384 channels, w0 a multiple of 8"
+            "config.json: depth, w0, wa and wm of {architecture} must make four stages of at most 16384 channels, \
+             w0 a multiple of 8"
         ));
     }
 

@@ -1,12 +1,17 @@
-//! Residual nets: ResNet (He et al. 2015, arXiv 1512.03385), its `d` and `t` stems (He et al. 2018, arXiv 1812.01187), ResNeXt (Xie et al. 2016,
-//! arXiv 1611.05431), wide ResNet (Zagoruyko and Komodakis 2016, arXiv 1605.07146) and those with squeeze and excitation at the end of each block
-//! (Hu et al. 2017, arXiv 1709.01507), by timm's names, keys and `model_args`. torchvision's keys are the same.
+//! Residual nets: ResNet (He et al. 2015, arXiv 1512.03385), its `d` and `t` stems (He et al. 2018,
+//! arXiv 1812.01187), ResNeXt (Xie et al. 2016, arXiv 1611.05431), wide ResNet (Zagoruyko and
+//! Komodakis 2016, arXiv 1605.07146) and those with squeeze and excitation at the end of each block
+//! (Hu et al. 2017, arXiv 1709.01507), by timm's names, keys and `model_args`. torchvision's keys
+//! are the same.
 //!
 //! Stages: `stem`, one per block, `fc` (mean over space, linear).
 
-use crate::error::Result;
-use crate::nn::families::{Family, Plan, Step, Strides};
-use crate::nn::layers::{Act, Conv2dSpec, Padding, Pool, bad_model};
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::{Family, Step, Strides};
+use crate::nn::layers::{Conv2dSpec, Padding, Pool};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act, residual};
 use crate::package::Config;
 
@@ -58,7 +63,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let squeezes = architecture.starts_with("se");
     let Some((layers, bottleneck, groups, width)) = shape(architecture.strip_prefix("se").unwrap_or(architecture))
     else {
-        return bad_model(format!("{architecture} is no ResNet"));
+        return bad_model(format!("{architecture} is not a ResNet"));
     };
     let (deep, tiered) = (architecture.ends_with('d') && width == 64, architecture.ends_with('t'));
     let mut args = config.args.clone();

@@ -2,9 +2,12 @@
 //!
 //! Stages: `features.0`, one per fire module, `classifier` (convolution, ReLU, mean over space).
 
+use sightline_kernels::Act;
+
 use crate::error::Result;
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, Pool};
+use crate::nn::families::Family;
+use crate::nn::layers::{Conv2dSpec, Pool};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act};
 use crate::package::Config;
 

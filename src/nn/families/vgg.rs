@@ -1,11 +1,16 @@
-//! VGG (Simonyan and Zisserman 2014, arXiv 1409.1556) by timm's names and keys, and by torchvision's.
+//! VGG (Simonyan and Zisserman 2014, arXiv 1409.1556) by timm's names and keys, and by
+//! torchvision's.
 //!
-//! Stages: one per convolution, `pre_logits`, `head`. The two libraries differ on pictures that are not 224 pixels: torchvision averages the last maps to
-//! 7 x 7, timm only where they are smaller and slides its 7 x 7 layer over larger ones.
+//! Stages: one per convolution, `pre_logits`, `head`. The two libraries differ on pictures that are
+//! not 224 pixels: torchvision averages the last maps to 7 x 7, timm only where they are smaller
+//! and slides its 7 x 7 layer over larger ones.
 
-use crate::error::Result;
-use crate::nn::families::{Family, Plan};
-use crate::nn::layers::{Act, Conv2dSpec, Pool, bad_model};
+use sightline_kernels::Act;
+
+use crate::error::{Result, bad_model};
+use crate::nn::families::Family;
+use crate::nn::layers::{Conv2dSpec, Pool};
+use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act, linear};
 use crate::package::{Config, Keys};
 
@@ -30,7 +35,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         "vgg13" => [2, 2, 2, 2, 2],
         "vgg16" => [2, 2, 3, 3, 3],
         "vgg19" => [2, 2, 4, 4, 4],
-        _ => return bad_model(format!("{architecture} is no VGG")),
+        _ => return bad_model(format!("{architecture} is not a VGG")),
     };
     let mut args = config.args.clone();
     let ratio = args.number("mlp_ratio", 1.0, 1e-4..=4.0)?;

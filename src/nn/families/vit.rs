@@ -1,22 +1,25 @@
-//! Vision transformers: ViT (Dosovitskiy et al. 2020, arXiv 2010.11929), those of CLIP (Radford et al. 2021, arXiv 2103.00020) and those
-//! with registers (Darcet et al. 2023, arXiv 2309.16588), by timm's names, keys and `model_args`; and the graph of every family of
-//! plain vision transformers.
+//! Vision transformers: ViT (Dosovitskiy et al. 2020, arXiv 2010.11929), those of CLIP (Radford et
+//! al. 2021, arXiv 2103.00020) and those with registers (Darcet et al. 2023, arXiv 2309.16588), by
+//! timm's names, keys and `model_args`; and the graph of every family of plain vision transformers.
 //!
-//! Stages: `embed` (patches, class token, positions), one per block, `head` (norm, pooling, classifier). Between them the residual
-//! stream, `[N, T, D]`: class token, distillation token, registers, patches.
+//! Stages: `embed` (patches, class token, positions), one per block, `head` (norm, pooling,
+//! classifier). Between them the residual stream, `[N, T, D]`: class token, distillation token,
+//! registers, patches.
 
 use std::ops::Range;
 
 use burn::tensor::Tensor;
+use sightline_kernels::Act;
 
-use crate::device::cpu::{self, on_cpu};
-use crate::error::{Error, Result};
-use crate::nn::families::{Attention, Family, Feature, Fold, Layer, Model, ModelSpec, Plan, Stage, expand};
-use crate::nn::layers::{
-    Act, Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec, Param, bad_model, mix, scores, softmax,
-};
+use crate::device;
+use crate::error::{Error, Result, bad_model};
+use crate::nn::families::{Family, expand};
+use crate::nn::layers::{Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec};
+use crate::nn::model::{AttentionSpec, Feature, Fold, Layer, Model, ModelSpec, Plan, Stage};
 use crate::nn::pass::{Activation, Pass, Tappable};
-use crate::package::{Config, Weights};
+use crate::nn::weights::Param;
+use crate::nn::weights::Weights;
+use crate::package::Config;
 
 /// The registry entry.
 pub const FAMILY: Family = Family {
@@ -28,28 +31,30 @@ pub const FAMILY: Family = Family {
     plan: |config| plan(config, &VARIANTS),
 };
 
-/// Elements of one block's attention matrices from which on they cannot fit the 4 GiB of a wasm memory.
+/// Elements of one block's attention matrices from which on they cannot fit the 4 GiB of a wasm
+/// memory.
 const MAX_ATTENTION: usize = 1 << 30;
 
 /// timm's arguments for an architecture where they are not in its name.
 #[derive(Clone, Copy)]
 pub(super) struct Variant {
-    /// Width, depth and heads where they are not those of the size in the name.
+    /// Width, depth and heads, if they differ from those of the size in the name.
     pub(super) size: Option<[usize; 3]>,
     pub(super) qkv_bias: bool,
     /// Whether `init_values` is set.
     pub(super) layer_scale: bool,
     pub(super) class_token: bool,
-    /// Positions for patches alone.
+    /// Positions for patches only.
     pub(super) no_embed_class: bool,
     pub(super) pre_norm: bool,
     /// Pooling over patches instead of the class token.
     pub(super) average: bool,
-    /// Norm behind the pooling instead of before it; `None`: where the pooling averages.
+    /// Norm after the pooling instead of before it; `None`: if the pooling averages.
     pub(super) fc_norm: Option<bool>,
     pub(super) epsilon: f64,
     pub(super) act: Act,
-    /// A distillation token beside the class token and a classifier for each, whose logits are averaged.
+    /// A distillation token next to the class token, and a classifier for each; their logits are
+    /// averaged.
     pub(super) distilled: bool,
 }
 
@@ -196,7 +201,7 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     let size = SIZES.iter().find(|(name, ..)| Some(*name) == size);
     let (Some(&(_, variant)), Some(&(_, size, ratio)), Some(patch)) = (known, size, number(&architecture, "_patch"))
     else {
-        return bad_model(format!("{architecture} is no vision transformer"));
+        return bad_model(format!("{architecture} is not a vision transformer"));
     };
     let [width, depth, heads] = variant.size.unwrap_or(size);
     let mut args = config.args.clone();
@@ -230,7 +235,7 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
         Some("avg") => true,
         Some(other) => {
             return bad_model(format!(
-                "config.json: global_pool {other:?} is not supported for {architecture}; \"token\" and \"avg\" are"
+                "config.json: global_pool {other:?} is not supported for {architecture}; use \"token\" or \"avg\""
             ));
         }
     };
@@ -245,13 +250,15 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     let distilled = variant.distilled;
     if distilled && (average || fc_norm || no_embed_class || !class_token || registers > 0) {
         return bad_model(
-            "config.json: a distilled model has a class and a distillation token with positions, norm and pooling of its own",
+            "config.json: a distilled model must have a class token and a distillation token with positions, and no \
+             average pooling, fc_norm or registers",
         );
     }
     let grid = image.map(|side| side / patch);
     if grid.contains(&0) || width % heads != 0 {
         return bad_model(format!(
-            "config.json: {patch}-pixel patches of {image:?} pixels, {width} wide for {heads} heads: this does not divide"
+            "config.json: patches of {patch} pixels must fit into {image:?} pixels, and the width, {width}, must \
+             divide by {heads} heads"
         ));
     }
     let [h, w] = grid;
@@ -260,7 +267,8 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
     let attention = heads.saturating_mul(tokens.saturating_mul(tokens));
     if attention >= MAX_ATTENTION {
         return Err(Error::OutOfMemory(format!(
-            "attention between {tokens} tokens in {heads} heads takes {} GB for one photo; a wasm memory holds 4",
+            "attention between {tokens} tokens in {heads} heads takes {} GB for one image, but WebAssembly has 4 GB; \
+             open a smaller model",
             attention.saturating_mul(4) >> 30
         )));
     }
@@ -318,7 +326,7 @@ pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<
         layers,
         default_layer: format!("blocks.{}.norm1", depth - 1),
         features: [Feature::of(act), Feature::LayerNorm, Feature::Attention].into(),
-        attention: Some(Attention {
+        attention: Some(AttentionSpec {
             blocks: depth,
             heads,
             special: [
@@ -458,9 +466,12 @@ impl Block {
         let [n, tokens, width] = x.dims();
         let d = width / self.heads;
         let qkv = pass.linear(&self.qkv, x);
-        let asked = pass.wants(&Attention::keys(self.index)) || pass.wants(&Attention::maps(self.index));
-        if on_cpu(&qkv) && self.qk_norm.is_none() && !asked {
-            return Ok(pass.linear(&self.proj, cpu::run(cpu::Attention { heads: self.heads }, qkv)));
+        let asked = pass.wants(&AttentionSpec::keys(self.index)) || pass.wants(&AttentionSpec::maps(self.index));
+        if self.qk_norm.is_none()
+            && !asked
+            && let Some(attended) = device::attention(&qkv, self.heads)
+        {
+            return Ok(pass.linear(&self.proj, attended));
         }
         let qkv = qkv.reshape([n, tokens, 3 * self.heads, d]).swap_dims(1, 2);
         let part = |i: usize| qkv.clone().narrow(1, i * self.heads, self.heads);
@@ -469,10 +480,10 @@ impl Block {
             q = q_norm.forward(q);
             k = k_norm.forward(k);
         }
-        let k = pass.tap(&Attention::keys(self.index), k)?;
-        let scores = scores(q, k, (d as f64).powf(-0.5));
-        let attention = pass.tap(&Attention::maps(self.index), softmax(scores))?;
-        let mixed = mix(attention, v).swap_dims(1, 2).reshape([n, tokens, width]);
+        let k = pass.tap(&AttentionSpec::keys(self.index), k)?;
+        let scores = device::attention_scores(q, k, (d as f64).powf(-0.5));
+        let attention = pass.tap(&AttentionSpec::maps(self.index), device::softmax(scores))?;
+        let mixed = device::attention_mix(attention, v).swap_dims(1, 2).reshape([n, tokens, width]);
         Ok(pass.linear(&self.proj, mixed))
     }
 

@@ -1,0 +1,34 @@
+//! What a photo's prediction leaves for the methods that follow.
+
+use std::cell::Cell;
+
+use burn::tensor::Tensor;
+
+use crate::nn::pass::{Activation, Pass};
+use crate::photo::preprocess::Crop;
+
+pub(crate) struct Predicted {
+    pub(crate) key: u64,
+    pub(crate) input: Vec<f32>,
+    pub(crate) crop: Option<Crop>,
+    /// The state before each stage.
+    pub(crate) states: Vec<Activation>,
+    pub(crate) logits: Vec<f32>,
+    pub(crate) tail: Cell<Option<Tail>>,
+}
+
+/// The prediction's own pass from the default layer on, ready for a backward pass: a CAM there that
+/// is asked for together with it runs nothing forward again.
+pub(crate) struct Tail {
+    pub(crate) pass: Pass<'static>,
+    pub(crate) logits: Option<Tensor<2>>,
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        // burn keeps a graph until a backward pass has gone through it.
+        if let Some(logits) = self.logits.take() {
+            logits.sum().backward();
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The models that the page brings along.
+
+mod photos;
+mod scenes;

@@ -1,0 +1,5 @@
+//! Explanations from end to end.
+
+mod diagnose;
+mod passes;
+mod request;

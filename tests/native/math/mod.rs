@@ -1,0 +1,3 @@
+//! Algorithms that know no network.
+
+mod superpixels;

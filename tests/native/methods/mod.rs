@@ -1,0 +1,11 @@
+//! Attribution methods: all of them by the registry and beside other libraries, and each group by
+//! itself.
+
+mod attention;
+mod black_box;
+pub mod cam;
+mod conformance;
+mod contract;
+pub mod gradient;
+mod path;
+mod relevance;

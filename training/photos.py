@@ -546,7 +546,7 @@ def strangers():
 
 
 def scores(logits):
-    """Scores computed from logits, each [n] and higher for photos of known things.  `energy` is that of pkg/familiar.js."""
+    """Scores computed from logits, each [n] and higher for photos of known things.  `energy` is that of pkg/report/familiarity.js."""
     import torch
     p, best = logits.softmax(1), logits.sort(1, descending=True).values
     centred = logits - logits.mean(1, keepdim=True)
@@ -565,7 +565,7 @@ FALSE_ALARMS = .1
 
 
 def familiar(kind):
-    """Fits the energy below which pkg/familiar.js calls a photo unfamiliar, on held-out photos of known things only; stores it in figures.json and
+    """Fits the energy below which pkg/report/familiarity.js calls a photo unfamiliar, on held-out photos of known things only; stores it in figures.json and
     measures it on other photos.  For comparison it measures other scores of the logits, and all of them together."""
     import timm, torch
     path = os.path.normpath(folder(kind))

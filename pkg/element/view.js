@@ -1,7 +1,13 @@
 // @ts-check
 // The inside of <sightline-explainer>: its shadow tree, built without markup so that no Content-Security-Policy or Trusted Types rule is in its way.
 
+import { renderHeatmap } from '../picture/render.js';
 import { make } from '../util/dom.js';
+
+/** @typedef {ReturnType<typeof build>} View */
+
+/** A photo without a map is drawn with at most so many pixels along its longer side. */
+const MAX_DRAWN = 1280;
 
 const CSS = `
 :host { display: block; --_ground: var(--sightline-background, #fff); --_ink: var(--sightline-color, #1c1d21); --_soft: var(--sightline-muted, #55565e);
@@ -140,4 +146,47 @@ export function build(root) {
   root.append(view.base);
   addStyle(root);
   return view;
+}
+
+/**
+ * Draws the photo, and the map over it where that may be seen.
+ * @param {View} view @param {ImageBitmap | undefined} photo @param {import('../index.js').Attribution | undefined} attribution
+ * @param {{ isVisible: boolean, looks: import('../index.js').RenderOptions }} how
+ * @returns {import('../index.js').Rendered | undefined} of the map
+ */
+export function paint({ map, poster, frame }, photo, attribution, { isVisible, looks }) {
+  if (!photo && !attribution) return undefined;
+  let rendered;
+  if (attribution && isVisible) {
+    rendered = renderHeatmap(map, photo ?? null, attribution, looks);
+  } else if (photo) {
+    const shrink = Math.min(1, MAX_DRAWN / Math.max(photo.width, photo.height));
+    map.width = Math.max(1, Math.round(photo.width * shrink));
+    map.height = Math.max(1, Math.round(photo.height * shrink));
+    map.getContext('2d')?.drawImage(photo, 0, 0, map.width, map.height);
+  } else if (attribution) {
+    // A saved map without a photo, not to be seen yet: its place alone.
+    renderHeatmap(map, null, attribution);
+    map.getContext('2d')?.clearRect(0, 0, map.width, map.height);
+  }
+  map.hidden = false;
+  poster.hidden = true;
+  frame.classList.remove('bare');
+  return rendered;
+}
+
+/**
+ * The picture that is shown until the photo is here.
+ * @param {View} view @param {HTMLElement} element @param {{ isWaiting: boolean, alt: string }} shown
+ */
+export function dressPoster({ map, poster, frame }, element, { isWaiting, alt }) {
+  const address = element.getAttribute('poster');
+  poster.hidden = !address || !isWaiting;
+  if (address && isWaiting) {
+    poster.loading = element.getAttribute('loading') === 'lazy' ? 'lazy' : 'eager';
+    poster.alt = alt;
+    if (poster.getAttribute('src') !== address) poster.src = address;
+  }
+  frame.classList.toggle('bare', isWaiting && !address);
+  map.hidden = isWaiting;
 }

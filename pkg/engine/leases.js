@@ -1,6 +1,5 @@
 // @ts-check
 // One explainer for all elements of a page that show the same model on the same device.
-import { SightlineError } from '../util/errors.js';
 
 /** @typedef {import('../index.js').Explainer} Explainer */
 /** @typedef {Parameters<NonNullable<import('../index.js').ExplainerOptions['onProgress']>>[0]} Progress */
@@ -55,14 +54,4 @@ export function lease({ model, device, assetBaseUrl }, onProgress) {
       }, GRACE);
     },
   };
-}
-
-/** The model's id as an attribute gives it: a listed one, a hub's name (`owner/name`), or an address. @param {string} text @param {string} base @returns {import('../index.js').ModelSource} */
-export function modelOf(text, base) {
-  try {
-    if (/^([a-z][a-z\d+.-]*:|[./])/i.test(text)) return { url: new URL(text, base).href };
-  } catch (cause) {
-    throw new SightlineError('bad-option', `model: "${text.slice(0, 100)}" is not an address`, { cause });
-  }
-  return text.includes('/') ? { hub: text } : text;
 }

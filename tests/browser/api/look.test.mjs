@@ -5,9 +5,10 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { cellContour, smoothContour } from '../../../pkg/contours.js';
-import { describe as say } from '../../../pkg/describe.js';
-import { fromJson, toJson, toNpy } from '../../../pkg/export.js';
+import { cellContour, smoothContour } from '../../../pkg/picture/contours.js';
+import { describe as say } from '../../../pkg/report/describe.js';
+import { fromJson, toJson } from '../../../pkg/report/json.js';
+import { toNpy } from '../../../pkg/report/npy.js';
 import { golden, idle, openPage, pngTexts, screenshots, shot, site } from '../harness.mjs';
 
 const here = site();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { familiarity } from '../../../pkg/familiar.js';
+import { familiarity } from '../../../pkg/report/familiarity.js';
 import { collectErrors, drop, idle, openPage, pngTexts, screenshots, shot, site } from '../harness.mjs';
 
 const here = site();

@@ -1,5 +1,5 @@
 // The public API as api-extractor reads it from the declarations: a report, which
-// tests/browser/surface/ keeps, and a model, from which docs.mjs writes the reference.
+// tests/browser/api/surface/ keeps, and a model, from which docs.mjs writes the reference.
 // It needs pkg/wasm/registry.d.ts, which the build makes.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

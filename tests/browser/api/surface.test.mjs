@@ -1,12 +1,13 @@
-// What the package exports, against what was last announced: surface.txt. After a change that is meant, note it in CHANGELOG.md and run
+// What the package exports, against what was last announced: surface/. After a change that is meant, note it in
+// CHANGELOG.md and run
 // UPDATE=1 node --test tests/browser/api/surface.test.mjs
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { declarations, withoutComments } from '../../../scripts/declarations.mjs';
-import { dist, launch, root, serve, shot } from '../harness.mjs';
+import { publicApi } from '../../../scripts/api.mjs';
+import { dist, launch, serve, shot, violations } from '../harness.mjs';
 
 const load = (name) => import(pathToFileURL(join(dist, 'pkg', name)));
 const modules = await publicApi();

@@ -112,7 +112,7 @@ export interface Info {
    * Problems that did not keep the model from opening, such as `quota`: it could not be kept for
    * next time.
    */
-  readonly warnings: { code: string; message: string }[];
+  readonly warnings: Warning[];
 }
 
 /** The part of the upright photo that the model saw, in the photo's pixels. */
@@ -235,9 +235,14 @@ export interface Warning {
   code: 'non-finite' | 'zero-map' | 'constant-map' | 'partial' | (string & {});
   /**
    * Why a map is all zeros: no unit is active, the gradient vanishes, the score does not depend on
-   * it, or the method's rule cancels it.
+   * it, the method's rule cancels it, or all patches are equally alike.
    */
-  cause?: 'dead-relu' | 'saturated' | 'disconnected' | 'cancelled';
+  cause?: 'dead-relu' | 'saturated' | 'disconnected' | 'cancelled' | 'alike';
+  /** `warning.<code>` or `warning.<code>.<cause>`: its text in other languages, see `Strings.texts`. */
+  key: string;
+  /** What goes into that text, by name. */
+  values: Record<string, number | string>;
+  /** In English. */
   message: string;
 }
 

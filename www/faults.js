@@ -1,6 +1,6 @@
 // @ts-check
 // What failed, in the page's language.
-import { english, parts, t, text, words } from './language.js';
+import { english, keyed, parts, t, text } from './language.js';
 import { SightlineError } from './pkg/index.js';
 
 /** With a capital, unless it begins with a name, a file's or an address. @param {string} text */
@@ -22,11 +22,8 @@ export function told(error) {
   return explained(text(`error.${code}`), sentence(error instanceof Error ? error.message : String(error)));
 }
 
-/** A warning, for `say`. @param {import('./pkg/index.js').Warning} warning @returns {(string | Node)[]} */
-export function warned({ code, cause, message }) {
-  const what = words.texts[`warning.${code}.${cause}`] ?? words.texts[`warning.${code}`];
-  return what ? explained(what, message) : [english(message)];
-}
+/** A warning, for `say`. @param {import('./pkg/index.js').Warning} warning */
+export const warned = (warning) => [text(warning.key) ? keyed(warning) : english(warning.message)];
 
 /** @param {string} what @param {string} detail the core's own words */
 const explained = (what, detail) => parts(t.fault, { what, detail: english(detail) });

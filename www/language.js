@@ -5,14 +5,15 @@ import { strings as en } from './i18n/en.js';
 import { SightlineError, stringsFor } from './pkg/index.js';
 
 /** @typedef {import('./i18n/en.js').Strings} Strings */
+/** @typedef {import('./pkg/index.js').Strings} PackageStrings */
 /** A text that holds marked parts, such as words of another language. @typedef {string | (string | Node)[]} Text */
 
 /** Where the choice is kept. */
 const KEPT = 'sightline:language';
 
 /**
- * English is here, every other language is fetched when it is chosen. A further one is a file in i18n/ with the keys of en.js, a line here, and an
- * option of the language picker in index.html.
+ * English is here, every other language is fetched when it is chosen. A new one is a file in i18n/
+ * with the keys of en.js, a line here, and an option of the language picker in index.html.
  */
 const languages = {
   en: async () => en,
@@ -22,7 +23,7 @@ const languages = {
 
 /** The texts of the language that is shown. @type {Strings} */
 export let t = en;
-/** The package's texts in the same language; there once `ready` has settled. @type {import('./pkg/index.js').Strings} */
+/** The package's texts in the same language; set once `ready` settles. @type {PackageStrings} */
 export let words;
 
 /** What writes an element's text and attributes, by the attribute's name. @type {WeakMap<Element, Map<string, () => void>>} */
@@ -81,17 +82,22 @@ export const parts = (template, values) =>
     return value instanceof Node ? value : String(value ?? `{${part}}`);
   });
 
-/** Words that are English whatever the page's language, marked as such where that is another. @param {string} text */
+/** Words that are always English, marked if the page is in another language. @param {string} text */
 export const english = (text) => (t.locale === 'en' ? text : make('span', { lang: 'en' }, text));
 
 /** A text of the package by its key. @param {string} key */
 export const text = (key) => words.texts[key] ?? '';
 
-/** The same with its values, of which words are English. @param {{ key: string, values: Record<string, string> }} said @returns {Node} */
-export const keyed = ({ key, values }) =>
-  make('span', {}, ...parts(text(key), Object.fromEntries(Object.entries(values).map(([name, value]) => [name, english(value)]))));
+/**
+ * The same with its values: counts, other numbers, and words, which are English.
+ * @param {{ key: string, values: Record<string, string | number> }} said @returns {Node}
+ */
+export function keyed({ key, values }) {
+  const said = Object.entries(values).map(([name, value]) => [name, typeof value === 'string' ? english(value) : quantity(value)]);
+  return make('span', {}, ...parts(text(key), Object.fromEntries(said)));
+}
 
-/** A model's title; those of others have one for all languages. @param {string} id @param {string} title */
+/** A model's title; only the built-in ones are translated. @param {string} id @param {string} title */
 export const titleOf = (id, title) => t.models[id] ?? title;
 
 // --- numbers ---------------------------------------------------------------------------------------------------------------------------
@@ -112,6 +118,8 @@ export const number = (v) =>
     : format(v === 0 ? {} : { minimumSignificantDigits: 3, maximumSignificantDigits: 3 }).format(v);
 /** @param {number} v @param {number} digits behind the point */
 export const fixed = (v, digits) => format({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(v);
+/** A count as it is, any other number in three digits. @param {number} v */
+const quantity = (v) => (Number.isInteger(v) ? fixed(v, 0) : number(v));
 /** @param {number} share */
 export const percent = (share) => format({ style: 'percent', maximumFractionDigits: 1 }).format(share);
 /** @param {number} bytes */
@@ -165,7 +173,7 @@ function remembered() {
 let choices = 0;
 
 /**
- * Says everything in a language. Where its texts cannot be fetched, the page stays in the one that it has.
+ * Says everything in a language. If its texts cannot be fetched, the page stays as it is.
  * @param {Language} language
  */
 async function choose(language) {

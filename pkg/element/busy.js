@@ -51,7 +51,10 @@ export class Busy {
     this.#view.busyText.textContent = this.#say(this.#strings());
   }
 
-  /** @param {(strings: Strings) => string} say @param {number} loaded @param {number | undefined} total */
+  /**
+   * @param {(strings: Strings) => string} say
+   * @param {number} loaded @param {number | undefined} total
+   */
   progress(say, loaded, total) {
     const { bar } = this.#view;
     this.#say = say;

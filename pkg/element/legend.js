@@ -4,7 +4,7 @@
 import { methodOf, renderColorbar } from '../picture/render.js';
 import { describe, targetWords } from '../report/describe.js';
 import { english, make } from '../util/dom.js';
-import { fill, meaning, numberFormat, percent } from '../util/text.js';
+import { fill, numberFormat, percent, warningText } from '../util/text.js';
 
 /** @typedef {import('../index.js').Attribution} Attribution */
 /** @typedef {import('../index.js').Rendered} Rendered */
@@ -63,11 +63,7 @@ function noteOf(attribution, { lo, percentile }, strings) {
 export function dressWarnings(view, strings, warnings) {
   view.warnings.hidden = warnings.length === 0;
   view.warnings.replaceChildren(
-    ...warnings.map((warning) => {
-      const translated = meaning(warning, strings.shared);
-      const message = english(warning.message);
-      return translated ? make('li', {}, `${translated} (`, message, ')') : make('li', {}, message);
-    }),
+    ...warnings.map((warning) => make('li', {}, warningText(warning, strings.shared) ?? english(warning.message))),
   );
 }
 

@@ -1,10 +1,11 @@
 // @ts-check
-// What <sightline-explainer> says beside the texts of ../i18n/: its own in English. Those of another language are in that language's file there.
+// What only <sightline-explainer> says, in English. Another language has it in its file in ../i18n/.
 
 import { nearest, english as shared, stringsFor, translation } from '../i18n/strings.js';
 
 /** @typedef {typeof own} OwnStrings */
-/** `shared` are the texts that the whole package has. @typedef {OwnStrings & { shared: import('../index.js').Strings }} Strings */
+/** `shared`: the texts of the whole package. @typedef {OwnStrings & { shared: PackageStrings }} Strings */
+/** @typedef {import('../index.js').Strings} PackageStrings */
 
 const own = {
   locale: 'en',
@@ -53,7 +54,7 @@ export const english = { ...own, shared };
 /** By language; each is put together once. @type {Map<string, Promise<Strings>>} */
 const languages = new Map([['en', Promise.resolve(english)]]);
 
-/** The strings of the nearest language that there is. @param {string} tag of BCP 47 @returns {Promise<Strings>} */
+/** The strings in the closest available language. @param {string} tag of BCP 47 @returns {Promise<Strings>} */
 export function elementStrings(tag) {
   const language = nearest(tag);
   const strings = languages.get(language) ?? translate(language);

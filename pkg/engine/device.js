@@ -3,7 +3,8 @@ import { texts } from '../i18n/en.js';
 import { SightlineError } from '../util/errors.js';
 import { fill } from '../util/text.js';
 
-/** Why it is this device: in English, and for other languages. @typedef {Pick<import('../index.js').Info['device'], 'reason' | 'key' | 'values'>} Reason */
+/** @typedef {import('../index.js').Info['device']} Device */
+/** Why it is this device, in English and by key. @typedef {Pick<Device, 'reason' | 'key' | 'values'>} Reason */
 /** @typedef {Reason & { kind: 'cpu' | 'webgpu' }} Choice */
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b|software/i;

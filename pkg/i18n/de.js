@@ -79,21 +79,28 @@ export const strings = {
     'error.quota': 'Der Speicherplatz reicht nicht.',
     'error.internal': 'Etwas ging schief.',
 
-    'warning.non-finite': 'Manche Werte sind keine endlichen Zahlen und stehen hier als 0.',
+    'warning.non-finite': '{count} von {cells} Werten sind keine endlichen Zahlen und stehen hier als 0: Die Berechnung lief über.',
     'warning.zero-map': 'Jeder Wert ist 0: Die Bewertung ändert sich nicht mit dem, was diese Methode betrachtet.',
     'warning.zero-map.disconnected': 'Jeder Wert ist 0: In die Bewertung geht nicht ein, was diese Methode betrachtet.',
-    'warning.zero-map.dead-relu': 'Jeder Wert ist 0: Keine Einheit dieser Schicht ist hier aktiv.',
-    'warning.zero-map.saturated': 'Jeder Wert ist 0: Auf dem Rückweg von der Bewertung wird der Gradient 0.',
+    'warning.zero-map.dead-relu': 'Jeder Wert ist 0: Keine Einheit dieser Schicht ist bei diesem Bild aktiv (tote ReLUs).',
+    'warning.zero-map.saturated':
+      'Jeder Wert ist 0: Auf dem Rückweg von der Bewertung verschwindet der Gradient (gesättigte Einheiten oder tote ReLUs).',
     'warning.zero-map.cancelled':
       'Jeder Wert ist 0, obwohl Aktivierungen und Gradienten es nicht sind: Die Regel dieser Methode hebt sie hier auf.',
-    'warning.constant-map': 'Alle Werte sind gleich: Die Karte sagt nichts darüber, wo.',
-    'warning.partial': 'Vorzeitig beendet: eine Schätzung.',
+    'warning.zero-map.alike':
+      'Jeder Wert ist 0: Bei diesem tau gleichen sich alle Patches, und keiner sticht heraus; versuche ein anderes tau.',
+    'warning.constant-map': 'Alle Werte sind {value}: Die Karte sagt nichts darüber, wo.',
+    'warning.partial': 'Nach {done} von {total} Stichproben beendet: Die Karte ist eine Schätzung.',
     'warning.attention-sink':
-      'Ein großer Teil der Karte liegt auf wenigen auffälligen Patches; sie stehen oft für das ganze Foto und nicht für ihren Ort.',
-    'warning.underdetermined': 'Die Stichprobe unterscheidet nicht alle Superpixel; was sie offen lässt, ist gleichmäßig verteilt.',
-    'warning.incomplete': 'Die Attribution verfehlt die Differenz der Bewertungen um mehr als die Toleranz.',
-    'warning.quota': 'Das Modell ist geöffnet, aber nicht für das nächste Mal aufbewahrt: Der Speicherplatz reicht nicht.',
-    'warning.internal': 'Das Modell ist geöffnet, aber nicht für das nächste Mal aufbewahrt.',
+      '{percent} % der Karte liegen auf {count} von {patches} Patches, deren Norm nach dem letzten Block ungewöhnlich groß ist (details.outlierTokens); sie stehen oft für das ganze Bild und nicht für ihren Ort.',
+    'warning.underdetermined':
+      'Die Stichprobe unterscheidet nicht alle {segments} Superpixel; was sie offen lässt, ist gleichmäßig verteilt. Erhöhe nSamples.',
+    'warning.incomplete':
+      'Nach {steps} Schritten verfehlt die Attribution die Differenz der Bewertungen, {difference}, noch um {residual} und damit um mehr als die Toleranz von {tolerance}; erhöhe maxSteps.',
+    'warning.quota':
+      'Das Modell ist geöffnet, aber nicht für das nächste Mal aufbewahrt: Der Browser hat keinen Platz mehr für diese Seite; lösche aufbewahrte Modelle oder gib Speicherplatz frei.',
+    'warning.internal':
+      'Das Modell ist geöffnet, aber nicht für das nächste Mal aufbewahrt: Der Speicher des Browsers hat versagt ({detail}).',
 
     'device.cpu': 'CPU, WebAssembly SIMD, ein Thread',
     'device.cpu.chosen': 'du hast die CPU gewählt',
@@ -267,7 +274,7 @@ export const strings = {
     'method.blur_ig.cost': 'nSteps Vorwärts- und Rückwärtsdurchläufe',
     'method.blur_ig.option.nSteps': 'Unschärfen auf dem Weg',
     'method.blur_ig.option.nSteps.unit': points,
-    'method.blur_ig.option.maxSigma': 'Standardabweichung der stärksten Unschärfe (ihre Wurzel, wenn sqrtScale an ist)',
+    'method.blur_ig.option.maxSigma': 'Standardabweichung der stärksten Unschärfe; ihre Varianz, wenn sqrtScale an ist',
     'method.blur_ig.option.maxSigma.unit': pixels,
     'method.blur_ig.option.sqrtScale': 'Varianzen in gleichen Abständen statt Standardabweichungen',
     'method.blur_ig.option.gradStep': 'wie viel breiter die Unschärfe ist, mit der die Ableitung vergleicht; 0 = die nächste auf dem Weg',

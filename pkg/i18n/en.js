@@ -1,5 +1,6 @@
 // @ts-check
-// The package's texts in English, which is part of it. What methods and warnings say in English stands in the core, and comes from its registry.
+// The package's texts in English, which is part of it. What methods and the core's warnings say in
+// English stands in the core, and comes from its registry.
 
 /** The English templates; `{name}` is replaced. @type {import('../index.js').DescribeStrings} */
 export const describeStrings = {
@@ -59,7 +60,10 @@ export const exportStrings = {
   version: 'Sightline {version}.',
 };
 
-/** What went wrong, by `SightlineError.code`. @type {Record<`error.${import('../index.js').ErrorCode}`, string>} */
+/**
+ * What went wrong, by `SightlineError.code`.
+ * @type {Record<`error.${import('../index.js').ErrorCode}`, string>}
+ */
 const errors = {
   'error.unsupported-image': 'The picture cannot be read.',
   'error.image-too-large': 'The picture is too large.',
@@ -79,6 +83,10 @@ const errors = {
 /** The texts by key that stand nowhere else. */
 export const texts = {
   ...errors,
+
+  'warning.quota':
+    'the model is open but was not kept for next time: the browser has no storage left for this page; delete kept models or free disk space',
+  'warning.internal': "the model is open but was not kept for next time: the browser's storage failed ({detail})",
 
   'device.cpu': 'CPU, WebAssembly SIMD, one thread',
   'device.cpu.chosen': 'you asked for the CPU',

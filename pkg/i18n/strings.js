@@ -1,14 +1,19 @@
 // @ts-check
-// The package's texts by language. English is part of the package; every other language is one file, fetched when it is first asked for.
+// The package's texts by language. English is part of the package; every other language is one file,
+// fetched when it is first asked for.
 
 import { SightlineError } from '../util/errors.js';
-import { methods } from '../wasm/registry.js';
+import { methods, warnings } from '../wasm/registry.js';
 import { describeStrings, exportStrings, texts } from './en.js';
 
 /** @typedef {import('../index.js').Strings} Strings */
-/** What the file of a language exports. @typedef {{ strings: Strings, element: import('../element/strings.js').OwnStrings }} Translation */
+/** @typedef {import('../element/strings.js').OwnStrings} ElementStrings */
+/** What the file of a language exports. @typedef {{ strings: Strings, element: ElementStrings }} Translation */
 
-/** The languages beside English. A further one is a file with the keys of de.js, and a line here. @type {Record<string, () => Promise<Translation>>} */
+/**
+ * The languages besides English. A new one is a file with the keys of de.js, and a line here.
+ * @type {Record<string, () => Promise<Translation>>}
+ */
 const translations = { de: () => import('./de.js') };
 
 /** What the core says of its methods, by key. */
@@ -32,7 +37,7 @@ function methodTexts() {
 }
 
 /** @type {Strings} */
-export const english = { ...describeStrings, ...exportStrings, texts: { ...methodTexts(), ...texts } };
+export const english = { ...describeStrings, ...exportStrings, texts: { ...methodTexts(), ...warnings, ...texts } };
 
 /** The nearest language that there is, as a BCP 47 tag. @param {string} tag of BCP 47 */
 export function nearest(tag) {
@@ -57,7 +62,8 @@ export async function translation(tag) {
 }
 
 /**
- * The texts of the nearest language that there is: English or German. What a language has no text for is English.
+ * The texts in the closest available language, English or German. What a language has no text for
+ * stays English.
  * @param {string} language a BCP 47 tag
  * @returns {Promise<Strings>} rejects with `network` where a language's file cannot be fetched
  */

@@ -1,6 +1,6 @@
 // @ts-check
-// Every text of the page in English. What the package says of itself, the sentences below maps, the texts in saved pictures and the errors, is in
-// ../pkg/i18n/.
+// Every text of the page in English. What the package says itself (the sentences below maps, the
+// texts in saved pictures, methods, warnings and errors) is in ../pkg/i18n/.
 
 /** @typedef {typeof strings} Strings */
 
@@ -377,7 +377,7 @@ export const strings = {
     copy: 'This page is kept on this machine and works without a connection.',
   },
 
-  /** The titles of the models that come with the page, by their ids, and whose the samples are, by their files: in English their lists say it. */
+  /** The titles of the built-in models by id, and the samples' credits by file: in English their lists have them. */
   models: /** @type {Record<string, string>} */ ({}),
   credits: /** @type {Record<string, string>} */ ({}),
 };

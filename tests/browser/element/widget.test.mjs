@@ -454,13 +454,27 @@ test('a saved attribution is shown without a model or wasm, as it was', async ()
   }, json);
   assert.deepEqual(others, Array(2).fill(['input_x_gradient', 'ready', true]));
   // What the core warned of is said.
-  const warned = await page.evaluate(async (json) => {
-    const element = document.body.appendChild(document.createElement('sightline-explainer'));
-    element.saved = { ...JSON.parse(json), warnings: [{ code: 'partial', message: 'Stopped <i>early</i>.' }] };
-    await element.explain();
-    return element.shadowRoot.querySelector('[part=warnings]').innerText;
-  }, json);
-  assert.equal(warned.trim(), 'Stopped <i>early</i>.');
+  const warned = (lang, warning) =>
+    page.evaluate(
+      async ([json, lang, warning]) => {
+        const element = document.body.appendChild(document.createElement('sightline-explainer'));
+        element.lang = lang;
+        element.saved = { ...JSON.parse(json), warnings: [warning] };
+        await element.explain();
+        const item = element.shadowRoot.querySelector('[part=warnings] li');
+        return [item.textContent, item.querySelector('[lang=en]')?.textContent];
+      },
+      [json, lang, warning],
+    );
+  const partial = { code: 'partial', message: 'Stopped <i>early</i>.' };
+  const values = { done: 4, total: 10_000 };
+  assert.deepEqual(await warned('en', { ...partial, values }), ['stopped after 4 of 10000 samples: the map is an estimate', undefined]);
+  assert.deepEqual(await warned('de', { ...partial, values }), [
+    'Nach 4 von 10000 Stichproben beendet: Die Karte ist eine Schätzung.',
+    undefined,
+  ]);
+  // An earlier version saved no values, and a later one may save what is not known yet.
+  for (const code of ['partial', 'constructor']) assert.deepEqual(await warned('de', { ...partial, code }), Array(2).fill(partial.message));
   assert.deepEqual(
     it.server.hits.filter((path) => /\.wasm$|worker\.js|models|pkg\/index\.js|sightline\.js/.test(path)),
     [],

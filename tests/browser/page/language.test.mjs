@@ -1,6 +1,7 @@
-// The page's languages: the texts agree with each other and with index.html, everything that is shown follows the choice, and nothing is lost by it.
+// The page's languages: index.html says what the English texts say, everything that is shown follows
+// the choice, and nothing is lost by it.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -20,16 +21,6 @@ const languages = { en, de };
 const german = (await stringsFor('de')).texts;
 /** All texts of an object. */
 const texts = (value) => (typeof value === 'string' ? [value] : Object.values(value).flatMap(texts));
-
-test('every warning has its meaning in German', async () => {
-  const sources = readdirSync(join(root, 'src'), { recursive: true }).filter((name) => name.endsWith('.rs'));
-  const codes = sources.flatMap((name) =>
-    [...read(`src/${name}`).matchAll(/(?:\bcode: |\bwarn\(\s*)"([a-z-]+)"/g)].map(([, code]) => code),
-  );
-  assert.ok(codes.includes('zero-map') && codes.includes('constant-map') && codes.length > 6, codes.join());
-  const causes = ['dead-relu', 'saturated', 'disconnected', 'cancelled'].map((cause) => `zero-map.${cause}`);
-  for (const code of [...codes, ...causes]) assert.ok(german[`warning.${code}`], code);
-});
 
 test('index.html says in English what the English strings say', async () => {
   const page = await here.browser.newPage();
@@ -324,4 +315,28 @@ test('what goes wrong is said in German by its code, with the core’s English b
   const inner = await error.locator('[lang="en"]').textContent();
   assert.ok((await error.textContent()).startsWith(`${german['error.network']} (${inner})`), await error.textContent());
   await widget.close();
+});
+
+test('a warning is said in German with its numbers, as the page writes numbers', async () => {
+  const page = await here.browser.newPage();
+  await page.goto(`${here.server.url}/?lang=de`);
+  await explained(page);
+  await shownIn(page, 'de');
+  await page.selectOption('#method', 'integrated_gradients');
+  await idle(page);
+  await page.click('#options-box summary');
+  for (const [option, value] of Object.entries({ nSteps: '1', maxSteps: '2', tolerance: '0.00001' })) {
+    await page.fill(`[data-option="${option}"]`, value);
+    await page.press(`[data-option="${option}"]`, 'Tab');
+  }
+  const warning = page.locator('#warnings li');
+  await warning.filter({ hasText: 'Nach 2 Schritten' }).waitFor();
+  const number = String.raw`-?\d+(,\d+)?(e-?\d+)?`;
+  const german = `^Nach 2 Schritten verfehlt die Attribution die Differenz der Bewertungen, ${number}, noch um ${number} `;
+  assert.match(await warning.textContent(), new RegExp(`${german}und damit um mehr als die Toleranz von 1,0e-5; erhöhe maxSteps\\.$`));
+  assert.equal(await warning.locator('[lang="en"]').count(), 0);
+  await shot(page, 'german-warning');
+  await choose(page, 'en');
+  assert.match(await warning.textContent(), /^after 2 steps the attribution .* the tolerance of 1\.0e-5; raise maxSteps$/);
+  await page.close();
 });

@@ -1,5 +1,6 @@
-// The texts of every language against the English ones, and against what needs them: methods, options, warnings, errors, and the program itself.
-// Needs no browser. A key that a language lacks is said in English; those that come with Sightline lack none.
+// The texts of every language against the English ones, and against what needs them: methods,
+// options, warnings, errors, and the program itself. Needs no browser. Sightline falls back to
+// English for a key that a language lacks; the languages that come with it lack none.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ const read = (name) => readFileSync(join(root, name), 'utf8');
 const languagesIn = (folder, others) =>
   readdirSync(join(root, folder)).flatMap((name) => (others.includes(name) ? [] : [name.replace(/\.js$/, '')]));
 
-const { methods } = await load('wasm/registry.js');
+const { methods, warnings } = await load('wasm/registry.js');
 const { nearest, stringsFor } = await load('i18n/strings.js');
 const { english: elementEnglish } = await load('element/strings.js');
 const english = await stringsFor('en');
@@ -28,7 +29,7 @@ function flat(value, at = '') {
 }
 const names = (text) => [...new Set(text.match(/\{\w+\}/g))].sort().join(' ');
 
-/** What is wrong with a translation, both flat. `optional` keys may be missing, as their English says it in every language. */
+/** What is wrong with a translation, both flat. `optional` keys may be missing. */
 function faults(english, translated, optional = () => false) {
   const missing = Object.keys(english).filter((key) => translated[key] === undefined && !optional(key));
   const unknown = Object.keys(translated).filter((key) => english[key] === undefined);
@@ -62,9 +63,7 @@ for (const language of languages) {
   test(`${language}: the package says all that it says in English, with the same placeholders`, async () => {
     const { strings, element } = await load(`i18n/${language}.js`);
     const { shared, ...own } = elementEnglish;
-    // Warnings have their English in the message alone.
-    const said = Object.fromEntries(Object.entries(flat(strings)).filter(([key]) => !key.startsWith('texts.warning.')));
-    assert.deepEqual(faults(flat(english), said, isNames), []);
+    assert.deepEqual(faults(flat(english), flat(strings), isNames), []);
     assert.deepEqual(faults(flat(own), flat(element)), []);
   });
 
@@ -79,12 +78,15 @@ for (const language of languages) {
   });
 }
 
-test('every method, option, error code and colour map has its text in every language', async () => {
+test('every method, option, warning and error code has its text in every language', async () => {
   const [, union] = /export type ErrorCode =([^;]+);/.exec(readFileSync(join(dist, 'pkg/index.d.ts'), 'utf8'));
   const codes = [...union.matchAll(/'([\w-]+)'/g)].map(([, code]) => code);
-  assert.ok(codes.length > 12 && methods.length > 30);
+  assert.ok(codes.length > 12 && methods.length > 30 && warnings['warning.zero-map.saturated']);
   const needed = [
     ...codes.map((code) => `error.${code}`),
+    ...Object.keys(warnings),
+    // Of the package itself: a model that cannot be kept.
+    ...['warning.quota', 'warning.internal'],
     ...methods.flatMap(({ id, classFree, options }) => [
       ...['summary', 'caveat', 'cost', 'citation', ...(classFree ? ['values'] : [])].map((part) => `method.${id}.${part}`),
       ...options.flatMap(({ id: option, unit, choices = [] }) => [
@@ -103,7 +105,7 @@ test('every method, option, error code and colour map has its text in every lang
     );
   }
   // And none that nothing needs any more.
-  const isNeeded = (key) => !/^(error|method|choice)\./.test(key) || needed.includes(key);
+  const isNeeded = (key) => !/^(error|warning|method|choice)\./.test(key) || needed.includes(key);
   assert.deepEqual(
     Object.keys(english.texts).filter((key) => !isNeeded(key)),
     [],
@@ -129,7 +131,10 @@ function sources(folder, without) {
 }
 const escaped = (text) => text.replace(/[.\\[\]]/g, '\\$&');
 
-/** Of flat keys those that no program names: whole, by the last name in a pattern, or by a variable where that name is a word elsewhere. */
+/**
+ * Of flat keys those that no program names: in full, by the last name in a destructuring pattern, or
+ * by a variable, if that name is a word elsewhere.
+ */
 function unsaid(keys, program) {
   return keys.filter((key) => {
     const [, parent = '', last] = /^(?:(.+)\.)?([^.]+)$/.exec(key);

@@ -1,6 +1,6 @@
 // The browser bench: runs its sections, prints what they measured, writes JSON and plots. `cargo xtask bench` starts it, with the site built in dist/ and the
 // contenders' models in SIGHTLINE_BENCH_MODELS.
-// usage: node tests/bench/bench.mjs OUT [--quick] [--only SECTION] [--model NAME]
+// usage: node tests/bench/bench.mjs OUT [--quick] [--only SECTION] [--model NAME] [--against DIST]
 //
 // A section is a module `sections/NAME.mjs` that exports `title` and `run(world)`: the rows of its result, a list of flat objects with a `name`; and `device`, 'cpu' or
 // 'webgpu', where it wants the bench's browser, and on WebGPU the adapter. The bench adds when, where and with what they were measured, and writes
@@ -21,7 +21,7 @@ const take = (name) => {
   return at < 0 ? undefined : args.splice(at, 2)[1];
 };
 const flag = (name) => args.includes(name) && Boolean(args.splice(args.indexOf(name), 1));
-const [only, model, quick] = [take('--only'), take('--model'), flag('--quick')];
+const [only, model, against, quick] = [take('--only'), take('--model'), take('--against'), flag('--quick')];
 const out = resolve(args.shift() ?? join(root, 'target/bench/results'));
 if (args.length) throw new Error(`unknown: ${args.join(' ')}`);
 mkdirSync(out, { recursive: true });
@@ -89,13 +89,10 @@ async function launchGpu() {
 }
 
 const server = await serve({
-  others: [
-    ['/bench/', here],
-    ['/converted/', converted],
-  ],
+  others: [['/bench/', here], ['/converted/', converted], ...(against ? [['/before/', resolve(against)]] : [])],
 });
 let failed = false;
-for (const section of only ? [only] : SECTIONS) {
+for (const section of against ? ['builds'] : only ? [only] : SECTIONS) {
   const { title, run, device } = await import(`./sections/${section}.mjs`);
   console.log(`\n== ${title}`);
   const start = performance.now();

@@ -2,7 +2,7 @@
 import { tellWork } from './clock.mjs';
 import { aligned, cosine, goals, groups, spread, table } from './report.mjs';
 
-const CONTENDERS = ['sightline', 'tfjs', 'onnxruntime'];
+export const PEERS = ['sightline', 'tfjs', 'onnxruntime'];
 const PHOTOS = ['/samples/cat.jpg', '/samples/school-bus.jpg'];
 /** How far what is computed may differ: logits by their range, maps by the angle between them. */
 const SAME = { logits: 1e-3, map: 0.999 };
@@ -10,8 +10,9 @@ const SAME = { logits: 1e-3, map: 0.999 };
 /**
  * @param {any} world @param {'cpu' | 'webgpu'} device
  * @param {(model: any) => { least: number, most: number, budget: number, warm: number, steps: number, measures: string[] } | undefined} plan
+ * @param {string[]} [contenders] the first is Sightline
  */
-export async function compare(world, device, plan) {
+export async function compare(world, device, plan, contenders = PEERS) {
   const page = await world.browser.newPage();
   page.on('pageerror', (error) => console.error('page error:', error.message));
   if (process.env.VERBOSE) page.on('console', (message) => console.error('console:', message.text()));
@@ -23,7 +24,7 @@ export async function compare(world, device, plan) {
       globalThis.bench = new Bench();
       await bench.start(names, device);
     },
-    [CONTENDERS, device],
+    [contenders, device],
   );
   const [rows, agreement, skipped] = [[], [], []];
   for (const model of world.models) {
@@ -81,7 +82,8 @@ export async function compare(world, device, plan) {
     world.log(`${model.id}: ${rounds} rounds, ms: ${found.map(line).join(', ')}`);
   }
   await page.close();
-  console.log(`\n${table(rows)}\n\n${aligned([['met', 'goal', 'model', 'figure'], ...goals(rows)])}`);
+  const verdicts = contenders === PEERS ? `\n\n${aligned([['met', 'goal', 'model', 'figure'], ...goals(rows)])}` : '';
+  console.log(`\n${table(rows)}${verdicts}`);
   return { rows, agreement, ...(skipped.length && { skipped }) };
 }
 

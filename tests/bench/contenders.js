@@ -19,9 +19,11 @@ import { build, readSafetensors } from './tfjs-models.js';
 const json = async (url) => (await fetch(url)).json();
 const bytes = async (url) => (await fetch(url)).arrayBuffer();
 
-const contenders = {
-  async sightline({ device }) {
-    const api = await import('/pkg/index.js');
+/** A build of Sightline. @param {string} folder of its package, as served */
+const sightline =
+  (folder) =>
+  async ({ device }) => {
+    const api = await import(`${folder}index.js`);
     return async (/** @type {Source} */ source, /** @type {Input[]} */ inputs) => {
       const model = { config: await json(source.config), weights: await bytes(source.weights) };
       const explainer = await api.createExplainer({ model, device });
@@ -44,7 +46,12 @@ const contenders = {
         close: () => explainer.dispose(),
       };
     };
-  },
+  };
+
+const contenders = {
+  sightline: sightline('/pkg/'),
+  /** The build that `--against` names. */
+  before: sightline('/before/pkg/'),
 
   async tfjs({ device }) {
     const folder = '/bench/node_modules/@tensorflow';

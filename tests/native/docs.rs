@@ -1,5 +1,5 @@
 //! The tables of docs/methods.md and docs/models.md come from the registries. `UPDATE=1 cargo test
-//! --test readme` writes them.
+//! --test native docs` writes them.
 
 use sightline::methods::{Kind, METHODS};
 use sightline::nn::families::FAMILIES;
@@ -50,7 +50,7 @@ fn the_tables_are_those_of_the_registries() {
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(path, format!("{head}{begin}{table}{end}{tail}")).unwrap();
         } else {
-            assert_eq!(old, table, "{name}.md: run UPDATE=1 cargo test --test readme");
+            assert_eq!(old, table, "{name}.md: run UPDATE=1 cargo test --test native docs");
         }
     }
 }

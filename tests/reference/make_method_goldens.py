@@ -762,7 +762,7 @@ MODELS = {
 
 
 def agreement(a, b):
-    """1 - cosine, or 1 - correlation where that is more, as tests/conformance.rs compares."""
+    """1 - cosine, or 1 - correlation where that is more, as tests/native/methods/conformance.rs compares."""
     a, b = a.double().flatten(), b.double().flatten()
     return max(1 - torch.cosine_similarity(a, b, 0).item(), 1 - torch.cosine_similarity(a - a.mean(), b - b.mean(), 0).item())
 

@@ -28,6 +28,7 @@ struct Options {
     save: bool,
     only: Option<String>,
     model: Option<String>,
+    against: Option<String>,
 }
 
 impl Options {
@@ -44,11 +45,14 @@ impl Options {
                     options.only =
                         Some(section.with_context(|| format!("--only needs a section: {}", SECTIONS.join(", ")))?);
                 }
+                "--against" => options.against = Some(args.next().context("--against needs another build's dist/")?),
                 "--model" => options.model = Some(args.next().context("--model needs a model's name")?),
-                unknown => bail!("unknown option `{unknown}`: there are --fast, --quick, --only, --model, --save"),
+                unknown => {
+                    bail!("unknown option `{unknown}`: there are --fast, --quick, --only, --model, --against, --save")
+                }
             }
         }
-        let partly = options.fast || options.quick || options.model.is_some();
+        let partly = options.fast || options.quick || options.model.is_some() || options.against.is_some();
         if options.save && partly {
             bail!("--save keeps results for docs/benchmark.md: they must be of the release build and of all models");
         }
@@ -61,7 +65,7 @@ impl Options {
         if self.quick {
             args.push("--quick");
         }
-        for (name, value) in [("--only", &self.only), ("--model", &self.model)] {
+        for (name, value) in [("--only", &self.only), ("--model", &self.model), ("--against", &self.against)] {
             args.extend(value.iter().flat_map(|value| [name, value.as_str()]));
         }
         args
@@ -71,7 +75,8 @@ impl Options {
 /// Builds the site, fetches the peers, converts the models, measures.
 pub fn run(args: Vec<String>) -> Result<()> {
     let options = Options::parse(args)?;
-    build::site(options.only.as_deref().is_some_and(|only| CPU_ONLY.contains(&only)), options.fast)?;
+    let cpu_only = options.only.as_deref().is_some_and(|only| CPU_ONLY.contains(&only));
+    build::site(cpu_only || options.against.is_some(), options.fast)?;
     tools::ensure_packages(&root().join(FOLDER))?;
     let models = root().join("target/bench/models");
     convert(&models)?;

@@ -30,6 +30,7 @@ cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs 
                                             (sections: cpu, webgpu, cost, start, memory, size);
                   [--model NAME] [--save]   of one model; into tests/bench/results/, which docs/benchmark.md shows,
                                             in place of target/bench/
+                  [--against DIST]          this build beside another one of Sightline's, on the CPU alone
 
 --cpu    leave the WebGPU build out
 --fast   quicker to build, slower to run: for tests and for work on the page

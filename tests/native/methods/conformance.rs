@@ -1,8 +1,8 @@
 //! Every method against the libraries of its field: `golden/methods` (always) and real models with
 //! real photos (where `../shared` is).
 //!
-//! `UPDATE=1 cargo test --test conformance` writes CONFORMANCE.md. `CASE=<part of model/case>` runs
-//! those cases alone, and says how each agrees.
+//! `UPDATE=1 cargo test --test native conformance` writes CONFORMANCE.md.
+//! `CASE=<part of model/case>` runs those cases alone, and says how each agrees.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::common::*;
 /// Methods that no case covers, and why.
 const UNCOVERED: &[(&str, &str)] = &[(
     "salient_relevance",
-    "no library has it; `tests/relevance.rs` implements it a second time, and the LRP it starts from agrees with \
+    "no library has it; `tests/native/methods/relevance/` implements it a second time, and the LRP it starts from agrees with \
      zennit's",
 )];
 
@@ -153,7 +153,7 @@ fn every_method_agrees_with_the_libraries() {
     // here.
     let old = std::fs::read_to_string(path).unwrap_or_default();
     let bare = |text: &str| text.lines().map(without_figure).collect::<Vec<_>>().join("\n");
-    assert_eq!(bare(&old), bare(&page(&rows)), "run UPDATE=1 cargo test --test conformance");
+    assert_eq!(bare(&old), bare(&page(&rows)), "run UPDATE=1 cargo test --test native conformance");
 }
 
 /// A cosine, rounded down to where it is known.
@@ -172,7 +172,7 @@ fn page(rows: &BTreeMap<Key, Row>) -> String {
          Every method is compared with the libraries of its field on tiny seeded models. *Agreement* is the smallest \
          cosine between the two maps over the cases of a row (or the correlation, where that is smaller).\n\
          `tests/golden/methods/README.md` describes how the references are made. \
-         `UPDATE=1 cargo test --test conformance` writes this page and asserts 0.9999.\n\
+         `UPDATE=1 cargo test --test native conformance` writes this page and asserts 0.9999.\n\
          *definition* means the paper's formula in a few lines of PyTorch or NumPy, in \
          `tests/reference/make_method_goldens.py`.\n\n\
          | method | library | version | agreement | cases | on | difference, and what was compared |\n\

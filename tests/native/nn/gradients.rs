@@ -15,7 +15,7 @@ use sightline_kernels::Act;
 
 use crate::common::*;
 
-/// The goldens' input gradient is what autodiff gives to 1e-4 (`tests/models.rs`).
+/// The goldens' input gradient is what autodiff gives to 1e-4 (`nn/families.rs`).
 #[test]
 fn input_gradients_equal_finite_differences() {
     for name in ["vit_token", "vit_reg", "vit_pre_norm_scale", "mbv2_035_same"] {

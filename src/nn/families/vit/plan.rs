@@ -1,125 +1,19 @@
-//! Vision transformers: ViT (Dosovitskiy et al. 2020, arXiv 2010.11929), those of CLIP (Radford et
-//! al. 2021, arXiv 2103.00020) and those with registers (Darcet et al. 2023, arXiv 2309.16588), by
-//! timm's names, keys and `model_args`; and the graph of every family of plain vision transformers.
-//!
-//! Stages: `embed` (patches, class token, positions), one per block, `head` (norm, pooling,
-//! classifier). Between them the residual stream, `[N, T, D]`: class token, distillation token,
-//! registers, patches.
+//! A vision transformer's shapes, costs and tensors, known before its weights are there.
 
-use std::ops::Range;
-
-use burn::tensor::Tensor;
 use sightline_kernels::Act;
 
-use crate::device;
 use crate::error::{Error, Result, bad_model};
-use crate::nn::families::{Family, expand};
-use crate::nn::layers::{Conv2d, Conv2dSpec, LayerNorm, LayerNormSpec, Linear, LinearSpec};
+use crate::nn::families::expand;
+use crate::nn::families::vit::Variant;
+use crate::nn::families::vit::run::{Block, Vit};
+use crate::nn::layers::{Conv2dSpec, LayerNormSpec, LinearSpec};
 use crate::nn::model::{AttentionSpec, Feature, Fold, Layer, Model, ModelSpec, Plan, Stage};
-use crate::nn::pass::{Activation, Pass, Tappable};
-use crate::nn::weights::Param;
-use crate::nn::weights::Weights;
+use crate::nn::weights::{Param, Weights};
 use crate::package::Config;
-
-/// The registry entry.
-pub const FAMILY: Family = Family {
-    id: "vit",
-    title: "ViT",
-    names: &NAMES,
-    default_layer: "norm1 of the last block, tokens folded to the patch grid",
-    checked_against: "timm 1.0.31",
-    plan: |config| plan(config, &VARIANTS),
-};
 
 /// Elements of one block's attention matrices from which on they cannot fit the 4 GiB of a wasm
 /// memory.
 const MAX_ATTENTION: usize = 1 << 30;
-
-/// timm's arguments for an architecture where they are not in its name.
-#[derive(Clone, Copy)]
-pub(super) struct Variant {
-    /// Width, depth and heads, if they differ from those of the size in the name.
-    pub(super) size: Option<[usize; 3]>,
-    pub(super) qkv_bias: bool,
-    /// Whether `init_values` is set.
-    pub(super) layer_scale: bool,
-    pub(super) class_token: bool,
-    /// Positions for patches only.
-    pub(super) no_embed_class: bool,
-    pub(super) pre_norm: bool,
-    /// Pooling over patches instead of the class token.
-    pub(super) average: bool,
-    /// Norm after the pooling instead of before it; `None`: if the pooling averages.
-    pub(super) fc_norm: Option<bool>,
-    pub(super) epsilon: f64,
-    pub(super) act: Act,
-    /// A distillation token next to the class token, and a classifier for each; their logits are
-    /// averaged.
-    pub(super) distilled: bool,
-}
-
-pub(super) const PLAIN: Variant = Variant {
-    size: None,
-    qkv_bias: true,
-    layer_scale: false,
-    class_token: true,
-    no_embed_class: false,
-    pre_norm: false,
-    average: false,
-    fc_norm: None,
-    epsilon: 1e-6,
-    act: Act::Gelu,
-    distilled: false,
-};
-const GAP: Variant = Variant { class_token: false, average: true, fc_norm: Some(false), ..PLAIN };
-const REG_GAP: Variant = Variant { no_embed_class: true, layer_scale: true, fc_norm: None, ..GAP };
-const CLIP: Variant = Variant { pre_norm: true, epsilon: 1e-5, ..PLAIN };
-const QUICK: Variant = Variant { act: Act::QuickGelu, ..CLIP };
-const PLUS: Option<[usize; 3]> = Some([896, 12, 14]);
-
-/// Without timm's huge, giant and gigantic ones, which have more parameters than a package may
-/// ([`MAX_PARAMETERS`](crate::package::MAX_PARAMETERS)).
-const VARIANTS: [(&str, Variant); 27] = [
-    ("vit_tiny_patch16_{224,384}", PLAIN),
-    ("vit_{small,base,large}_patch{16,32}_{224,384}", PLAIN),
-    ("vit_{small,base}_patch8_224", PLAIN),
-    ("vit_large_patch14_224", PLAIN),
-    ("vit_base_patch16_224_miil", Variant { qkv_bias: false, ..PLAIN }),
-    ("vit_base_patch16_plus_240", Variant { size: PLUS, layer_scale: true, ..PLAIN }),
-    ("vit_base_patch32_plus_256", Variant { size: PLUS, layer_scale: true, ..PLAIN }),
-    ("vit_small_patch16_36x1_224", Variant { size: Some([384, 36, 6]), layer_scale: true, ..PLAIN }),
-    ("vit_medium_patch16_gap_{240,256,384}", Variant { qkv_bias: false, layer_scale: true, ..GAP }),
-    ("vit_betwixt_patch16_gap_256", Variant { qkv_bias: false, layer_scale: true, ..GAP }),
-    ("vit_base_patch16_gap_224", Variant { size: Some([768, 12, 16]), ..GAP }),
-    ("vit_wee_patch16_reg1_gap_256", REG_GAP),
-    ("vit_{little,medium,betwixt}_patch16_reg{1,4}_gap_256", REG_GAP),
-    ("vit_mediumd_patch16_reg4_gap_{256,384}", REG_GAP),
-    ("vit_betwixt_patch16_reg4_gap_384", REG_GAP),
-    ("vit_base_patch16_reg4_gap_256", Variant { layer_scale: false, ..REG_GAP }),
-    ("vit_so150m_patch16_reg4_gap_{256,384}", GAP),
-    ("vit_so150m2_patch16_reg1_gap_{256,384,448}", Variant { qkv_bias: false, no_embed_class: false, ..REG_GAP }),
-    ("vit_xsmall_patch16_clip_224", CLIP),
-    ("vit_medium_patch{16,32}_clip_224", CLIP),
-    ("vit_betwixt_patch32_clip_224", CLIP),
-    ("vit_base_patch16_clip_{224,384}", CLIP),
-    ("vit_base_patch32_clip_{224,256,384,448}", CLIP),
-    ("vit_base_patch16_plus_clip_240", Variant { size: PLUS, ..CLIP }),
-    ("vit_large_patch14_clip_{224,336}", CLIP),
-    ("vit_base_patch{16,32}_clip_quickgelu_224", QUICK),
-    ("vit_large_patch14_clip_quickgelu_{224,336}", QUICK),
-];
-const NAMES: [&str; VARIANTS.len()] = names(&VARIANTS);
-
-/// The patterns of a table of variants.
-pub(super) const fn names<const N: usize>(variants: &[(&'static str, Variant); N]) -> [&'static str; N] {
-    let mut names = [""; N];
-    let mut i = 0;
-    while i < N {
-        names[i] = variants[i].0;
-        i += 1;
-    }
-    names
-}
 
 /// The size in a name, its width, depth, heads, and hidden units of an MLP over its width.
 const SIZES: [(&str, [usize; 3], f64); 12] = [
@@ -194,7 +88,7 @@ struct VitPlan {
 }
 
 /// The plan for a package whose architecture is in `variants`.
-pub(super) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<dyn Plan>> {
+pub(in crate::nn::families) fn plan(config: &Config, variants: &[(&str, Variant)]) -> Result<Box<dyn Plan>> {
     let architecture = config.architecture.clone();
     let known = variants.iter().find(|(pattern, _)| expand(pattern).contains(&architecture));
     let size = architecture.split('_').nth(1);
@@ -434,146 +328,5 @@ impl Plan for VitPlan {
             position_before_prefix: self.position_before_prefix,
             spec: self.spec.clone(),
         }))
-    }
-}
-
-struct Block {
-    index: usize,
-    name: String,
-    norm1: LayerNorm,
-    qkv: Linear,
-    qk_norm: Option<[LayerNorm; 2]>,
-    proj: Linear,
-    scale1: Option<Tensor<1>>,
-    norm2: LayerNorm,
-    fc1: Linear,
-    fc2: Linear,
-    scale2: Option<Tensor<1>>,
-    heads: usize,
-    act: Act,
-}
-
-impl Block {
-    /// Layer scale, where the block has it.
-    fn scaled(&self, leaf: &str, x: Tensor<3>, gamma: &Option<Tensor<1>>, pass: &mut Pass) -> Result<Tensor<3>> {
-        match gamma {
-            Some(gamma) => pass.tap(&format!("{}.{leaf}", self.name), x * gamma.clone().unsqueeze()),
-            None => Ok(x),
-        }
-    }
-
-    fn attention(&self, x: Tensor<3>, pass: &mut Pass) -> Result<Tensor<3>> {
-        let [n, tokens, width] = x.dims();
-        let d = width / self.heads;
-        let qkv = pass.linear(&self.qkv, x);
-        let asked = pass.wants(&AttentionSpec::keys(self.index)) || pass.wants(&AttentionSpec::maps(self.index));
-        if self.qk_norm.is_none()
-            && !asked
-            && let Some(attended) = device::attention(&qkv, self.heads)
-        {
-            return Ok(pass.linear(&self.proj, attended));
-        }
-        let qkv = qkv.reshape([n, tokens, 3 * self.heads, d]).swap_dims(1, 2);
-        let part = |i: usize| qkv.clone().narrow(1, i * self.heads, self.heads);
-        let (mut q, mut k, v) = (part(0), part(1), part(2));
-        if let Some([q_norm, k_norm]) = &self.qk_norm {
-            q = q_norm.forward(q);
-            k = k_norm.forward(k);
-        }
-        let k = pass.tap(&AttentionSpec::keys(self.index), k)?;
-        let scores = device::attention_scores(q, k, (d as f64).powf(-0.5));
-        let attention = pass.tap(&AttentionSpec::maps(self.index), device::softmax(scores))?;
-        let mixed = device::attention_mix(attention, v).swap_dims(1, 2).reshape([n, tokens, width]);
-        Ok(pass.linear(&self.proj, mixed))
-    }
-
-    fn forward(&self, x: Tensor<3>, pass: &mut Pass) -> Result<Tensor<3>> {
-        let at = |leaf: &str| format!("{}.{leaf}", self.name);
-        let normed = pass.tap(&at("norm1"), pass.layer_norm(&self.norm1, x.clone()))?;
-        let attended = self.attention(normed, pass)?;
-        let attended = pass.tap(&at("attn"), attended)?;
-        let x = x + self.scaled("ls1", attended, &self.scale1, pass)?;
-        let normed = pass.tap(&at("norm2"), pass.layer_norm(&self.norm2, x.clone()))?;
-        let hidden = pass.linear_act(&self.fc1, self.act, normed);
-        let mlp = pass.tap(&at("mlp"), pass.linear(&self.fc2, hidden))?;
-        let x = x + self.scaled("ls2", mlp, &self.scale2, pass)?;
-        pass.tap(&self.name, x)
-    }
-}
-
-struct Vit {
-    spec: ModelSpec,
-    patches: Conv2d,
-    prefixes: Vec<Tensor<3>>,
-    position: Tensor<3>,
-    norm_pre: Option<LayerNorm>,
-    blocks: Vec<Block>,
-    norm: Option<LayerNorm>,
-    fc_norm: Option<LayerNorm>,
-    head: Linear,
-    head_dist: Option<Linear>,
-    prefix: usize,
-    average: bool,
-    position_before_prefix: bool,
-}
-
-impl Vit {
-    fn embed(&self, x: Tensor<4>, pass: &mut Pass) -> Result<Tensor<3>> {
-        let maps = pass.conv2d(&self.patches, x);
-        let [n, width, h, w] = maps.dims();
-        let mut tokens = pass.tap("patch_embed", maps.reshape([n, width, h * w]).swap_dims(1, 2))?;
-        if self.position_before_prefix {
-            tokens = tokens + self.position.clone();
-        }
-        let mut parts: Vec<Tensor<3>> = self.prefixes.iter().map(|t| t.clone().repeat_dim(0, n)).collect();
-        if !parts.is_empty() {
-            parts.push(tokens);
-            tokens = Tensor::cat(parts, 1);
-        }
-        if !self.position_before_prefix {
-            tokens = tokens + self.position.clone();
-        }
-        Ok(match &self.norm_pre {
-            Some(norm) => pass.tap("norm_pre", pass.layer_norm(norm, tokens))?,
-            None => tokens,
-        })
-    }
-
-    fn classify(&self, x: Tensor<3>, pass: &mut Pass) -> Result<Tensor<2>> {
-        let [n, tokens, _] = x.dims();
-        let x = match &self.norm {
-            Some(norm) => pass.tap("norm", pass.layer_norm(norm, x))?,
-            None => x,
-        };
-        let mut pooled = if self.average {
-            x.clone().narrow(1, self.prefix, tokens - self.prefix).mean_dim(1)
-        } else {
-            x.clone().narrow(1, 0, 1)
-        };
-        if let Some(norm) = &self.fc_norm {
-            pooled = pass.layer_norm(norm, pooled);
-        }
-        let mut logits = pass.linear(&self.head, pooled);
-        if let Some(head) = &self.head_dist {
-            logits = (logits + pass.linear(head, x.narrow(1, 1, 1))) / 2.0;
-        }
-        Ok(logits.reshape([n, self.spec.num_classes]))
-    }
-}
-
-impl Model for Vit {
-    fn spec(&self) -> &ModelSpec {
-        &self.spec
-    }
-
-    fn run(&self, stages: Range<usize>, mut state: Activation, pass: &mut Pass) -> Result<Activation> {
-        for stage in stages {
-            state = match stage.checked_sub(1).map(|i| self.blocks.get(i)) {
-                None => self.embed(Tappable::unwrap(state)?, pass)?.wrap(),
-                Some(Some(block)) => block.forward(Tappable::unwrap(state)?, pass)?.wrap(),
-                Some(None) => self.classify(Tappable::unwrap(state)?, pass)?.wrap(),
-            };
-        }
-        Ok(state)
     }
 }

@@ -105,13 +105,14 @@ interface ModelInfo {
 
 export interface Info {
   readonly model: ModelInfo;
-  readonly device: { kind: 'webgpu' | 'cpu'; description: string; reason: string };
+  /** `reason` is English; `key` and `values` are for other languages, see `Strings.texts`. */
+  readonly device: { kind: 'webgpu' | 'cpu'; description: string; reason: string; key: string; values: Record<string, string> };
   readonly version: string;
   /**
    * Problems that did not keep the model from opening, such as `quota`: it could not be kept for
    * next time.
    */
-  readonly warnings: { code: string; message: string }[];
+  readonly warnings: Warning[];
 }
 
 /** The part of the upright photo that the model saw, in the photo's pixels. */
@@ -234,9 +235,14 @@ export interface Warning {
   code: 'non-finite' | 'zero-map' | 'constant-map' | 'partial' | (string & {});
   /**
    * Why a map is all zeros: no unit is active, the gradient vanishes, the score does not depend on
-   * it, or the method's rule cancels it.
+   * it, the method's rule cancels it, or all patches are equally alike.
    */
-  cause?: 'dead-relu' | 'saturated' | 'disconnected' | 'cancelled';
+  cause?: 'dead-relu' | 'saturated' | 'disconnected' | 'cancelled' | 'alike';
+  /** `warning.<code>` or `warning.<code>.<cause>`: its text in other languages, see `Strings.texts`. */
+  key: string;
+  /** What goes into that text, by name. */
+  values: Record<string, number | string>;
+  /** In English. */
   message: string;
 }
 
@@ -600,21 +606,20 @@ export interface ExportStrings {
 }
 export const exportStrings: ExportStrings;
 export interface Strings extends DescribeStrings, ExportStrings {
-  /** What the values mean, for methods whose map does not depend on a class; by method id. */
-  classFree: Record<string, string>;
-  /** What went wrong, by `SightlineError.code`. */
-  errors: Record<ErrorCode, string>;
   /**
-   * What a warning means, by its cause or code. English needs none, because the warnings' messages
-   * are English.
+   * All other texts by key, with `{names}` as above: `method.<id>.summary`, `.caveat`, `.cost`,
+   * `.citation`, `.option.<option>` and its `.unit`; `method.<id>.values`, what the values mean if the
+   * map does not depend on a class; `choice.<value>`; `error.<code>`; `warning.<code>` and
+   * `warning.<code>.<cause>`; `device.<reason>`.
    */
-  warnings: Record<string, string>;
+  texts: Record<string, string>;
 }
 /**
  * The package's texts in the closest available language, English or German, for `strings` of
- * `describe` and `exportPng`. `language` is a BCP 47 tag.
+ * `describe` and `exportPng`. `language` is a BCP 47 tag. A language other than English is fetched
+ * when it is first asked for; rejects with `network` if that fails.
  */
-export function stringsFor(language: string): Strings;
+export function stringsFor(language: string): Promise<Strings>;
 export interface ExportOptions {
   /**
    * The map alone; the map over the photo; or the photo and each map over it, side by side. By

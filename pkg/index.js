@@ -16,7 +16,8 @@ import { methods } from './wasm/registry.js';
 
 export { Explainer } from './engine/explainer.js';
 export { createExplainer } from './engine/open.js';
-export { describeStrings, exportStrings, stringsFor } from './i18n/strings.js';
+export { describeStrings, exportStrings } from './i18n/en.js';
+export { stringsFor } from './i18n/strings.js';
 export { deleteCached as deleteCachedModel, listCached as listCachedModels } from './model/cache.js';
 export { inspectModel, listModels } from './model/source.js';
 export { isWhole, placeOf } from './picture/crop.js';

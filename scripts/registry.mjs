@@ -9,6 +9,7 @@ core.initSync({ module: readFileSync(new URL('cpu/sightline_bg.wasm', folder)) }
 const methods = core.listMethods();
 const families = core.listFamilies();
 const limits = core.limits();
+const warnings = core.listWarnings();
 const literal = (value) => JSON.stringify(value, null, 2);
 const union = (values) => [...new Set(values)].map((v) => JSON.stringify(v)).join(' | ') || 'never';
 
@@ -20,6 +21,8 @@ export const methods = ${literal(methods)};
 export const families = ${literal(families)};
 /** How large what comes from outside may be. */
 export const limits = ${literal(limits)};
+/** What warnings say in English, by key; \`{name}\` stands for a value. */
+export const warnings = ${literal(warnings)};
 `,
 );
 writeFileSync(
@@ -82,6 +85,7 @@ ${Object.keys(limits)
   .map((name) => `  ${name}: number;`)
   .join('\n')}
 };
+export const warnings: Record<${union(Object.keys(warnings))}, string>;
 `,
 );
 console.log(`registry: ${methods.length} methods, ${families.length} families`);

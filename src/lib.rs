@@ -15,7 +15,7 @@
 //! explain: a photo's prediction and its attributions, on one model; why a map is empty
 //! inside: what is inside a model, one file a thing that can be looked at (attention heads)
 //! methods: the attribution methods by group, one file a method, and what they share
-//! ask: the running call (progress, stop, passes), and what takes the place of hidden pixels
+//! ask: the running call (progress, stop, passes, warnings), and what replaces hidden pixels
 //! nn: models: layers, passes, targets, the reading of packages, and families/, one file a family
 //! package: files to config and named tensors; knows no network, no model and no device
 //! photo: encoded bytes to upright RGB to the tensor that a model takes

@@ -1,7 +1,7 @@
 // @ts-check
 // What is told about a method and about a model: the cards. A model's card is its README.md, which may come from anywhere: it is shown as text with a
 // few of Markdown's forms, never as markup of its own.
-import { core, coreText, english, fill, make, parts, percent, say, sayAs, saying, t } from './language.js';
+import { english, fill, make, parts, percent, say, sayAs, saying, t, text } from './language.js';
 import { listModels } from './pkg/index.js';
 
 /** @typedef {import('./pkg/index.js').MethodSpec} MethodSpec */
@@ -19,18 +19,18 @@ const link = (href, ...text) => make('a', { href, rel: 'noreferrer' }, ...text);
 // --- methods ---------------------------------------------------------------------------------------------------------------------------
 
 /** What a method asks, what it cannot tell, what it costs, and its paper. @param {MethodSpec} method */
-export function methodCard({ summary, caveat, cost, citation, arxiv, equation, shape, sign, random }) {
+export function methodCard({ id, arxiv, equation, shape, sign, random }) {
   // An id that begins with "10." is a DOI.
   const doi = arxiv.startsWith('10.');
   const paper = link(doi ? `https://doi.org/${arxiv}` : `https://arxiv.org/abs/${arxiv}`);
-  say(paper, () => `${coreText(citation)}, ${doi ? 'doi' : 'arXiv'} ${arxiv}`);
+  say(paper, () => `${text(`method.${id}.citation`)}, ${doi ? 'doi' : 'arXiv'} ${arxiv}`);
   const result = () =>
     [shape, sign === 'signed' ? t.cards.signed : t.cards.positive, ...(random ? [t.cards.random] : [])].join(t.listSeparator);
   /** @type {[('asks' | 'limits' | 'cost' | 'formula' | 'paper'), Node][]} */
   const rows = [
-    ['asks', saying('dd', () => [core(summary)])],
-    ['limits', saying('dd', () => [core(caveat)])],
-    ['cost', saying('dd', () => [core(cost)])],
+    ['asks', saying('dd', () => text(`method.${id}.summary`))],
+    ['limits', saying('dd', () => text(`method.${id}.caveat`))],
+    ['cost', saying('dd', () => text(`method.${id}.cost`))],
     ['formula', saying('dd', () => [make('code', {}, equation), ` (${result()})`])],
     ['paper', make('dd', {}, paper)],
   ];
@@ -132,7 +132,7 @@ export function modelCard(accuracy, box, told) {
         const reason = error instanceof Error ? error.message : String(error);
         if (shown !== key) return;
         const note = { className: 'hint', role: 'status' };
-        page.replaceChildren(saying('p', () => parts(t.cards.missing, { reason: t.locale === 'en' ? reason : english(reason) }), note));
+        page.replaceChildren(saying('p', () => parts(t.cards.missing, { reason: english(reason) }), note));
       }
     };
     // What comes with the page is shown; another host is asked only when a person wants that.

@@ -2,17 +2,8 @@
 // The comparison: methods x classes, methods x layers, or models x the photo. It computes cell by cell on the explainer that is open, or opens one
 // model after the other, and marks the same point of the photo in every map.
 import { Refusal, told } from './faults.js';
-import { coreText, fill, make, number, say, sayAs, saying, t } from './language.js';
-import {
-  createExplainer,
-  exportPng,
-  renderColorbar,
-  renderHeatmap,
-  SightlineError,
-  sharedScale,
-  stringsFor,
-  valueAt,
-} from './pkg/index.js';
+import { fill, make, number, say, sayAs, saying, t, titleOf, words } from './language.js';
+import { createExplainer, exportPng, renderColorbar, renderHeatmap, SightlineError, sharedScale, valueAt } from './pkg/index.js';
 import { ARROWS } from './point.js';
 
 /** @typedef {import('./pkg/index.js').Explainer} Explainer */
@@ -110,7 +101,7 @@ export function comparePanel(section, host) {
   const checked = (/** @type {HTMLElement} */ box) =>
     [.../** @type {NodeListOf<HTMLInputElement>} */ (box.querySelectorAll('input:checked'))].map(({ value }) => value);
 
-  /** @param {HTMLFieldSetElement} box @param {() => string} title @param {[id: string, name: string][]} entries @param {string[]} chosen */
+  /** @param {HTMLFieldSetElement} box @param {() => string} title @param {[id: string, name: () => string][]} entries @param {string[]} chosen */
   function fillBox(box, title, entries, chosen) {
     box.hidden = entries.length === 0;
     box.replaceChildren(
@@ -123,7 +114,7 @@ export function comparePanel(section, host) {
             'label',
             { className: 'check' },
             make('input', { type: 'checkbox', value, checked: chosen.includes(value) }),
-            saying('span', () => coreText(name)),
+            saying('span', name),
           ),
         ),
       ),
@@ -150,26 +141,26 @@ export function comparePanel(section, host) {
       what === 'models'
         ? []
         : ['grad_cam', 'layer_cam', 'saliency', 'chefer'].filter((id) => id !== first && rows.some((r) => r.id === id)).slice(0, 1);
-    /** @type {[string, string][]} */
+    /** @type {[string, () => string][]} */
     let columns;
     let chosen;
     if (what === 'classes') {
       const top = classification.predictions.map(({ index }) => index);
       const ids = [...new Set([...top, ...(target === undefined ? [] : [target]), ...(wanted?.columns ?? []).map(Number)])];
-      columns = ids.filter((k) => labels[k] !== undefined).map((k) => [String(k), labels[k] ?? '']);
+      columns = ids.filter((k) => labels[k] !== undefined).map((k) => [String(k), () => labels[k] ?? '']);
       chosen = columns.slice(0, 3).map(([id]) => id);
     } else if (what === 'layers') {
-      columns = layers.map(({ id }) => [id, id]);
+      columns = layers.map(({ id }) => [id, () => id]);
       chosen = columns.slice(-3).map(([id]) => id);
     } else {
-      columns = (await host.models()).map(({ id, name }) => [id, name]);
+      columns = (await host.models()).map(({ id, name }) => [id, () => titleOf(id, name)]);
       chosen = columns.map(([id]) => id);
     }
     if (what !== kindNow()) return;
     fillBox(
       rowBox,
       () => t.compare.rows,
-      rows.map(({ id, name }) => [id, name]),
+      rows.map(({ id, name }) => [id, () => name]),
       wanted?.rows ?? [...(first ? [first] : []), ...usual],
     );
     fillBox(columnBox, () => t.compare.columns[what], columns, wanted?.columns ?? chosen);
@@ -358,7 +349,7 @@ export function comparePanel(section, host) {
       const name = (/** @type {string} */ column) =>
         what === 'classes'
           ? (explainer.info.model.labels[Number(column)] ?? column)
-          : coreText(openable.find(({ id }) => id === column)?.name ?? column);
+          : titleOf(column, openable.find(({ id }) => id === column)?.name ?? column);
       const asked = target ?? classification.predictions[0]?.index;
       const spec = (/** @type {string} */ id) => host.methods.find((m) => m.id === id);
       const layer = settings.layer === 'all' ? explainer.info.model.defaultLayer : settings.layer;
@@ -438,7 +429,7 @@ export function comparePanel(section, host) {
     const maps = done.map(({ attribution }) => attribution);
     const png = await exportPng(maps, of.small, {
       what: 'comparison',
-      strings: stringsFor(t.locale),
+      strings: words,
       render: maps.map(looksOf),
       titles: done.map(({ title }) => title()),
       // As on the page, where none is missing.

@@ -21,10 +21,15 @@ try {
   const outside = meta && unreachable(attributes, meta.content, location.href);
   if (outside) throw new OptionError(outside);
   if (attributes.lang) {
-    const { locale, page } = elementStrings(attributes.lang);
-    document.documentElement.lang = locale;
-    const heading = document.querySelector('h1');
-    if (heading) heading.textContent = page;
+    // Where they cannot be fetched the heading stays as it is, in English.
+    elementStrings(attributes.lang).then(
+      ({ locale, page }) => {
+        document.documentElement.lang = locale;
+        const heading = document.querySelector('h1');
+        if (heading) heading.textContent = page;
+      },
+      () => undefined,
+    );
   }
   // Also around the element, which has round corners.
   if (attributes.theme) document.documentElement.style.colorScheme = attributes.theme;

@@ -1,7 +1,7 @@
 // @ts-check
 // What failed, in the page's language.
-import { english, parts, t } from './language.js';
-import { SightlineError, stringsFor } from './pkg/index.js';
+import { english, keyed, parts, t, text } from './language.js';
+import { SightlineError } from './pkg/index.js';
 
 /** With a capital, unless it begins with a name, a file's or an address. @param {string} text */
 const sentence = (text) => text.replace(/^[a-z]+(?=[ ,])/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
@@ -19,15 +19,11 @@ export class Refusal extends SightlineError {
 export function told(error) {
   if (error instanceof Refusal) return [sentence(error.say())];
   const code = error instanceof SightlineError ? error.code : 'internal';
-  return explained(stringsFor(t.locale).errors[code], sentence(error instanceof Error ? error.message : String(error)));
+  return explained(text(`error.${code}`), sentence(error instanceof Error ? error.message : String(error)));
 }
 
-/** A warning, for `say`. @param {import('./pkg/index.js').Warning} warning @returns {(string | Node)[]} */
-export function warned({ code, cause, message }) {
-  const { warnings } = stringsFor(t.locale);
-  const what = warnings[cause ?? code] ?? warnings[code];
-  return what ? explained(what, message) : [t.locale === 'en' ? message : english(message)];
-}
+/** A warning, for `say`. @param {import('./pkg/index.js').Warning} warning */
+export const warned = (warning) => [text(warning.key) ? keyed(warning) : english(warning.message)];
 
 /** @param {string} what @param {string} detail the core's own words */
-const explained = (what, detail) => parts(t.fault, { what, detail: t.locale === 'en' ? detail : english(detail) });
+const explained = (what, detail) => parts(t.fault, { what, detail: english(detail) });

@@ -1,16 +1,30 @@
 // @ts-check
 // The page's language: which one, its texts and numbers, and what is said in it. All that is said is said anew in a language that is chosen
 // later; nothing is built anew for that, so what is open, typed or painted stays.
-import { languages } from './strings.js';
+import { strings as en } from './i18n/en.js';
+import { SightlineError, stringsFor } from './pkg/index.js';
 
-/** @typedef {import('./strings.js').Strings} Strings */
+/** @typedef {import('./i18n/en.js').Strings} Strings */
+/** @typedef {import('./pkg/index.js').Strings} PackageStrings */
 /** A text that holds marked parts, such as words of another language. @typedef {string | (string | Node)[]} Text */
 
 /** Where the choice is kept. */
 const KEPT = 'sightline:language';
 
-/** The texts of the language that is chosen. @type {Strings} */
-export let t = languages.en;
+/**
+ * English is here, every other language is fetched when it is chosen. A new one is a file in i18n/
+ * with the keys of en.js, a line here, and an option of the language picker in index.html.
+ */
+const languages = {
+  en: async () => en,
+  de: async () => (await import('./i18n/de.js')).strings,
+};
+/** @typedef {keyof typeof languages} Language */
+
+/** The texts of the language that is shown. @type {Strings} */
+export let t = en;
+/** The package's texts in the same language; set once `ready` settles. @type {PackageStrings} */
+export let words;
 
 /** What writes an element's text and attributes, by the attribute's name. @type {WeakMap<Element, Map<string, () => void>>} */
 const writers = new WeakMap();
@@ -68,18 +82,23 @@ export const parts = (template, values) =>
     return value instanceof Node ? value : String(value ?? `{${part}}`);
   });
 
-/** Words that are English whatever the page's language, marked as such. @param {string} text */
-export const english = (text) => Object.assign(document.createElement('span'), { lang: 'en', textContent: text });
+/** Words that are always English, marked if the page is in another language. @param {string} text */
+export const english = (text) => (t.locale === 'en' ? text : make('span', { lang: 'en' }, text));
 
-/** What the core says, which is English where the language does not know it, or what is in its brackets alone. @param {string} text @returns {string | Node} */
-export function core(text) {
-  const [, said, reason = ''] = /^([^(]+)\((.*)\)$/s.exec(text) ?? [];
-  const frame = t.core[`${said}({reason})`];
-  if (frame) return make('span', {}, ...parts(frame, { reason: english(reason) }));
-  return t.core[text] ?? (t.locale === 'en' ? text : english(text));
+/** A text of the package by its key. @param {string} key */
+export const text = (key) => words.texts[key] ?? '';
+
+/**
+ * The same with its values: counts, other numbers, and words, which are English.
+ * @param {{ key: string, values: Record<string, string | number> }} said @returns {Node}
+ */
+export function keyed({ key, values }) {
+  const said = Object.entries(values).map(([name, value]) => [name, typeof value === 'string' ? english(value) : quantity(value)]);
+  return make('span', {}, ...parts(text(key), Object.fromEntries(said)));
 }
-/** The same where nothing can be marked. @param {string} text */
-export const coreText = (text) => t.core[text] ?? text;
+
+/** A model's title; only the built-in ones are translated. @param {string} id @param {string} title */
+export const titleOf = (id, title) => t.models[id] ?? title;
 
 // --- numbers ---------------------------------------------------------------------------------------------------------------------------
 
@@ -99,6 +118,8 @@ export const number = (v) =>
     : format(v === 0 ? {} : { minimumSignificantDigits: 3, maximumSignificantDigits: 3 }).format(v);
 /** @param {number} v @param {number} digits behind the point */
 export const fixed = (v, digits) => format({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(v);
+/** A count as it is, any other number in three digits. @param {number} v */
+const quantity = (v) => (Number.isInteger(v) ? fixed(v, 0) : number(v));
 /** @param {number} share */
 export const percent = (share) => format({ style: 'percent', maximumFractionDigits: 1 }).format(share);
 /** @param {number} bytes */
@@ -133,10 +154,10 @@ for (const [name, what] of Object.entries(STATIC))
 
 const picker = /** @type {HTMLSelectElement | null} */ (document.getElementById('language'));
 
-/** @param {string | null} tag of BCP 47 @returns {keyof typeof languages | undefined} */
+/** @param {string | null} tag of BCP 47 @returns {Language | undefined} */
 function known(tag) {
   const name = tag?.toLowerCase().split('-')[0] ?? '';
-  return Object.hasOwn(languages, name) ? /** @type {keyof typeof languages} */ (name) : undefined;
+  return Object.hasOwn(languages, name) ? /** @type {Language} */ (name) : undefined;
 }
 
 /** What was chosen here before; nothing where the page may keep nothing. */
@@ -148,17 +169,36 @@ function remembered() {
   }
 }
 
-/** @param {keyof typeof languages} language */
-function choose(language) {
-  t = languages[language];
+/** How many were chosen: of two that are on their way, the later one is shown. */
+let choices = 0;
+
+/**
+ * Says everything in a language. If its texts cannot be fetched, the page stays as it is.
+ * @param {Language} language
+ */
+async function choose(language) {
+  choices += 1;
+  const choice = choices;
+  try {
+    const [strings, packageStrings] = await Promise.all([languages[language](), stringsFor(language)]);
+    if (choice !== choices) return;
+    t = strings;
+    words = packageStrings;
+  } catch (cause) {
+    if (choice !== choices) return;
+    if (picker) picker.value = t.locale;
+    const message = `the texts of the language "${language}" could not be fetched: check the connection and choose it again`;
+    throw new SightlineError('network', message, { cause });
+  }
   document.documentElement.lang = t.locale;
   if (picker) picker.value = language;
   for (const element of document.querySelectorAll('*')) for (const write of writers.get(element)?.values() ?? []) write();
 }
 
-picker?.addEventListener('change', () => {
-  const language = known(picker.value) ?? 'en';
-  choose(language);
+/** What the picker asks for, which is remembered. @param {string} value */
+export async function pick(value) {
+  const language = known(value) ?? 'en';
+  await choose(language);
   try {
     localStorage.setItem(KEPT, language);
   } catch {
@@ -168,7 +208,10 @@ picker?.addEventListener('change', () => {
   if (!url.searchParams.has('lang')) return;
   url.searchParams.set('lang', language);
   history.replaceState(null, '', url);
-});
+}
 
+/** The English texts are there: the page can begin. */
+export const ready = choose('en');
 const wanted = [new URLSearchParams(location.search).get('lang'), remembered(), ...navigator.languages].map(known).find(Boolean);
-if (wanted && languages[wanted] !== t) choose(wanted);
+/** What this visitor reads is shown. The page begins without it, and says everything anew then. */
+export const greeted = wanted && wanted !== 'en' ? ready.then(() => choose(wanted)) : ready;

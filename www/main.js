@@ -6,7 +6,28 @@ import { grouped, methodCard, methodCards, modelCard } from './cards.js';
 import { comparePanel } from './compare.js';
 import { embedPanel } from './embed-code.js';
 import { Refusal, told, warned } from './faults.js';
-import { core, coreText, date, fill, fixed, make, number, parts, percent, say, sayAs, saying, size, t } from './language.js';
+import {
+  date,
+  english,
+  fill,
+  fixed,
+  greeted,
+  keyed,
+  make,
+  number,
+  parts,
+  percent,
+  pick,
+  ready,
+  say,
+  sayAs,
+  saying,
+  size,
+  t,
+  text,
+  titleOf,
+  words,
+} from './language.js';
 import { fetchPicture, linkDropped, linkFrom, linkIn, nameOf } from './link.js';
 import { count, keepPage, refusals, unreachable, watchNetwork } from './offline.js';
 import { fromHash, toHash } from './permalink.js';
@@ -26,7 +47,6 @@ import {
   renderColorbar,
   renderHeatmap,
   SightlineError,
-  stringsFor,
   toJson,
   toNpy,
   version,
@@ -227,7 +247,7 @@ function showModel() {
       .filter(([, model]) => Boolean(model.remote) === remote)
       .map(([value, { name }]) => {
         const selected = value === shown.modelId;
-        return saying('option', () => coreText(name), { value, defaultSelected: selected, selected });
+        return saying('option', () => titleOf(value, name), { value, defaultSelected: selected, selected });
       });
   const group = make('optgroup', {}, ...options(true));
   sayAs(group, 'label', () => t.toDownload);
@@ -258,7 +278,7 @@ function showModel() {
     const facts = { architecture, classes: labels.length, parameters: million, size: size(bytes), sha256 };
     return cached ? fill(t.modelFactsKept, { ...facts, date: date(cached) }) : fill(t.modelFacts, facts);
   });
-  say(el('assumed', HTMLElement), () => [core(assumed ?? '')]);
+  say(el('assumed', HTMLElement), () => [english(assumed ?? '')]);
   el('assumed', HTMLElement).hidden = !assumed;
   showDevice();
 }
@@ -267,10 +287,11 @@ function showModel() {
 function showDevice() {
   const { device } = shown.explainer?.info ?? {};
   if (!device) return;
-  const { kind, description, reason } = device;
-  say(el('device-reason', HTMLElement), () =>
-    parts(t.runningOn, { device: t.devices[kind], description: core(description), reason: core(reason) }),
-  );
+  const { kind, description } = device;
+  say(el('device-reason', HTMLElement), () => {
+    const hardware = kind === 'cpu' ? text('device.cpu') : english(description);
+    return parts(t.runningOn, { device: t.devices[kind], description: hardware, reason: keyed(device) });
+  });
 }
 
 /** @param {Blob | URL} photo @param {string} name */
@@ -429,10 +450,9 @@ function asked(chosen) {
 function inWords(target) {
   const labels = shown.explainer?.info.model.labels ?? [];
   const name = (/** @type {number} */ k) => labels[k] ?? String(k);
-  const strings = stringsFor(t.locale);
-  if (typeof target === 'number') return fill(strings.class, { a: name(target) });
-  if ('contrast' in target) return fill(strings.contrast, { a: name(target.contrast[0]), b: name(target.contrast[1]) });
-  return fill(strings.group, { list: target.group.map((k) => fill(strings.class, { a: name(k) })).join(', ') });
+  if (typeof target === 'number') return fill(words.class, { a: name(target) });
+  if ('contrast' in target) return fill(words.contrast, { a: name(target.contrast[0]), b: name(target.contrast[1]) });
+  return fill(words.group, { list: target.group.map((k) => fill(words.class, { a: name(k) })).join(', ') });
 }
 
 /** What a map is of, in words that follow its method's name. @param {import('./pkg/index.js').Attribution} a */
@@ -457,7 +477,8 @@ function showPredictions() {
   const classes = classification.logits.length;
   say(unfamiliar, () => (unfamiliar.hidden ? '' : fill(t.unfamiliar, { classes })));
   const credit = credits.get(shown.photoName);
-  say(el('credit', HTMLElement), () => (credit ? fill(t.credit, { credit: coreText(credit) }) : ''));
+  const file = files.get(shown.photoName) ?? '';
+  say(el('credit', HTMLElement), () => (credit ? fill(t.credit, { credit: t.credits[file] ?? credit }) : ''));
   const { predictions } = classification;
   const pressed = target ?? predictions[0]?.index;
   while (ui.predictions.children.length > predictions.length) ui.predictions.lastElementChild?.remove();
@@ -587,7 +608,7 @@ function sentenceOf(attribution) {
     said = {
       attribution,
       locale,
-      text: describe(attribution, { labels: shown.explainer?.info.model.labels ?? [], strings: stringsFor(locale) }),
+      text: describe(attribution, { labels: shown.explainer?.info.model.labels ?? [], strings: words }),
     };
   }
   return said.text;
@@ -660,7 +681,7 @@ function paint(estimate) {
 function noteOf({ empty, percentile, clipped, threshold, contours }, method, scale) {
   if (empty) return t.empty;
   return [
-    stringsFor(t.locale).classFree[method] ?? (scale === 'positive' ? t.speaks : t.both),
+    words.texts[`method.${method}.values`] ?? (scale === 'positive' ? t.speaks : t.both),
     percentile < 100 ? fill(t.clipped, { percentile, share: percent(clipped) }) : '',
     threshold ? fill(t.largest, { share: percent(threshold.kept) }) : '',
     contours.length ? fill(t.lines, { levels: contours.map(number).join(t.listSeparator) }) : '',
@@ -736,8 +757,9 @@ function showMethod() {
   ui.options.replaceChildren(
     ...options.map((option) => {
       const label = make('label');
-      const { help, unit } = option;
-      label.append(saying('span', () => [core(help), ...(unit && !help.includes(unit) ? [' (', core(unit), ')'] : [])]));
+      const key = `method.${method.id}.option.${option.id}`;
+      const unit = option.unit && !option.help.includes(option.unit);
+      label.append(saying('span', () => (unit ? `${text(key)} (${text(`${key}.unit`)})` : text(key))));
       /** @type {HTMLSelectElement | HTMLInputElement} */
       let field;
       if (option.type === 'boolean') {
@@ -749,7 +771,7 @@ function showMethod() {
           {},
           ...(option.choices ?? []).map((value) => {
             const usual = value === option.default;
-            return saying('option', () => coreText(value.replaceAll('_', ' ')), { value, defaultSelected: usual, selected: usual });
+            return saying('option', () => text(`choice.${value}`), { value, defaultSelected: usual, selected: usual });
           }),
         );
       } else {
@@ -1340,7 +1362,7 @@ async function save() {
             what: /** @type {'overlay'} */ (what),
             render: looks(),
             labels: explainer?.info.model.labels ?? [],
-            strings: stringsFor(t.locale),
+            strings: words,
           });
   download(blob, `sightline-${attribution.method}${blob.type === 'image/png' ? `-${what}.png` : `.${what}`}`);
 }
@@ -1352,12 +1374,13 @@ function download(blob, name) {
 }
 
 async function start() {
+  await ready;
   el('version', HTMLElement).textContent = version;
   showMethods(methods.map((m) => m.id));
   ui.colormap.replaceChildren(
     ...listColormaps().map(({ id }) => {
       const usual = id === 'inferno';
-      return saying('option', () => coreText(id.replaceAll('-', '–')), { value: id, defaultSelected: usual, selected: usual });
+      return saying('option', () => words.texts[`colormap.${id}`] ?? id, { value: id, defaultSelected: usual, selected: usual });
     }),
   );
   showMethod();
@@ -1546,6 +1569,10 @@ function embedded() {
 const embed = el('embed', HTMLDetailsElement);
 const showEmbed = embedPanel(embed, embedded);
 embed.addEventListener('toggle', showEmbed);
+
+const languages = select('language');
+languages.addEventListener('change', () => pick(languages.value).catch(complain));
+greeted.catch(complain);
 
 watchNetwork();
 start()

@@ -103,10 +103,10 @@ function optionsOf(element) {
   try {
     options = JSON.parse(text);
   } catch (cause) {
-    throw new SightlineError('bad-option', 'options: this is not JSON', { cause });
+    throw new SightlineError('bad-option', 'options: not valid JSON; give an object, such as {"nSteps": 20}', { cause });
   }
   if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw new SightlineError('bad-option', 'options: give an object, such as {"nSteps": 20}');
+    throw new SightlineError('bad-option', 'options must be an object, such as {"nSteps": 20}');
   return { ...options };
 }
 
@@ -123,7 +123,7 @@ export function requestOf(element, { labels, methods, layers }, predictions) {
   const layer = element.getAttribute('layer');
   if (layer && layer !== 'all' && !layers.some(({ id }) => id === layer)) {
     const ids = layers.map(({ id }) => id).join(', ');
-    throw new SightlineError('bad-option', `layer: this model has no "${layer.slice(0, 100)}"; it has ${ids}`);
+    throw new SightlineError('bad-option', `layer: this model has no "${layer.slice(0, 100)}"; its layers are ${ids}`);
   }
   return {
     ...optionsOf(element),

@@ -4,24 +4,31 @@
 /** It is shown only where something takes longer (ms). */
 const PATIENCE = 300;
 
+/** @typedef {import('./strings.js').Strings} Strings */
+
 export class Busy {
   #view;
+  #strings;
+  /** What is under way. @type {(strings: Strings) => string} */
+  #say = ({ working }) => working;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #patience;
 
-  /** @param {import('./view.js').View} view */
-  constructor(view) {
+  /** @param {import('./view.js').View} view @param {() => Strings} strings */
+  constructor(view, strings) {
     this.#view = view;
+    this.#strings = strings;
   }
 
   get isStarted() {
     return this.#patience !== undefined;
   }
 
-  /** @param {string} text @param {() => boolean} isDue whether it is to be shown when patience ends */
-  start(text, isDue) {
-    const { busy, busyText, bar } = this.#view;
-    busyText.textContent = text;
+  /** @param {() => boolean} isDue whether it is to be shown when patience ends */
+  start(isDue) {
+    const { busy, bar } = this.#view;
+    this.#say = ({ working }) => working;
+    this.dress();
     bar.removeAttribute('value');
     clearTimeout(this.#patience);
     this.#patience = setTimeout(() => {
@@ -39,10 +46,19 @@ export class Busy {
     this.#view.busy.hidden = false;
   }
 
-  /** @param {string} text @param {number} loaded @param {number | undefined} total */
-  progress(text, loaded, total) {
-    const { busyText, bar } = this.#view;
-    busyText.textContent = text;
+  /** The text in the present language. */
+  dress() {
+    this.#view.busyText.textContent = this.#say(this.#strings());
+  }
+
+  /**
+   * @param {(strings: Strings) => string} say
+   * @param {number} loaded @param {number | undefined} total
+   */
+  progress(say, loaded, total) {
+    const { bar } = this.#view;
+    this.#say = say;
+    this.dress();
     if (total && total > 1) {
       bar.max = total;
       bar.value = loaded;

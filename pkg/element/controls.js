@@ -65,8 +65,8 @@ export function dressControls(view, element, { strings, isVisible, colormap }) {
   view.coloursName.textContent = strings.colours;
   view.opacity.disabled = view.colours.disabled = isLocked(element, 'look');
   view.opacity.value = String(looksOf(element).alpha ?? 0.6);
-  if (!view.colours.options.length)
-    view.colours.replaceChildren(...Object.keys(COLORMAPS).map((id) => new Option(id.replaceAll('-', '–'), id)));
+  if (!view.colours.options.length) view.colours.replaceChildren(...Object.keys(COLORMAPS).map((id) => new Option(id, id)));
+  for (const option of view.colours.options) option.text = strings.shared.texts[`colormap.${option.value}`] ?? option.value;
   view.colours.value = colormap ?? 'inferno';
   view.save.textContent = strings.save;
   // A sandboxed frame may not download.

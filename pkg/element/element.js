@@ -1,6 +1,7 @@
 // @ts-check
 // <sightline-explainer>: a photo, and where a classifier looked in it. What is needed to compute is loaded when something is to be computed.
 
+import { nearest } from '../i18n/strings.js';
 import { targetWords } from '../report/describe.js';
 import { aborted, SightlineError, wrap } from '../util/errors.js';
 import { fill } from '../util/text.js';
@@ -13,7 +14,7 @@ import { Predict } from './predict.js';
 import { Schedule } from './schedule.js';
 import { Session } from './session.js';
 import { fetchSaved } from './sources.js';
-import { elementStrings } from './strings.js';
+import { elementStrings, english } from './strings.js';
 import { build, dressPoster, paint } from './view.js';
 
 /** @typedef {import('../index.js').Attribution} Attribution */
@@ -37,6 +38,8 @@ export class SightlineExplainer extends Base {
   /** What is under way. @type {{ stop: AbortController, asked: string, result: Promise<Attribution> } | undefined} */
   #run;
   #session = new Session();
+  /** In the element's language once they are here; English before. */
+  #strings = english;
   /** @type {Attribution | undefined} */
   #attribution;
   /** What the attribution answers. */
@@ -99,14 +102,14 @@ export class SightlineExplainer extends Base {
     const attribution = this.#attribution;
     if (!attribution || !this.#visible)
       throw new SightlineError('bad-option', 'there is no map to export yet; wait for the attribution event');
-    const { exportPng } = await import('../report/png.js');
+    const [{ exportPng }] = await Promise.all([import('../report/png.js'), this.#translate()]);
     return exportPng(attribution, this.#session.photo?.bitmap ?? null, {
       ...(what === undefined ? {} : { what }),
       ...(legend === undefined ? {} : { legend }),
       ...(provenance === undefined ? {} : { provenance }),
       render: looksOf(this),
       labels: this.#labels(attribution),
-      strings: this.#strings.texts,
+      strings: this.#strings.shared,
     });
   }
 
@@ -116,7 +119,7 @@ export class SightlineExplainer extends Base {
       const view = build(this.attachShadow({ mode: 'open' }));
       this.#view = view;
       this.#schedule = new Schedule(this, { onDue: () => this.#begin(), onWait: () => this.#enter('waiting') });
-      const busy = new Busy(view);
+      const busy = new Busy(view, () => this.#strings);
       this.#busy = busy;
       this.#predict = new Predict(view, {
         strings: () => this.#strings,
@@ -202,12 +205,14 @@ export class SightlineExplainer extends Base {
       }
       this.#enter('loading');
       const attribution = this.saved !== null ? await this.#load(signal) : await this.#compute(signal);
+      await this.#translate();
       if (signal.aborted) throw aborted();
       this.#attribution = attribution;
       this.#answers = asked;
       this.#settle();
       return attribution;
     } catch (cause) {
+      if (!signal.aborted) await this.#translate();
       if (signal.aborted) throw aborted();
       const error = wrap(cause);
       this.#fail(error);
@@ -287,13 +292,14 @@ export class SightlineExplainer extends Base {
     predict.begin(isWanted ? JSON.stringify([this.#photoUrl(), this.getAttribute('saved'), this.#saved]) : '');
     if (!isWanted || target === undefined) return;
     this.#paint();
-    const strings = this.#strings;
+    const labels = this.#labels(this.#attribution);
     const first = this.predictions[0];
-    const question = fill(first ? strings.ask : strings.askSaved, {
-      target: targetWords(target, this.#labels(this.#attribution), strings.texts),
-      prediction: first ? named(first, strings) : '',
-    });
-    predict.open(crop, question);
+    predict.open(crop, (strings) =>
+      fill(first ? strings.ask : strings.askSaved, {
+        target: targetWords(target, labels, strings.shared),
+        prediction: first ? named(first, strings) : '',
+      }),
+    );
   }
 
   // --- what is shown --------------------------------------------------------------------------------------------------------------
@@ -333,7 +339,7 @@ export class SightlineExplainer extends Base {
     if (!isWorking()) busy.stop();
     else if (isChange || !busy.isStarted) {
       // Who paints is not disturbed by what goes on behind.
-      busy.start(this.#strings.working, () => isWorking() && !this.#predict?.isOpen);
+      busy.start(() => isWorking() && !this.#predict?.isOpen);
     }
     this.#dress();
   }
@@ -341,10 +347,12 @@ export class SightlineExplainer extends Base {
   /** @param {Progress} p */
   #progress({ stage, loaded, total }) {
     if (!this.#busy || !this.#run) return;
-    const strings = this.#strings;
     const name = methods.find(({ id }) => id === this.getAttribute('method'))?.name;
-    const computing = name ? fill(strings.compute, { method: name }) : strings.working;
-    this.#busy.progress(stage === 'compute' ? computing : strings.stages[stage], loaded, total);
+    const say = (/** @type {import('./strings.js').Strings} */ strings) => {
+      if (stage !== 'compute') return strings.stages[stage];
+      return name ? fill(strings.compute, { method: name }) : strings.working;
+    };
+    this.#busy.progress(say, loaded, total);
     this.#tell('progress', { stage, loaded, total });
   }
 
@@ -358,8 +366,14 @@ export class SightlineExplainer extends Base {
     this.#tell('error', { code: error.code, message: error.message, error });
   }
 
-  get #strings() {
-    return elementStrings(languageOf(this));
+  /** Puts all words into the element's language once its texts are here. If they cannot be fetched, they stay as they are. */
+  async #translate() {
+    const isDone = () => this.#strings.locale === nearest(languageOf(this));
+    if (isDone()) return;
+    const strings = await elementStrings(languageOf(this)).catch(() => undefined);
+    if (!strings || isDone() || strings.locale !== nearest(languageOf(this))) return;
+    this.#strings = strings;
+    this.#dress();
   }
 
   /** @param {Attribution | undefined} attribution @returns {import('../index.js').Labels} */
@@ -378,6 +392,7 @@ export class SightlineExplainer extends Base {
   #dress() {
     const [view, predict] = [this.#view, this.#predict];
     if (!view || !predict) return;
+    this.#translate();
     const strings = this.#strings;
     const alt = this.getAttribute('alt') || strings.photo;
     dressPoster(view, this, { isWaiting: !this.#session.photo && !this.#attribution, alt });
@@ -394,6 +409,7 @@ export class SightlineExplainer extends Base {
     dressWarnings(view, strings, attribution ? [...(this.info?.warnings ?? []), ...attribution.warnings] : []);
     dressControls(view, this, { strings, isVisible, colormap: rendered?.colormap });
     predict.dress(this.hasAttribute('predict'));
+    this.#busy?.dress();
     if (attribution && predict.isOn && this.state === 'ready') predict.compare(attribution, topOf(this));
     dressError(view, strings, this.state === 'error' ? this.#error : undefined);
     view.cancel.textContent = strings.cancel;

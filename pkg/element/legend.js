@@ -4,7 +4,7 @@
 import { methodOf, renderColorbar } from '../picture/render.js';
 import { describe, targetWords } from '../report/describe.js';
 import { english, make } from '../util/dom.js';
-import { fill, meaning, numberFormat, percent } from '../util/text.js';
+import { fill, numberFormat, percent, warningText } from '../util/text.js';
 
 /** @typedef {import('../index.js').Attribution} Attribution */
 /** @typedef {import('../index.js').Rendered} Rendered */
@@ -12,7 +12,8 @@ import { fill, meaning, numberFormat, percent } from '../util/text.js';
 /** @typedef {import('./view.js').View} View */
 
 /** A class and its probability. @param {{ label: string, probability: number }} prediction @param {Strings} strings */
-export const named = ({ label, probability }, { texts, locale }) => `${fill(texts.class, { a: label })} (${percent(probability, locale)})`;
+export const named = ({ label, probability }, { shared, locale }) =>
+  `${fill(shared.class, { a: label })} (${percent(probability, locale)})`;
 
 /** @param {View} view @param {Strings} strings @param {string} alt the photo in words */
 export function clearLegend(view, strings, alt) {
@@ -32,9 +33,9 @@ export function dressLegend(view, strings, { attribution, rendered, labels, alt,
   view.legend.hidden = false;
   const method = methodOf(attribution);
   const name = method?.name ?? attribution.method;
-  const target = targetWords(attribution.target, labels, strings.texts);
+  const target = targetWords(attribution.target, labels, strings.shared);
   const caption = method?.classFree ? name : fill(strings.caption, { method: name, target });
-  const sentence = describe(attribution, { labels, strings: strings.texts });
+  const sentence = describe(attribution, { labels, strings: strings.shared });
   const predicted = first ? `${fill(strings.predicted, { prediction: named(first, strings) })} ` : '';
   view.caption.textContent = `${predicted}${caption}.`;
   view.sentence.textContent = sentence;
@@ -53,7 +54,8 @@ export function dressLegend(view, strings, { attribution, rendered, labels, alt,
 /** What the colours mean. @param {Attribution} attribution @param {Rendered} rendered @param {Strings} strings */
 function noteOf(attribution, { lo, percentile }, strings) {
   const isPositive = methodOf(attribution)?.sign === 'positive';
-  const colours = strings.texts.classFree[attribution.method] ?? (isPositive ? strings.matters : lo < 0 ? strings.both : strings.speaks);
+  const colours =
+    strings.shared.texts[`method.${attribution.method}.values`] ?? (isPositive ? strings.matters : lo < 0 ? strings.both : strings.speaks);
   return percentile < 100 ? `${colours} ${fill(strings.clipped, { percentile })}` : colours;
 }
 
@@ -61,11 +63,7 @@ function noteOf(attribution, { lo, percentile }, strings) {
 export function dressWarnings(view, strings, warnings) {
   view.warnings.hidden = warnings.length === 0;
   view.warnings.replaceChildren(
-    ...warnings.map((warning) => {
-      const translated = meaning(warning, strings.texts);
-      const message = english(warning.message);
-      return translated ? make('li', {}, `${translated} (`, message, ')') : make('li', {}, message);
-    }),
+    ...warnings.map((warning) => make('li', {}, warningText(warning, strings.shared) ?? english(warning.message))),
   );
 }
 
@@ -74,7 +72,7 @@ export function dressError(view, strings, error) {
   view.error.hidden = !error;
   if (!error) return;
   view.error.dataset.code = error.code;
-  const { errors } = strings.texts;
-  view.errorText.replaceChildren(`${errors[error.code] ?? errors.internal} (`, english(error.message), ')');
+  const { texts } = strings.shared;
+  view.errorText.replaceChildren(`${texts[`error.${error.code}`] ?? texts['error.internal']} (`, english(error.message), ')');
   view.retry.textContent = strings.retry;
 }

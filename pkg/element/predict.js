@@ -25,6 +25,8 @@ export class Predict {
   /** How often the map was let be shown for this photo, and how many of those have been told. */
   #attempts = 0;
   #toldAttempts = 0;
+  /** What the learner is asked. @type {(strings: Strings) => string} */
+  #question = () => '';
 
   /**
    * @param {View} view
@@ -76,7 +78,10 @@ export class Predict {
     this.#view.predict.hidden = this.#view.area.hidden = !this.isOn;
   }
 
-  /** Lays the area over the photo on the map's canvas. @param {import('../index.js').Crop | null} crop @param {string} question */
+  /**
+   * Lays the area over the photo on the map's canvas.
+   * @param {import('../index.js').Crop | null} crop @param {(strings: Strings) => string} question
+   */
   open(crop, question) {
     const { map, ask } = this.#view;
     // Of its own resolution: lines stay thin over small photos.
@@ -84,7 +89,8 @@ export class Predict {
     const [width, height] = [Math.round(map.width * sharp), Math.round(map.height * sharp)];
     this.#area.place(width, height, placeOf(crop, width, height));
     this.#area.open = !this.#revealed;
-    ask.textContent = question;
+    this.#question = question;
+    ask.textContent = question(this.#strings());
     this.#dressTools();
   }
 
@@ -92,6 +98,7 @@ export class Predict {
   dress(isWanted) {
     const [view, strings] = [this.#view, this.#strings()];
     if (!isWanted) view.predict.hidden = view.area.hidden = true;
+    view.ask.textContent = this.#question(strings);
     view.area.setAttribute('aria-label', strings.area);
     view.keys.textContent = strings.keys;
     view.brushName.textContent = strings.brush;

@@ -39,7 +39,7 @@ async function decode(blob) {
 /** @param {URL} url @param {AbortSignal} signal @returns {Promise<string>} */
 export async function fetchSaved(url, signal) {
   const blob = await requestBlob(url, { signal });
-  if (blob.size > MAX_SAVED) throw new SightlineError('bad-option', `saved: ${url} is larger than any attribution`);
+  if (blob.size > MAX_SAVED) throw new SightlineError('bad-option', `saved: ${url} is too large for an attribution; check the address`);
   return blob.text();
 }
 

@@ -1,11 +1,13 @@
 // @ts-check
-// What <sightline-explainer> says beside the texts of ../i18n/strings.js, by language. A further language is one more object with the same keys.
+// What only <sightline-explainer> says, in English. Another language has it in its file in ../i18n/.
 
-import { nearest, stringsFor } from '../i18n/strings.js';
+import { nearest, english as shared, stringsFor, translation } from '../i18n/strings.js';
 
-/** @typedef {typeof en} Strings */
+/** @typedef {typeof own} OwnStrings */
+/** `shared`: the texts of the whole package. @typedef {OwnStrings & { shared: PackageStrings }} Strings */
+/** @typedef {import('../index.js').Strings} PackageStrings */
 
-const en = {
+const own = {
   locale: 'en',
   /** The heading of the embed page. */
   page: 'Sightline: where the model looked',
@@ -14,8 +16,6 @@ const en = {
   compute: 'Computing {method}',
   cancel: 'Cancel',
   retry: 'Try again',
-  /** Those that the whole package has. */
-  texts: stringsFor('en'),
   caption: '{method} for {target}',
   predicted: 'The model says {prediction}.',
   speaks: 'Higher values speak for the class.',
@@ -49,53 +49,23 @@ const en = {
 };
 
 /** @type {Strings} */
-const de = {
-  locale: 'de',
-  page: 'Sightline: wohin das Modell geschaut hat',
-  working: 'In Arbeit',
-  stages: {
-    download: 'Das Modell wird geladen',
-    wasm: 'Das Programm wird geladen',
-    device: 'Das Gerät wird gestartet',
-    weights: 'Die Gewichte werden geladen',
-  },
-  compute: '{method} wird berechnet',
-  cancel: 'Abbrechen',
-  retry: 'Noch einmal versuchen',
-  texts: stringsFor('de'),
-  caption: '{method} für {target}',
-  predicted: 'Das Modell sagt {prediction}.',
-  speaks: 'Höhere Werte sprechen für die Klasse.',
-  matters: 'Von Stellen mit höheren Werten hängt die Bewertung stärker ab.',
-  both: 'Positive Werte sprechen für die Klasse, negative dagegen.',
-  clipped: 'Die Skala endet beim {percentile}. Perzentil.',
-  empty: 'Auf dieser Skala hat die Karte nichts zu zeigen.',
-  scale: 'Farbskala von {lo} bis {hi}',
-  photo: 'Foto',
-  heatmap: '{alt}: {caption}. {sentence}',
-  method: 'Methode',
-  classes: 'Klasse',
-  opacity: 'Deckkraft',
-  colours: 'Farben',
-  save: 'Als PNG speichern',
-  ask: 'Das Modell sieht {prediction}. Wohin muss es für {target} geschaut haben? Male die Stelle an und zeige dann die Karte.',
-  askSaved: 'Wohin muss das Modell für {target} geschaut haben? Male die Stelle an und zeige dann die Karte.',
-  keys: 'Pfeiltasten bewegen den Pinsel, die Leertaste malt, Umschalt und Pfeiltasten malen unterwegs, Entf radiert, Plus und Minus ändern die Größe.',
-  area: 'Malfläche',
-  at: 'Zeile {row}, Spalte {column} von {of}: {painted}',
-  painted: 'bemalt',
-  unpainted: 'nicht bemalt',
-  brush: 'Pinsel',
-  erase: 'Radieren',
-  clear: 'Leeren',
-  reveal: 'Karte zeigen',
-  again: 'Neu malen',
-  score:
-    'Deine Fläche macht {area} dessen aus, was das Modell sah, und enthält {share} der positiven Attribution; eine zufällig gelegte Fläche dieser Größe enthielte im Mittel {area}. Überlappung mit den stärksten {top} (Schnitt durch Vereinigung): {iou}.',
-  noScore: 'Diese Karte hat keinen positiven Wert; es gibt nichts zu vergleichen.',
-};
+export const english = { ...own, shared };
 
-const languages = { en, de };
+/** By language; each is put together once. @type {Map<string, Promise<Strings>>} */
+const languages = new Map([['en', Promise.resolve(english)]]);
 
-/** The strings of the nearest language that there is. @param {string} language a BCP 47 tag */
-export const elementStrings = (language) => languages[nearest(language)];
+/** The strings in the closest available language. @param {string} tag of BCP 47 @returns {Promise<Strings>} */
+export function elementStrings(tag) {
+  const language = nearest(tag);
+  const strings = languages.get(language) ?? translate(language);
+  languages.set(language, strings);
+  // What could not be fetched is asked for anew next time.
+  strings.catch(() => languages.delete(language));
+  return strings;
+}
+
+/** @param {string} language @returns {Promise<Strings>} */
+async function translate(language) {
+  const [file, shared] = await Promise.all([translation(language), stringsFor(language)]);
+  return { ...own, ...file?.element, shared };
+}

@@ -1,9 +1,16 @@
 // @ts-check
+import { texts } from '../i18n/en.js';
 import { SightlineError } from '../util/errors.js';
+import { fill } from '../util/text.js';
 
-/** @typedef {{ kind: 'cpu' | 'webgpu', reason: string }} Choice */
+/** @typedef {import('../index.js').Info['device']} Device */
+/** Why it is this device, in English and by key. @typedef {Pick<Device, 'reason' | 'key' | 'values'>} Reason */
+/** @typedef {Reason & { kind: 'cpu' | 'webgpu' }} Choice */
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b|software/i;
+
+/** @param {keyof typeof texts} key @param {Record<string, string>} [values] @returns {Reason} */
+export const because = (key, values = {}) => ({ reason: fill(texts[key], values), key, values });
 
 /**
  * Which device, and why.
@@ -12,31 +19,31 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b|s
  * @returns {Promise<Choice>}
  */
 export async function chooseDevice(wanted, hasBuild) {
-  if (wanted === 'cpu') return { kind: 'cpu', reason: 'you asked for the CPU' };
+  if (wanted === 'cpu') return { kind: 'cpu', ...because('device.cpu.chosen') };
   if (wanted !== 'auto' && wanted !== 'webgpu')
     throw new SightlineError('bad-option', `device must be auto, webgpu or cpu; got "${wanted}"`);
   const { adapter, missing } = await findAdapter();
   if (wanted === 'webgpu') {
-    if (!adapter) throw new SightlineError('device-unavailable', `${missing}; use the CPU`);
+    if (!adapter) throw new SightlineError('device-unavailable', `${missing.reason}; use the CPU`);
     if (!(await hasBuild()))
       throw new SightlineError('device-unavailable', 'the WebGPU build is not available yet; use the CPU, or try again later');
-    return { kind: 'webgpu', reason: 'you asked for WebGPU' };
+    return { kind: 'webgpu', ...because('device.webgpu.chosen') };
   }
-  if (!adapter) return { kind: 'cpu', reason: missing };
-  if (isSoftware(adapter)) return { kind: 'cpu', reason: 'the WebGPU adapter is emulated in software, which is slower than the CPU build' };
-  if (!(await hasBuild())) return { kind: 'cpu', reason: 'this site does not offer the WebGPU build' };
-  return { kind: 'webgpu', reason: 'this browser has a hardware WebGPU adapter' };
+  if (!adapter) return { kind: 'cpu', ...missing };
+  if (isSoftware(adapter)) return { kind: 'cpu', ...because('device.webgpu.software') };
+  if (!(await hasBuild())) return { kind: 'cpu', ...because('device.webgpu.not-served') };
+  return { kind: 'webgpu', ...because('device.webgpu.found') };
 }
 
-/** @returns {Promise<{ adapter: any, missing: string }>} */
+/** @returns {Promise<{ adapter: any, missing: Reason }>} `missing`: why there is none */
 async function findAdapter() {
   const gpu = /** @type {any} */ (globalThis.navigator)?.gpu;
-  if (!gpu) return { adapter: undefined, missing: 'this browser does not support WebGPU' };
+  if (!gpu) return { adapter: undefined, missing: because('device.webgpu.absent') };
   try {
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-    return { adapter, missing: 'this browser supports WebGPU but found no adapter' };
+    return { adapter, missing: because('device.webgpu.no-adapter') };
   } catch {
-    return { adapter: undefined, missing: 'this browser refused access to a WebGPU adapter' };
+    return { adapter: undefined, missing: because('device.webgpu.refused') };
   }
 }
 

@@ -5,6 +5,7 @@ import { decodeByBrowser, toInput } from '../picture/image.js';
 import { abortable } from '../util/abort.js';
 import { SightlineError, wrap } from '../util/errors.js';
 import { methods } from '../wasm/registry.js';
+import { because } from './device.js';
 import { host } from './host.js';
 
 /** Refuses what nobody takes. @param {object} rest @param {string} name */
@@ -73,12 +74,13 @@ export class Explainer {
       this.info = Object.freeze({ ...this.info, device: { ...this.info.device, ...change } });
       onDevice(this.info.device);
     };
-    const failed = (/** @type {unknown} */ error) => tell({ reason: `WebGPU did not start (${wrap(error).message})` });
+    const failed = (/** @type {unknown} */ error) => tell(because('device.webgpu.failed', { reason: wrap(error).message }));
     const choice = await best.catch(failed);
     // Whoever made this explainer has it by now.
     await new Promise((done) => setTimeout(done));
     if (!choice) return;
-    if (choice.kind === 'cpu') return tell({ reason: choice.reason });
+    const { kind, ...reason } = choice;
+    if (kind === 'cpu') return tell(reason);
     this.#move = async (input) => {
       this.#move = undefined;
       if (cpu.closed) return;
@@ -92,7 +94,7 @@ export class Explainer {
         }
         if (cpu.closed) return host.close(engine);
         this.#engine = engine;
-        tell({ kind: 'webgpu', description: device.description, reason: choice.reason });
+        tell({ kind, description: device.description, ...reason });
         // What was asked of it before ends first.
         cpu.queue.then(() => host.close(cpu));
       } catch (error) {
@@ -100,7 +102,7 @@ export class Explainer {
         failed(error);
       }
     };
-    tell({ reason: 'WebGPU takes over as soon as it is ready' });
+    tell(because('device.webgpu.warming'));
   }
 
   /**

@@ -6,7 +6,7 @@ import { addLabels, fetchWeights, findModel } from '../model/source.js';
 import { abortable, throwIfAborted } from '../util/abort.js';
 import { SightlineError, wrap } from '../util/errors.js';
 import { baseOf, locate } from '../util/locate.js';
-import { chooseDevice } from './device.js';
+import { because, chooseDevice } from './device.js';
 import { Explainer, FOLLOW, only } from './explainer.js';
 import { host } from './host.js';
 
@@ -34,7 +34,7 @@ export async function createExplainer(options) {
     // Whoever listens for a change of device gets the first results from the small build.
     const changes = device === 'auto' && onDevice !== undefined;
     const choice = changes
-      ? { kind: /** @type {'cpu' | 'webgpu'} */ ('cpu'), reason: 'checking whether WebGPU is available' }
+      ? { kind: /** @type {'cpu' | 'webgpu'} */ ('cpu'), ...because('device.webgpu.looking') }
       : await abortable(best, signal);
     host.prepare(choice.kind, base, progress);
     const found = await findModel(model, base, { signal });
@@ -54,8 +54,7 @@ export async function createExplainer(options) {
           !['device-unavailable', 'device-lost', 'out-of-memory', 'internal', 'network'].includes(code)
         )
           throw error;
-        choice.kind = 'cpu';
-        choice.reason = `WebGPU did not start (${message})`;
+        Object.assign(choice, { kind: 'cpu', ...because('device.webgpu.failed', { reason: message }) });
         engine = host.engine('cpu', base, source);
         return attempt(work);
       }
@@ -92,7 +91,7 @@ export async function createExplainer(options) {
         url: folder?.href ?? null,
         cached: kept?.record?.complete ? kept.record.date : null,
       },
-      device: { kind: choice.kind, description: opened.device.description, reason: choice.reason },
+      device: { ...choice, description: opened.device.description },
       version: opened.version,
       warnings: kept?.warning ? [kept.warning] : [],
     });

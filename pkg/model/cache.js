@@ -2,6 +2,9 @@
 // Models kept on the user's machine, in Cache Storage: one cache for each, which holds a record and the weights in the pieces they came in.
 // Pieces instead of one file, so that an interrupted download goes on after a reload.
 
+import { texts } from '../i18n/en.js';
+import { fill } from '../util/text.js';
+
 const PREFIX = 'sightline:';
 /** Keys in a cache must look like addresses; this one can never exist. @param {string | number} name */
 const key = (name) => `https://sightline.invalid/${name}`;
@@ -29,7 +32,7 @@ export class Kept {
   pieces = [];
   /** @type {Record | undefined} */
   record;
-  /** Why the model is not kept, where that is worth saying. @type {{ code: string, message: string } | undefined} */
+  /** Why the model is not kept, where that is worth saying. @type {import('../index.js').Warning | undefined} */
   warning;
   /** @type {Cache | undefined} */
   #cache;
@@ -144,17 +147,22 @@ export class Kept {
       await this.clear();
       [this.record, this.pieces] = [record, pieces];
       if (blocked) return;
-      this.warning = {
-        code: quota ? 'quota' : 'internal',
-        message: `the model is open but was not kept for next time: ${
-          quota
-            ? 'the browser has no storage left for this page; delete kept models or free disk space'
-            : `the browser's storage failed (${error instanceof Error ? error.message : error})`
-        }`,
-      };
+      const detail = error instanceof Error ? error.message : String(error);
+      this.warning = quota ? warningOf('quota', {}) : warningOf('internal', { detail });
     }
   }
 }
+
+/**
+ * @param {'quota' | 'internal'} code @param {{ [name: string]: string }} values
+ * @returns {import('../index.js').Warning}
+ */
+const warningOf = (code, values) => ({
+  code,
+  key: `warning.${code}`,
+  values,
+  message: fill(texts[`warning.${code}`], values),
+});
 
 /** @param {Cache} cache */
 async function bytesIn(cache) {

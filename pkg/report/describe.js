@@ -1,7 +1,7 @@
 // @ts-check
 // A sentence about a map, from its numbers alone. Without wasm, DOM or anything random: the same numbers give the same words.
 
-import { describeStrings } from '../i18n/strings.js';
+import { describeStrings } from '../i18n/en.js';
 import { isWhole } from '../picture/crop.js';
 import { methodOf, toPlane } from '../picture/render.js';
 import { fill, numberFormat } from '../util/text.js';

@@ -31,7 +31,7 @@ const numbers = (values) =>
   });
 
 /** @type {NonNullable<import('../index.js').Warning['cause']>[]} */
-const CAUSES = ['dead-relu', 'saturated', 'disconnected', 'cancelled'];
+const CAUSES = ['dead-relu', 'saturated', 'disconnected', 'cancelled', 'alike'];
 const MAX_VALUES = 2 ** 24;
 const MAX_TEXT = 2e8;
 
@@ -81,11 +81,7 @@ export function fromJson(json) {
     passes: { forward: finite(passes?.forward ?? 0, 'passes'), backward: finite(passes?.backward ?? 0, 'passes') },
     elapsedMs: finite(from.elapsedMs ?? 0, 'elapsedMs'),
     device: oneOf(from.device ?? 'cpu', ['cpu', 'webgpu'], 'device'),
-    warnings: listOf(from.warnings ?? [], 100, 'warnings').map((w) => ({
-      code: text(w?.code, 'warnings'),
-      ...(isNone(w.cause) ? {} : { cause: oneOf(w.cause, CAUSES, 'warnings') }),
-      message: text(w.message, 'warnings'),
-    })),
+    warnings: listOf(from.warnings ?? [], 100, 'warnings').map(warningOf),
     ...(isNone(p) ? {} : { provenance: provenanceOf(p) }),
   };
 }
@@ -140,6 +136,22 @@ function targetOf(value) {
   if ('group' in value) return { group: listOf(value.group, 100_000, 'target').map(index) };
   const [a, b] = listOf(value.contrast, 2, 'target');
   return { contrast: [index(a), index(b)] };
+}
+/** @param {any} value @returns {import('../index.js').Warning} */
+function warningOf(value) {
+  const code = text(value?.code, 'warnings');
+  const cause = isNone(value.cause) ? undefined : oneOf(value.cause, CAUSES, 'warnings');
+  const values = listOf(Object.entries(value.values ?? {}), 100, 'warnings').map(([name, v]) => [
+    text(name, 'warnings'),
+    typeof v === 'string' ? text(v, 'warnings') : finite(v, 'warnings'),
+  ]);
+  return {
+    code,
+    ...(cause === undefined ? {} : { cause }),
+    key: ['warning', code, ...(cause === undefined ? [] : [cause])].join('.'),
+    values: Object.fromEntries(values),
+    message: text(value.message, 'warnings'),
+  };
 }
 /** @param {any} value @returns {import('../index.js').Crop} */
 function cropOf(value) {

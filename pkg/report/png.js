@@ -1,7 +1,7 @@
 // @ts-check
 // A picture to take away: one map or several, with their legends, their origin, and the same again as text in the file.
 
-import { describeStrings, exportStrings } from '../i18n/strings.js';
+import { describeStrings, exportStrings } from '../i18n/en.js';
 import { isDrawable, sizeOf } from '../picture/image.js';
 import { methodOf, renderHeatmap } from '../picture/render.js';
 import { SightlineError } from '../util/errors.js';

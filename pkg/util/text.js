@@ -4,12 +4,6 @@
 /** A template with its `{names}` replaced. @param {string} template @param {Record<string, string | number>} values */
 export const fill = (template, values) => template.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 
-/**
- * What a warning means, where that is said in another language than its message.
- * @param {{ code: string, cause?: string }} warning @param {import('../index.js').Strings} strings
- */
-export const meaning = ({ code, cause }, { warnings }) => warnings[cause ?? code] ?? warnings[code];
-
 /** Making one is slow. @type {Map<string, Intl.NumberFormat>} */
 const formats = new Map();
 
@@ -40,3 +34,21 @@ export function shortNumber(value, locale) {
   });
   return scientific.format(value).replace('E', 'e');
 }
+
+/**
+ * What a warning says in a language; undefined if the language has no text for it, or if the
+ * warning lacks values of that text, as one that was saved by an earlier version does.
+ * @param {import('../index.js').Warning} warning @param {import('../index.js').Strings} strings
+ */
+export function warningText({ key, values }, { texts, locale }) {
+  const template = texts[key];
+  if (template === undefined) return undefined;
+  const names = [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
+  if (!names.every((name) => Object.hasOwn(values, name))) return undefined;
+  const words = Object.entries(values).map(([name, value]) => [name, typeof value === 'number' ? quantity(value, locale) : value]);
+  return fill(template, Object.fromEntries(words));
+}
+
+/** Counts in full, other numbers in three digits. @param {number} value @param {string} locale */
+const quantity = (value, locale) =>
+  Number.isInteger(value) ? numberFormat(locale, { useGrouping: false }).format(value) : shortNumber(value, locale);

@@ -58,18 +58,6 @@ pub struct Unwatched;
 
 impl Control for Unwatched {}
 
-/// Something that a reader of a map should know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Warning {
-    /// Stable.
-    pub code: &'static str,
-    /// Why a map is all zeros: `dead-relu`, `saturated`, `disconnected` or `cancelled`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<&'static str>,
-    /// In words.
-    pub message: String,
-}
-
 /// A running call's bookkeeping.
 pub(crate) struct Run<'a> {
     pub(crate) control: &'a dyn Control,

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::ask::control::Warning;
+use crate::ask::warning::{CANCELLED, CONSTANT_MAP, DEAD_RELU, DISCONNECTED, NON_FINITE, SATURATED, Warning, ZERO_MAP};
 use crate::error::Result;
 use crate::methods::context::Context;
 use crate::nn::pass::Pass;
@@ -11,23 +11,16 @@ use crate::nn::pass::Pass;
 /// map meaningless is said.
 pub(crate) fn examine(values: &mut [f32]) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let mut warn = |code, message: String| warnings.push(Warning { code, cause: None, message });
     let broken = values.iter().filter(|v| !v.is_finite()).count();
     values.iter_mut().filter(|v| !v.is_finite()).for_each(|v| *v = 0.0);
     if broken > 0 {
-        warn(
-            "non-finite",
-            format!(
-                "{broken} of {} values are not finite and are shown as 0: numbers overflowed during the computation",
-                values.len()
-            ),
-        );
+        warnings.push(NON_FINITE.with([("count", broken as f64), ("cells", values.len() as f64)]));
     }
     let (low, high) = values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
     if low == 0.0 && high == 0.0 {
-        warn("zero-map", "every value is 0: the score does not change with what this method looks at".into());
+        warnings.push(ZERO_MAP.with([]));
     } else if low == high && values.len() > 1 {
-        warn("constant-map", format!("every value is {low}: the map singles out no place"));
+        warnings.push(CONSTANT_MAP.with([("value", f64::from(low))]));
     }
     warnings
 }
@@ -53,22 +46,13 @@ impl Context<'_> {
                 largest = largest.max(self.largest(layer.fold.grid(tapped.gradient(&gradients)?)?).await?);
             }
         }
-        let (cause, message) = match (reached, active, largest > 0.0) {
-            (false, ..) => ("disconnected", "every value is 0: the score does not depend on what this method looks at"),
-            (_, false, _) => {
-                ("dead-relu", "every value is 0: no unit of this layer is active for this image (dead ReLUs)")
-            }
-            (_, _, false) => (
-                "saturated",
-                "every value is 0: the gradient vanishes on its way back from the score (saturated units or dead \
-                 ReLUs)",
-            ),
-            _ => (
-                "cancelled",
-                "every value is 0 although activations and gradients are not: they cancel out under this method's rule",
-            ),
+        let warning = match (reached, active, largest > 0.0) {
+            (false, ..) => DISCONNECTED,
+            (_, false, _) => DEAD_RELU,
+            (_, _, false) => SATURATED,
+            _ => CANCELLED,
         };
-        Ok(Warning { code: "zero-map", cause: Some(cause), message: message.into() })
+        Ok(warning.with([]))
     }
 
     async fn largest(&self, tensor: Tensor<4>) -> Result<f32> {

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::ask::control::{Passes, Warning};
+use crate::ask::control::Passes;
+use crate::ask::warning::Warning;
 use crate::error::Result;
 use crate::methods::context::Context;
 use crate::methods::output::{Completeness, LayerMap, Space};

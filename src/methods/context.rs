@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::ask::control::{Run, Warning};
+use crate::ask::control::Run;
 use crate::ask::fill::Baseline;
+use crate::ask::warning::{PARTIAL, Warning};
 use crate::device::is_cpu;
 use crate::error::{Error, Result};
 use crate::methods::options::{Options, Reference};
@@ -142,11 +143,7 @@ impl Context<'_> {
 
     /// The warning that a stopped method adds to its output.
     pub fn stopped_after(&self, done: usize, total: usize) -> Warning {
-        Warning {
-            code: "partial",
-            cause: None,
-            message: format!("stopped after {done} of {total} samples: the map is an estimate"),
-        }
+        PARTIAL.with([("done", done as f64), ("total", total as f64)])
     }
 
     /// Whether the caller wants an estimate now; making one costs a readback.

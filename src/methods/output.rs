@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::ask::control::Warning;
+use crate::ask::warning::Warning;
 
 /// Where an attribution lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

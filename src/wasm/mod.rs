@@ -8,11 +8,13 @@ mod job;
 mod loader;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use js_sys::Function;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
+use crate::ask::warning::WARNINGS;
 use crate::methods::METHODS;
 use crate::nn::families::FAMILIES;
 use crate::package::limits::{MAX_CONFIG_BYTES, MAX_HEADER_BYTES, MAX_PARAMETERS, MAX_WEIGHTS_BYTES};
@@ -90,6 +92,13 @@ pub fn limits() -> JsResult<JsValue> {
         parameters: MAX_PARAMETERS,
         weights_bytes: MAX_WEIGHTS_BYTES,
     })
+}
+
+/// The kinds of warnings by their keys, each with its English.
+#[wasm_bindgen(js_name = listWarnings)]
+pub fn list_warnings() -> JsResult<JsValue> {
+    let english = WARNINGS.iter().map(|warning| (warning.key(), warning.text));
+    to_js(&english.collect::<BTreeMap<_, _>>())
 }
 
 /// The registry of model families.

@@ -88,7 +88,7 @@ async function shows(built, name, viewport) {
   await server.close();
   assert.deepEqual([seen.state, said, server.missing], ['done', [], []], seen.text);
   assert.ok(seen.colours > 500, `the canvas has ${seen.colours} colours`);
-  assert.match(seen.text, /^tabby, from http/);
+  assert.match(seen.text, /^tabby, from http.* der positiven Attribution für „tabby“/);
   assert.ok(seen.fits, 'the app is wider than its window');
 }
 

@@ -18,7 +18,7 @@ use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::ask::control::Warning;
+use crate::ask::warning::{ATTENTION_SINK, Warning};
 use crate::error::{Error, Result};
 use crate::methods::Context;
 use crate::methods::{Group, Kind, MethodSpec, Need, OptionSpec, Output, Sign, Space};
@@ -110,16 +110,12 @@ fn sink(map: &[f32], prefix: usize, outliers: &[Outlier]) -> Option<Warning> {
     let on: Vec<f64> =
         outliers.iter().filter_map(|o| map.get(o.token.checked_sub(prefix)?).map(|v| f64::from(v.abs()))).collect();
     let share = on.iter().sum::<f64>() / total;
-    (share > MUCH && share > 2.0 * on.len() as f64 / map.len() as f64).then(|| Warning {
-        code: "attention-sink",
-        cause: None,
-        message: format!(
-            "{:.0} % of the map lies on {} of {} patches with unusually large norms after the last block \
-             (details.outlierTokens): such attention sinks often represent the whole image, not their own place",
-            100.0 * share,
-            on.len(),
-            map.len()
-        ),
+    (share > MUCH && share > 2.0 * on.len() as f64 / map.len() as f64).then(|| {
+        ATTENTION_SINK.with([
+            ("percent", (100.0 * share).round()),
+            ("count", on.len() as f64),
+            ("patches", map.len() as f64),
+        ])
     })
 }
 

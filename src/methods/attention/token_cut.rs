@@ -13,7 +13,7 @@
 use burn::tensor::Tensor;
 use serde_json::json;
 
-use crate::ask::control::Warning;
+use crate::ask::warning::ALIKE;
 use crate::error::Result;
 use crate::methods::Context;
 use crate::methods::attention::ATTENTION;
@@ -74,13 +74,7 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     let weights: Vec<f64> = read.into_iter().map(|c| if f64::from(c) > tau { 1.0 } else { UNLIKE }).collect();
     let Some((eigenvalue, mut x)) = second_eigenvector(&weights, n) else {
         let mut output = output(attention, vec![0.0; n], &norms, json!({ "block": b }));
-        output.warnings.push(Warning {
-            code: "zero-map",
-            cause: None,
-            message: "every value is 0: all patches are equally alike at this tau, so none stands out; try another \
-                      tau"
-            .into(),
-        });
+        output.warnings.push(ALIKE.with([]));
         return Ok(output);
     };
     let largest = x.iter().copied().fold(0f64, |l, v| if v.abs() > l.abs() { v } else { l });

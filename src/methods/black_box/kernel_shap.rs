@@ -28,7 +28,7 @@
 use rand::RngExt;
 use serde_json::json;
 
-use crate::ask::control::Warning;
+use crate::ask::warning::UNDERDETERMINED;
 use crate::error::Result;
 use crate::math::random::stream;
 use crate::methods::Context;
@@ -246,14 +246,7 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     let mut output = black_box::estimate(context, &baseline, &mut shap).await?;
     let fit = shap.fit();
     if !fit.determined {
-        output.warnings.push(Warning {
-            code: "underdetermined",
-            cause: None,
-            message: format!(
-                "the coalitions do not determine all {m} superpixels, so the undetermined part is shared \
-                              evenly; raise nSamples"
-            ),
-        });
+        output.warnings.push(UNDERDETERMINED.with([("segments", m as f64)]));
     }
     let sum: f64 = fit.phi.iter().sum();
     output.completeness = Some(Completeness { baseline_score: empty, score: context.score(), sum, delta: sum - gap });

@@ -17,8 +17,8 @@
 use burn::tensor::{Tensor, TensorData};
 use serde_json::json;
 
-use crate::ask::control::Warning;
 use crate::ask::fill::Baseline;
+use crate::ask::warning::INCOMPLETE;
 use crate::error::Result;
 use crate::methods::Context;
 use crate::methods::path::PATH;
@@ -112,13 +112,13 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     let values: Vec<f32> = whole.into_iter().map(|v| v as f32).collect();
     let sum: f64 = values.iter().copied().map(f64::from).sum();
     let delta = sum - (score - baseline_score);
-    let incomplete = missed.map(|(residual, difference)| Warning {
-        code: "incomplete",
-        cause: None,
-        message: format!(
-            "after {most} steps the attribution still misses the score difference, {difference:.3}, by {residual:.1e}, \
-             more than the tolerance of {tolerance}; raise maxSteps"
-        ),
+    let incomplete = missed.map(|(residual, difference)| {
+        INCOMPLETE.with([
+            ("steps", most as f64),
+            ("difference", difference),
+            ("residual", residual),
+            ("tolerance", tolerance),
+        ])
     });
     Ok(Output {
         completeness: Some(Completeness { baseline_score, score, sum, delta }),

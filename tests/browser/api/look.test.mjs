@@ -462,7 +462,10 @@ describe('taking away', () => {
           layers: [{ id: 'layer1', shape: [1, 2], values: Float32Array.from([0.1, -7]) }],
           completeness: { baselineScore: 1, score: 2, sum: 0.9, delta: 0.1 },
           crop: { x: 1, y: 0, width: 10, height: 10, photoWidth: 12, photoHeight: 10 },
-          warnings: [{ code: 'zero-map', cause: 'saturated', message: 'all zero' }],
+          warnings: [
+            { code: 'zero-map', cause: 'saturated', key: 'warning.zero-map.saturated', values: {}, message: 'all zero' },
+            { code: 'partial', key: 'warning.partial', values: { done: 4, word: 'x' }, message: 'stopped' },
+          ],
         },
       ),
     ]) {
@@ -470,6 +473,10 @@ describe('taking away', () => {
       assert.deepEqual(back, attribution);
       assert.deepEqual(fromJson(JSON.parse(toJson(attribution))), back);
     }
+    // A warning's key follows from its code and cause, which files of earlier versions have alone.
+    const before = { code: 'zero-map', cause: 'saturated', message: 'all zero' };
+    const [read] = fromJson({ ...JSON.parse(toJson(saved(grid([[1, 2]])))), warnings: [{ ...before, key: 'error.network' }] }).warnings;
+    assert.deepEqual(read, { ...before, key: 'warning.zero-map.saturated', values: {} });
   });
 
   test('a saved attribution from anywhere is checked', () => {
@@ -514,6 +521,7 @@ describe('taking away', () => {
       with_({ layers: [{ id: 'a', shape: [1, 1, 1], values: [1] }] }),
       with_({ warnings: 'none' }),
       with_({ warnings: [null] }),
+      with_({ warnings: [{ code: 'partial', message: 'stopped', values: { done: [4] } }] }),
       with_({ completeness: 3 }),
       with_({ provenance: { model: {} } }),
       with_({ provenance: { ...good().provenance, options: { a: [1] } } }),

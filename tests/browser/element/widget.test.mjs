@@ -47,6 +47,9 @@ const logged = (page, type, id = '') => page.evaluate(([type, id]) => log.filter
 const inside = (page, selector, read = (e) => e.textContent) =>
   page.locator('sightline-explainer').locator(selector).first().evaluate(read);
 
+/** Waits until an element speaks a language. */
+const speaks = (page, language) => page.locator('sightline-explainer').locator(`[part=base][lang=${language}]`).first().waitFor();
+
 // --- the score ------------------------------------------------------------------------------------------------------------------------
 
 test('the overlap score: solved by hand, and against a slower twin', async () => {
@@ -297,9 +300,10 @@ test('attributes, properties and controls; looks compute nothing; a newer reques
   assert.equal(await page.locator('sightline-explainer').locator('ol button').first().isVisible(), false);
   await page.evaluate(() => (document.querySelector('sightline-explainer').locked = true));
   assert.equal(await page.getByLabel('Opacity').isDisabled(), true);
-  // Another language, at once.
+  // Another language, as soon as its texts are there.
   await page.evaluate(() => document.documentElement.setAttribute('lang', 'de-CH'));
   await page.evaluate(() => (document.querySelector('sightline-explainer').alt = 'Eine Zeichnung'));
+  await speaks(page, 'de');
   assert.match(await inside(page, '[part=canvas]', (e) => e.ariaLabel), /^Eine Zeichnung: .*Attribution.* (liegen|Verteilung)/);
   assert.deepEqual(page.errors, []);
   await page.close();
@@ -450,13 +454,27 @@ test('a saved attribution is shown without a model or wasm, as it was', async ()
   }, json);
   assert.deepEqual(others, Array(2).fill(['input_x_gradient', 'ready', true]));
   // What the core warned of is said.
-  const warned = await page.evaluate(async (json) => {
-    const element = document.body.appendChild(document.createElement('sightline-explainer'));
-    element.saved = { ...JSON.parse(json), warnings: [{ code: 'partial', message: 'Stopped <i>early</i>.' }] };
-    await element.explain();
-    return element.shadowRoot.querySelector('[part=warnings]').innerText;
-  }, json);
-  assert.equal(warned.trim(), 'Stopped <i>early</i>.');
+  const warned = (lang, warning) =>
+    page.evaluate(
+      async ([json, lang, warning]) => {
+        const element = document.body.appendChild(document.createElement('sightline-explainer'));
+        element.lang = lang;
+        element.saved = { ...JSON.parse(json), warnings: [warning] };
+        await element.explain();
+        const item = element.shadowRoot.querySelector('[part=warnings] li');
+        return [item.textContent, item.querySelector('[lang=en]')?.textContent];
+      },
+      [json, lang, warning],
+    );
+  const partial = { code: 'partial', message: 'Stopped <i>early</i>.' };
+  const values = { done: 4, total: 10_000 };
+  assert.deepEqual(await warned('en', { ...partial, values }), ['stopped after 4 of 10000 samples: the map is an estimate', undefined]);
+  assert.deepEqual(await warned('de', { ...partial, values }), [
+    'Nach 4 von 10000 Stichproben beendet: Die Karte ist eine Schätzung.',
+    undefined,
+  ]);
+  // An earlier version saved no values, and a later one may save what is not known yet.
+  for (const code of ['partial', 'constructor']) assert.deepEqual(await warned('de', { ...partial, code }), Array(2).fill(partial.message));
   assert.deepEqual(
     it.server.hits.filter((path) => /\.wasm$|worker\.js|models|pkg\/index\.js|sightline\.js/.test(path)),
     [],
@@ -599,6 +617,43 @@ test('predict with the keyboard alone, at the size of a phone, in German', async
   await page.close();
 });
 
+// --- languages --------------------------------------------------------------------------------------------------------------------------
+
+test('a language is fetched when an element asks for it, once for all; a question is put anew in it; without it the element speaks English', async () => {
+  const page = await open(
+    `<sightline-explainer id="one" src="/samples/cat.jpg" controls></sightline-explainer>
+     <sightline-explainer id="two" src="/samples/cat.jpg" predict></sightline-explainer>`,
+  );
+  const german = () => it.server.hits.filter((path) => path === '/pkg/i18n/de.js').length;
+  const before = german();
+  await reach(page, 'ready', '#one');
+  await reach(page, 'predicting', '#two');
+  assert.equal(german(), before);
+  await page.evaluate(() => document.querySelectorAll('sightline-explainer').forEach((element) => element.setAttribute('lang', 'de')));
+  await page.locator('#two').locator('[part=base][lang=de]').waitFor();
+  await page.locator('#one').locator('[part=base][lang=de]').waitFor();
+  assert.equal(german(), before + 1);
+  assert.match(await page.locator('#two').locator('[part=predict] p').first().textContent(), /^Das Modell sieht „.*Male die Stelle an/);
+  const colours = page.locator('#one').locator('select').last();
+  assert.match(await colours.textContent(), /blau–weiß–rot/);
+  await page.evaluate(() => document.querySelectorAll('sightline-explainer').forEach((element) => element.setAttribute('lang', 'en')));
+  await page.locator('#two').locator('[part=base][lang=en]').waitFor();
+  assert.match(await page.locator('#two').locator('[part=predict] p').first().textContent(), /^The model sees “.*Paint there/);
+  assert.match(await colours.textContent(), /blue–white–red/);
+  assert.equal(german(), before + 1);
+  assert.deepEqual(page.errors, []);
+  await page.close();
+
+  const without = await open(`<sightline-explainer lang="de" src="/samples/cat.jpg"></sightline-explainer>`, { ready: false });
+  await without.route('**/pkg/i18n/de.js', (route) => route.abort());
+  await without.evaluate(() => import('/pkg/element.js'));
+  await reach(without, 'ready');
+  assert.match(await inside(without, '[part=caption]'), /^The model says “/);
+  assert.equal(await inside(without, '[part=base]', (e) => e.lang), 'en');
+  assert.deepEqual(without.errors, []);
+  await without.close();
+});
+
 // --- elsewhere --------------------------------------------------------------------------------------------------------------------------
 
 test('from another origin, with a Content-Security-Policy that allows no inline styles', async () => {
@@ -608,9 +663,10 @@ test('from another origin, with a Content-Security-Policy that allows no inline 
   const policy = `default-src 'none'; script-src ${assets} 'wasm-unsafe-eval' 'unsafe-inline'; connect-src ${assets}; worker-src blob:; style-src 'self'`;
   await page.setContent(
     `<!doctype html><meta http-equiv="Content-Security-Policy" content="${policy}"><script type="module" src="${assets}/pkg/element.js"></script>
-     <sightline-explainer src="${assets}/samples/cat.jpg" method="saliency"></sightline-explainer>`,
+     <sightline-explainer lang="de" src="${assets}/samples/cat.jpg" method="saliency"></sightline-explainer>`,
   );
   await reach(page, 'ready');
+  assert.match(await inside(page, '[part=caption]'), /^Das Modell sagt „.*Saliency für „/);
   assert.equal(await inside(page, '[part=base]', (e) => getComputedStyle(e).display), 'grid');
   assert.equal(page.workers().length, 1);
   await page.close();
@@ -652,12 +708,13 @@ test('embedded in a sandboxed iframe: it runs, asks for its height, and tells re
       predict: '',
       locked: '',
       caption: '<b>Where?</b>',
+      lang: 'de',
       ...(origin && { origin }),
     });
   const answer = async (frame) => {
     await frame.waitForFunction(() => document.querySelector('sightline-explainer')?.state === 'predicting');
     await frame.locator('canvas.area').click();
-    await frame.getByRole('button', { name: 'Show the map' }).click();
+    await frame.getByRole('button', { name: 'Karte zeigen' }).click();
     await frame.waitForFunction(() => document.querySelector('sightline-explainer').state === 'ready');
   };
   const { page, frame } = await embed(query(it.elsewhere.url), { host: true });
@@ -673,6 +730,7 @@ test('embedded in a sandboxed iframe: it runs, asks for its height, and tells re
     wanted: heard.filter(({ type }) => type === 'sightline:resize').at(-1).height,
   }));
   assert.ok(wanted > 300 && Math.abs(height - wanted) <= 6, `${height} ${wanted}`);
+  assert.equal(await frame.textContent('h1'), (await elementStrings('de')).page);
   // Text stays text.
   assert.equal(await frame.locator('[slot=caption]').textContent(), '<b>Where?</b>');
   await shot(page, 'widget-embedded');
@@ -766,7 +824,7 @@ test('the embed page takes no option that it does not know, and none with a host
   await page.goto(`${it.server.url}/embed.html?${all}`);
   await reach(page, 'ready');
   assert.equal(await page.getAttribute('html', 'lang'), 'de');
-  assert.equal(await page.textContent('h1'), elementStrings('de').page);
+  assert.equal(await page.textContent('h1'), (await elementStrings('de')).page);
   assert.equal(await page.evaluate(() => document.querySelector('sightline-explainer').attribution.target), 1);
   await page.close();
 });

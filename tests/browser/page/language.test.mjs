@@ -1,94 +1,26 @@
-// The page's languages: the texts agree with each other and with index.html, everything that is shown follows the choice, and nothing is lost by it.
+// The page's languages: index.html says what the English texts say, everything that is shown follows
+// the choice, and nothing is lost by it.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { elementStrings } from '../../../pkg/element/strings.js';
 import { stringsFor } from '../../../pkg/i18n/strings.js';
-import { languages } from '../../../www/strings.js';
+import { strings as de } from '../../../www/i18n/de.js';
+import { strings as en } from '../../../www/i18n/en.js';
 import { asHardware, beforeWorker, collectErrors, dist, drop, explained, GPU, golden, idle, root, shot, site } from '../harness.mjs';
 import { states } from '../states.mjs';
 
 const here = site();
 const { methods } = await import(pathToFileURL(join(dist, 'pkg/wasm/registry.js')));
 const read = (name) => readFileSync(join(root, name), 'utf8');
-const samples = JSON.parse(read('www/samples/samples.json'));
 const { models } = JSON.parse(read('www/models/models.json'));
-const { en, ...others } = languages;
+const languages = { en, de };
 
-/** All texts of an object, by their place. */
-const texts = (value, at = '') =>
-  typeof value === 'string' ? [[at, value]] : Object.entries(value).flatMap(([key, inside]) => texts(inside, `${at}.${key}`));
-/** English has no other words for what the core says. */
-const without = ({ core, fault, ...rest }) => rest;
-/** What the core says of methods, models, colours and devices, where the page shows it. */
-const said = [
-  ...methods.flatMap(({ summary, caveat, cost, options }) => [
-    ...[summary, caveat, cost],
-    ...options
-      .filter(({ type }) => type !== 'tensor')
-      .flatMap(({ help, unit, choices = [] }) => [help, ...(unit ? [unit] : []), ...choices.map((c) => c.replaceAll('_', ' '))]),
-  ]),
-  ...models.filter(({ path }) => path).map(({ title }) => title),
-  ...samples.map(({ credit }) => credit),
-  ...['pkg/engine/device.js', 'pkg/engine/open.js', 'pkg/engine/explainer.js'].flatMap((name) =>
-    [...read(name).matchAll(/\b(?:reason|missing): '([^']+)'/g)].map(([, text]) => text),
-  ),
-  ...['pkg/engine/open.js', 'pkg/engine/explainer.js'].flatMap((name) =>
-    [...read(name).matchAll(/reason: `([^`$]+)\(\$\{[^`]+\}\)`/g)].map(([, text]) => `${text}({reason})`),
-  ),
-];
-
-test('every language has the same keys and placeholders, and a text for all that the core says', () => {
-  const names = (text) => text.match(/\{\w+\}/g)?.sort() ?? [];
-  const alike = (one, other, what) => {
-    assert.deepEqual(other.map(([at]) => at).sort(), one.map(([at]) => at).sort(), what);
-    const found = new Map(other);
-    for (const [at, text] of one) {
-      assert.deepEqual(names(found.get(at)), names(text), `${what}${at}`);
-      assert.equal(text === '', found.get(at) === '', `${what}${at}`);
-    }
-  };
-  for (const [language, strings] of Object.entries(others)) {
-    alike(texts(without(en)), texts(without(strings)), language);
-    alike(texts({ ...elementStrings('en'), texts: '' }), texts({ ...elementStrings(language), texts: '' }), `${language}, element`);
-    const [ours, theirs] = [stringsFor('en'), stringsFor(language)].map(({ warnings, ...rest }) => rest);
-    assert.notDeepEqual(ours, theirs);
-    alike(texts(ours), texts(theirs), `${language}, package`);
-    assert.deepEqual(
-      said.filter((text) => !strings.core[text]),
-      [],
-      `${language}: what the core says`,
-    );
-    // And nothing that nobody says any more.
-    const sources = ['src/wasm.rs', 'pkg/picture/colormaps.js', 'src/methods/eigen_grad_cam.rs', 'src/baseline.rs'].map(read);
-    const known = (text) => said.includes(text) || sources.some((source) => source.includes(text.replaceAll('–', '-')));
-    assert.deepEqual(
-      Object.keys(strings.core).filter((text) => !known(text)),
-      [],
-      language,
-    );
-  }
-  assert.deepEqual(en.samples, Object.fromEntries(samples.map(({ file, alt }) => [file, alt])));
-  assert.equal(stringsFor('de-AT').locale, 'de');
-  assert.equal(stringsFor('xx').locale, 'en');
-});
-
-test('every warning has its meaning in German, and every map of no class what its values say', () => {
-  const sources = readdirSync(join(root, 'src'), { recursive: true }).filter((name) => name.endsWith('.rs'));
-  const codes = sources.flatMap((name) =>
-    [...read(`src/${name}`).matchAll(/(?:\bcode: |\bwarn\(\s*)"([a-z-]+)"/g)].map(([, code]) => code),
-  );
-  assert.ok(codes.includes('zero-map') && codes.includes('constant-map') && codes.length > 6, codes.join());
-  for (const language of Object.keys(languages))
-    assert.deepEqual(
-      Object.keys(stringsFor(language).classFree).sort(),
-      methods.flatMap(({ id, classFree }) => (classFree ? [id] : [])).sort(),
-    );
-  const { warnings } = stringsFor('de');
-  for (const code of [...codes, 'dead-relu', 'saturated', 'disconnected', 'cancelled']) assert.ok(warnings[code], code);
-});
+const german = (await stringsFor('de')).texts;
+/** All texts of an object. */
+const texts = (value) => (typeof value === 'string' ? [value] : Object.values(value).flatMap(texts));
 
 test('index.html says in English what the English strings say', async () => {
   const page = await here.browser.newPage();
@@ -121,6 +53,13 @@ test('index.html says in English what the English strings say', async () => {
   }
 });
 
+/** Waits until the page is in a language: its texts are fetched while the page goes on. */
+const shownIn = (page, language) => page.waitForFunction((lang) => document.documentElement.lang === lang, language);
+const choose = async (page, language) => {
+  await page.selectOption('#language', language);
+  await shownIn(page, language);
+};
+
 /** What is shown that is not marked as English: texts, choices, and what is read out. */
 const shown = (page) =>
   page.evaluate(() => {
@@ -152,7 +91,7 @@ const data = new Set(
 /** A text, and as it begins a sentence. */
 const either = (text) => `${text} ${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 const germanWords = new Set(
-  [others.de, stringsFor('de'), elementStrings('de')].flatMap((strings) => texts(strings).flatMap(([, text]) => words(either(text)))),
+  [de, await stringsFor('de'), await elementStrings('de')].flatMap((strings) => texts(strings).flatMap((text) => words(either(text)))),
 );
 /** Words that the German page shows and that neither its texts nor the data have. */
 const strangers = async (page, allowed = new Set()) =>
@@ -163,7 +102,7 @@ test('in German no word is shown that is not of the German texts, in any state',
   collectErrors(page);
   await page.goto(`${here.server.url}/?lang=de`);
   await explained(page);
-  assert.equal(await page.getAttribute('html', 'lang'), 'de');
+  await shownIn(page, 'de');
   // Layers and architectures are names.
   const names = () => page.$$eval('#layer option, #model option', (all) => all.map(({ value }) => value).join(' '));
   for (const [state, reach] of Object.entries(states)) {
@@ -181,7 +120,7 @@ test('in German no word is shown that is not of the German texts, in any state',
   }
   assert.deepEqual(page.errors, []);
   // The same walk sees English where it is.
-  await page.selectOption('#language', 'en');
+  await choose(page, 'en');
   const english = await strangers(page);
   for (const word of ['Photo', 'Language', 'Method', 'Save']) assert.ok(english.includes(word), word);
   await page.close();
@@ -191,6 +130,7 @@ test('the German page fits a phone', async () => {
   const page = await here.browser.newPage({ viewport: { width: 360, height: 740 } });
   await page.goto(`${here.server.url}/?lang=de`);
   await explained(page);
+  await shownIn(page, 'de');
   await page.$$eval('details', (all) => all.forEach((box) => (box.open = true)));
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
   await shot(page, 'german-phone');
@@ -231,10 +171,9 @@ test('another language takes nothing away: photo, map, options, comparison, what
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   const before = await kept();
   const [facts, sentence, requests] = [await page.textContent('#facts'), await page.textContent('#sentence'), here.server.hits.length];
-  await page.selectOption('#language', 'de');
+  await choose(page, 'de');
   assert.deepEqual(await kept(), before);
-  assert.equal(await page.getAttribute('html', 'lang'), 'de');
-  assert.equal(await page.title(), others.de.page.title);
+  assert.equal(await page.title(), de.page.title);
   assert.match(
     await page.textContent('#facts'),
     /^Integrated gradients für „.*“ und nicht „.*“: .*Bewertung \(Differenz der Logits\) -?\d+,\d\d\.$/,
@@ -243,11 +182,12 @@ test('another language takes nothing away: photo, map, options, comparison, what
   assert.match(await page.textContent('#threshold-text'), /^30 %$/);
   assert.match(await page.textContent('#compare-status'), /Karten berechnet/);
   assert.match(await page.textContent('#completeness'), /Summe der Karte-?\d+,\d{3}/);
-  await page.selectOption('#language', 'en');
+  await choose(page, 'en');
   assert.deepEqual(await kept(), before);
   assert.deepEqual([await page.textContent('#facts'), await page.textContent('#sentence')], [facts, sentence]);
   assert.equal(await page.evaluate(() => document.body.dataset.state), 'idle');
-  assert.equal(here.server.hits.length, requests, 'nothing is fetched');
+  await choose(page, 'de');
+  assert.deepEqual(here.server.hits.slice(requests).sort(), ['/i18n/de.js', '/pkg/i18n/de.js'], 'the texts are fetched, once');
   await page.close();
 });
 
@@ -256,19 +196,23 @@ test('the address comes before what was chosen here, and that before the browser
   const page = await context.newPage();
   const lang = async (query = '') => {
     await page.goto(`${here.server.url}/${query}`);
-    await page.waitForFunction(() => document.querySelector('#version').textContent);
+    await page.waitForFunction(async () => {
+      const { greeted } = await import('./language.js');
+      await greeted;
+      return document.querySelector('#version').textContent;
+    });
     return page.getAttribute('html', 'lang');
   };
   assert.equal(await lang(), 'de');
   assert.equal(await page.inputValue('#language'), 'de');
   assert.equal(await lang('?lang=en'), 'en');
   assert.equal(await lang('?lang=xx'), 'de');
-  await page.selectOption('#language', 'en');
+  await choose(page, 'en');
   assert.equal(await lang(), 'en', 'remembered');
   assert.equal(await lang('?lang=de'), 'de');
   // A choice is not undone by the address when the page is loaded again.
-  await page.selectOption('#language', 'en');
-  assert.match(page.url(), /\?lang=en/);
+  await choose(page, 'en');
+  await page.waitForURL(/\?lang=en/);
   await context.close();
 
   const closed = await here.browser.newPage();
@@ -281,10 +225,48 @@ test('the address comes before what was chosen here, and that before the browser
   );
   await closed.goto(`${here.server.url}/`);
   await explained(closed);
-  await closed.selectOption('#language', 'de');
+  await choose(closed, 'de');
   assert.match(await closed.textContent('#facts'), / für „/);
   await closed.close();
 });
+
+test('an English visitor fetches no other language, and of two that are chosen the later one is shown', async () => {
+  const page = await here.browser.newPage();
+  collectErrors(page);
+  here.server.hits.length = 0;
+  await page.goto(`${here.server.url}/?lang=en`);
+  await explained(page);
+  assert.deepEqual(here.server.hits.filter((path) => path.includes('i18n')).sort(), [
+    '/i18n/en.js',
+    '/pkg/i18n/en.js',
+    '/pkg/i18n/strings.js',
+  ]);
+  await page.selectOption('#language', 'de');
+  await page.selectOption('#language', 'en');
+  await shownIn(page, 'en');
+  await page.waitForTimeout(200);
+  assert.equal(await page.inputValue('#language'), 'en');
+  assert.equal(await page.getAttribute('html', 'lang'), 'en');
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
+for (const file of ['/i18n/de.js', '/pkg/i18n/de.js'])
+  test(`without ${file} the page stays in its language and says why; the next choice fetches it`, async () => {
+    const page = await here.browser.newPage();
+    collectErrors(page);
+    await page.route(here.server.url + file, (route) => route.abort());
+    await page.goto(`${here.server.url}/?lang=de`);
+    await page.waitForSelector('#alert[data-code="network"]:not([hidden])');
+    assert.match(await page.textContent('#alert-text'), /^The texts of the language "de" could not be fetched/);
+    assert.deepEqual([await page.inputValue('#language'), await page.getAttribute('html', 'lang')], ['en', 'en']);
+    await explained(page);
+    await page.unroute(here.server.url + file);
+    await choose(page, 'de');
+    assert.match(await page.textContent('#facts'), / für „/);
+    assert.deepEqual(page.errors, []);
+    await page.close();
+  });
 
 test('why WebGPU did not take over is said in German, what the device said in English', {
   skip: !existsSync(join(dist, GPU)) && 'no WebGPU build',
@@ -311,13 +293,14 @@ test('what goes wrong is said in German by its code, with the core’s English b
   const page = await here.browser.newPage();
   await page.goto(`${here.server.url}/?lang=de`);
   await explained(page);
+  await shownIn(page, 'de');
   await drop(page, [{ name: 'text.jpg', path: join(golden, 'photos/text.jpg'), type: 'image/jpeg' }]);
   await page.waitForSelector('#alert[data-code="unsupported-image"]:not([hidden])');
   const detail = await page.textContent('#alert-text [lang="en"]');
   assert.ok(detail.length > 20);
-  assert.equal(await page.textContent('#alert-text'), `${stringsFor('de').errors['unsupported-image']} (${detail})`);
+  assert.equal(await page.textContent('#alert-text'), `${german['error.unsupported-image']} (${detail})`);
   // Switched, the alert stays and is the English one.
-  await page.selectOption('#language', 'en');
+  await choose(page, 'en');
   assert.equal(await page.textContent('#alert-text'), detail);
   assert.equal(await page.locator('#alert').isVisible(), true);
   await page.close();
@@ -330,6 +313,30 @@ test('what goes wrong is said in German by its code, with the core’s English b
   const error = widget.locator('sightline-explainer [part="error"]');
   await error.waitFor();
   const inner = await error.locator('[lang="en"]').textContent();
-  assert.ok((await error.textContent()).startsWith(`${stringsFor('de').errors.network} (${inner})`), await error.textContent());
+  assert.ok((await error.textContent()).startsWith(`${german['error.network']} (${inner})`), await error.textContent());
   await widget.close();
+});
+
+test('a warning is said in German with its numbers, as the page writes numbers', async () => {
+  const page = await here.browser.newPage();
+  await page.goto(`${here.server.url}/?lang=de`);
+  await explained(page);
+  await shownIn(page, 'de');
+  await page.selectOption('#method', 'integrated_gradients');
+  await idle(page);
+  await page.click('#options-box summary');
+  for (const [option, value] of Object.entries({ nSteps: '1', maxSteps: '2', tolerance: '0.00001' })) {
+    await page.fill(`[data-option="${option}"]`, value);
+    await page.press(`[data-option="${option}"]`, 'Tab');
+  }
+  const warning = page.locator('#warnings li');
+  await warning.filter({ hasText: 'Nach 2 Schritten' }).waitFor();
+  const number = String.raw`-?\d+(,\d+)?(e-?\d+)?`;
+  const german = `^Nach 2 Schritten verfehlt die Attribution die Differenz der Bewertungen, ${number}, noch um ${number} `;
+  assert.match(await warning.textContent(), new RegExp(`${german}und damit um mehr als die Toleranz von 1,0e-5; erhöhe maxSteps\\.$`));
+  assert.equal(await warning.locator('[lang="en"]').count(), 0);
+  await shot(page, 'german-warning');
+  await choose(page, 'en');
+  assert.match(await warning.textContent(), /^after 2 steps the attribution .* the tolerance of 1\.0e-5; raise maxSteps$/);
+  await page.close();
 });

@@ -80,6 +80,10 @@ describe('without a connection', () => {
         document.querySelector('#canvas').ariaLabel.startsWith(document.querySelectorAll('#samples img')[1].alt),
       );
       await idle(page);
+      // Every language is kept, whichever was read.
+      await page.selectOption('#language', 'de');
+      await page.waitForFunction(() => document.documentElement.lang === 'de');
+      assert.match(await page.textContent('#offline'), /funktioniert ohne Verbindung/);
       assert.equal(await page.locator('#alert').isVisible(), false);
       assert.deepEqual(page.errors, []);
       assert.ok((await cacheNames(page)).includes('sightline:owner/model'), "the models' own caches are left alone");

@@ -1,4 +1,4 @@
-import { createExplainer, renderHeatmap } from 'sightline';
+import { createExplainer, describe, renderHeatmap, stringsFor } from 'sightline';
 
 const output = document.querySelector('output');
 try {
@@ -9,7 +9,8 @@ try {
   const { predictions } = await explainer.classify(photo);
   const attribution = await explainer.attribute(photo, { method: 'grad_cam' });
   renderHeatmap(document.querySelector('canvas'), await createImageBitmap(photo), attribution);
-  output.textContent = `${predictions[0].label}, from ${explainer.info.model.url}`;
+  const sentence = describe(attribution, { strings: await stringsFor('de') });
+  output.textContent = `${predictions[0].label}, from ${explainer.info.model.url}. ${sentence}`;
   document.body.dataset.state = 'done';
 } catch (error) {
   output.textContent = error.stack;

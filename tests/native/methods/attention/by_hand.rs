@@ -199,4 +199,5 @@ fn token_cut_parts_two_groups_as_by_hand() {
     assert_eq!(alike.values, [0.0; 6]);
     assert_eq!(alike.warnings.len(), 1);
     assert!(alike.warnings[0].message.contains("alike at this tau"), "{:?}", alike.warnings);
+    assert_eq!((alike.warnings[0].code, alike.warnings[0].cause), ("zero-map", Some("alike")));
 }

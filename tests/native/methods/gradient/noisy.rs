@@ -139,6 +139,8 @@ fn stopping_keeps_the_estimate_so_far() {
         let stopped = watched(&mut explainer, &image, request(10), &watcher).unwrap();
         assert_eq!(stopped.warnings[0].code, "partial");
         assert!(stopped.warnings[0].message.contains("4 of 10"));
+        assert_eq!(stopped.warnings[0].key, "warning.partial");
+        assert_eq!(stopped.warnings[0].values, [("done", 4.0), ("total", 10.0)].into());
         let fewer = run(&mut explainer, &image, request(4));
         assert!(relative(&stopped.values, &fewer.values) < 1e-6, "{method}");
         let estimates = watcher.estimates.borrow();

@@ -1,6 +1,6 @@
 // @ts-check
-// <sightline-explainer>, the public face: it defines the element. Importing it where there is no document (on a server) defines nothing and fails
-// nowhere.
+// <sightline-explainer>, the public face: it defines the element. Importing it where there is no
+// document (on a server) defines nothing and fails nowhere.
 
 import { SightlineExplainer } from './element/element.js';
 

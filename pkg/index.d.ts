@@ -69,7 +69,11 @@ export interface ExplainerOptions {
    */
   onDevice?: (device: Info['device']) => void;
   signal?: AbortSignal;
-  onProgress?: (progress: { stage: 'download' | 'wasm' | 'device' | 'weights'; loaded: number; total: number | undefined }) => void;
+  onProgress?: (progress: {
+    stage: 'download' | 'wasm' | 'device' | 'weights';
+    loaded: number;
+    total: number | undefined;
+  }) => void;
   /** The folder of this package's files, if they are served from elsewhere. */
   assetBaseUrl?: string | URL;
 }
@@ -90,7 +94,12 @@ interface ModelInfo {
    * For transformers: the number of blocks and of heads in each, the tokens before the patches,
    * and the patch grid [rows, columns].
    */
-  attention: { blocks: number; heads: number; special: ('class' | 'distillation' | 'register')[]; grid: [number, number] } | null;
+  attention: {
+    blocks: number;
+    heads: number;
+    special: ('class' | 'distillation' | 'register')[];
+    grid: [number, number];
+  } | null;
   /** Size of the weights file. */
   bytes: number;
   /** SHA-256 of the weights file, hexadecimal. */
@@ -106,7 +115,13 @@ interface ModelInfo {
 export interface Info {
   readonly model: ModelInfo;
   /** `reason` is English; `key` and `values` are for other languages, see `Strings.texts`. */
-  readonly device: { kind: 'webgpu' | 'cpu'; description: string; reason: string; key: string; values: Record<string, string> };
+  readonly device: {
+    kind: 'webgpu' | 'cpu';
+    description: string;
+    reason: string;
+    key: string;
+    values: Record<string, string>;
+  };
   readonly version: string;
   /**
    * Problems that did not keep the model from opening, such as `quota`: it could not be kept for
@@ -238,7 +253,9 @@ export interface Warning {
    * it, the method's rule cancels it, or all patches are equally alike.
    */
   cause?: 'dead-relu' | 'saturated' | 'disconnected' | 'cancelled' | 'alike';
-  /** `warning.<code>` or `warning.<code>.<cause>`: its text in other languages, see `Strings.texts`. */
+  /**
+   * `warning.<code>` or `warning.<code>.<cause>`: its text in other languages, see `Strings.texts`.
+   */
   key: string;
   /** What goes into that text, by name. */
   values: Record<string, number | string>;
@@ -361,7 +378,10 @@ export class Explainer {
   /** Ranks the attention heads of a transformer; rejects with `unsupported` for other models. */
   heads(image: ImageSource, options?: HeadsOptions): Promise<Heads>;
   /** The tensor that the model is fed. */
-  preprocess(image: ImageSource, options?: { signal?: AbortSignal }): Promise<{ data: Float32Array; shape: number[]; crop?: Crop | null }>;
+  preprocess(
+    image: ImageSource,
+    options?: { signal?: AbortSignal },
+  ): Promise<{ data: Float32Array; shape: number[]; crop?: Crop | null }>;
   /** A layer's activations; by default those of `info.model.defaultLayer`. */
   activations(image: ImageSource, layer?: string, options?: { signal?: AbortSignal }): Promise<Activations>;
   /** How much the score changes per unit of the input, or of a layer's activations. */
@@ -412,7 +432,10 @@ export interface ModelInspection {
  * Reads config.json and asks for the size of the weights, nothing more. If the model is not
  * available, it rejects as `createExplainer` does.
  */
-export function inspectModel(model: ModelSource, options?: { assetBaseUrl?: string | URL; signal?: AbortSignal }): Promise<ModelInspection>;
+export function inspectModel(
+  model: ModelSource,
+  options?: { assetBaseUrl?: string | URL; signal?: AbortSignal },
+): Promise<ModelInspection>;
 
 export interface CachedModel {
   /** A hub's name or a folder's address. */
@@ -608,8 +631,8 @@ export const exportStrings: ExportStrings;
 export interface Strings extends DescribeStrings, ExportStrings {
   /**
    * All other texts by key, with `{names}` as above: `method.<id>.summary`, `.caveat`, `.cost`,
-   * `.citation`, `.option.<option>` and its `.unit`; `method.<id>.values`, what the values mean if the
-   * map does not depend on a class; `choice.<value>`; `error.<code>`; `warning.<code>` and
+   * `.citation`, `.option.<option>` and its `.unit`; `method.<id>.values`, what the values mean if
+   * the map does not depend on a class; `choice.<value>`; `error.<code>`; `warning.<code>` and
    * `warning.<code>.<cause>`; `device.<reason>`.
    */
   texts: Record<string, string>;

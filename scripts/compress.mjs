@@ -1,8 +1,9 @@
-// Puts a .br and a .gz beside each file of the site that gets a tenth smaller by them, for servers that send such copies.
-// usage: node scripts/compress.mjs FOLDER [--fast]
+// Puts a .br and a .gz beside each file of the site that gets a tenth smaller by them, for servers
+// that send such copies. usage: node scripts/compress.mjs FOLDER [--fast]
 //
-// Copies that are there stay: whoever changes a file removes its copies (xtask/src/build.rs). Weights have none: as f16 they lose 8 to 13 in 100, at 9 s
-// of work for each megabyte, and a body of unknown length would leave their download without its bar.
+// Copies that are there stay: whoever changes a file removes its copies (xtask/src/build.rs).
+// Weights have none: as f16 they lose 8 to 13 in 100, at 9 s of work for each megabyte, and a body
+// of unknown length would leave their download without its bar.
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +27,10 @@ export const brotliOptions = (bytes, fast) => ({
 /** @param {string} folder @param {boolean} fast */
 async function compress(folder, fast) {
   const forms = [
-    { end: '.br', work: (/** @type {Buffer} */ bytes) => promisify(brotliCompress)(bytes, brotliOptions(bytes.length, fast)) },
+    {
+      end: '.br',
+      work: (/** @type {Buffer} */ bytes) => promisify(brotliCompress)(bytes, brotliOptions(bytes.length, fast)),
+    },
     { end: '.gz', work: (/** @type {Buffer} */ bytes) => promisify(gzip)(bytes, { level: fast ? 4 : 9 }) },
   ];
   const files = readdirSync(folder, { recursive: true })
@@ -60,6 +64,7 @@ async function compress(folder, fast) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [folder, option] = process.argv.slice(2);
-  if (!folder || (option !== undefined && option !== '--fast')) throw new Error('usage: node scripts/compress.mjs FOLDER [--fast]');
+  if (!folder || (option !== undefined && option !== '--fast'))
+    throw new Error('usage: node scripts/compress.mjs FOLDER [--fast]');
   await compress(folder, option === '--fast');
 }

@@ -23,10 +23,23 @@ const option = ({ id, type, default: usual, min, max, choices, help, unit }) => 
   ];
   return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
 };
-const method = ({ id, name, summary, caveat, cost, citation, arxiv, space, shape, sign, options }) => `<section id="method-${id}">
+const method = ({
+  id,
+  name,
+  summary,
+  caveat,
+  cost,
+  citation,
+  arxiv,
+  space,
+  shape,
+  sign,
+  options,
+}) => `<section id="method-${id}">
 <h3><a href="#method-${id}">${escaped(name)}</a> <small>${id}</small></h3>
 <p>${prose(summary)} ${prose(caveat)}</p>
-<p>${escaped(shape)}, ${space} space, ${sign}. ${prose(cost)} ${escaped(citation)}, ${arxiv.startsWith('10.') ? 'doi' : 'arXiv'} ${escaped(arxiv)}.</p>
+<p>${escaped(shape)}, ${space} space, ${sign}. ${prose(cost)} ${escaped(citation)},
+${arxiv.startsWith('10.') ? 'doi' : 'arXiv'} ${escaped(arxiv)}.</p>
 ${
   options.length === 0
     ? ''
@@ -47,7 +60,8 @@ const page = `<!doctype html>
 <body>
 <main>
 <h1>Sightline ${version}: API reference</h1>
-<p><a href="../">The page</a>. The package: <a href="#sightline">declarations</a>, <a href="#methods">methods and their options</a>, <a href="#families">model families</a>.
+<p><a href="../">The page</a>. The package: <a href="#sightline">declarations</a>,
+<a href="#methods">methods and their options</a>, <a href="#families">model families</a>.
 How to begin is in the package's README.</p>
 <div id="sightline">
 ${reference(modules)}
@@ -62,14 +76,16 @@ ${families.map(({ title, names, checkedAgainst }) => `<li>${escaped(title)}: <co
 </body>
 </html>
 `;
-const style = `:root { color-scheme: light dark; color: CanvasText; background: Canvas; font: 16px/1.5 system-ui, sans-serif; }
+const style = `:root { color-scheme: light dark; color: CanvasText; background: Canvas;
+  font: 16px/1.5 system-ui, sans-serif; }
 body { margin: 0; }
 main { max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
 section { border-top: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
 h3 a { color: inherit; text-decoration: none; }
 h3 a:hover { text-decoration: underline; }
 small { font-weight: normal; opacity: 0.75; }
-pre { padding: 0.75rem; white-space: pre-wrap; background: color-mix(in srgb, currentColor 7%, transparent); font-size: 0.85rem; }
+pre { padding: 0.75rem; white-space: pre-wrap; background: color-mix(in srgb, currentColor 7%, transparent);
+  font-size: 0.85rem; }
 .members { padding: 0 0.75rem; list-style: none; }
 .members pre { margin: 0; padding: 0; background: none; }
 .members p { margin: 0 0 0.5rem 1.5rem; }

@@ -1,5 +1,6 @@
-// Asks the CPU build for the core's registries and writes them as a module with literal types, so that listing methods loads no wasm.
-// usage: node scripts/registry.mjs        (after wasm-bindgen has written pkg/wasm/cpu/)
+// Asks the CPU build for the core's registries and writes them as a module with literal types, so
+// that listing methods loads no wasm. usage: node scripts/registry.mjs        (after wasm-bindgen
+// has written pkg/wasm/cpu/)
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const folder = new URL('../pkg/wasm/', import.meta.url);
@@ -32,7 +33,10 @@ export type MethodId = ${union(methods.map((m) => m.id))};
 export interface OptionSpec {
   id: ${union(methods.flatMap((m) => m.options.map((o) => o.id)))};
   type: 'integer' | 'number' | 'choice' | 'boolean' | 'baseline' | 'tensor';
-  /** null: the device, the model or the input decides. Absent for tensors, which replace what the method would draw itself. */
+  /**
+   * null: the device, the model or the input decides. Absent for tensors, which replace what the
+   * method would draw itself.
+   */
   default?: number | string | boolean | null;
   min?: number;
   max?: number;

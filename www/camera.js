@@ -1,14 +1,17 @@
 // @ts-check
-// The camera: asked for when a person presses for it, and released when it is stopped, the page is hidden or another photo is opened. A frame that is
-// taken becomes the photo. Live mode explains the newest frame as soon as the one before is done; what comes meanwhile is dropped.
+// The camera: asked for when a person presses for it, and released when it is stopped, the page is
+// hidden or another photo is opened. A frame that is taken becomes the photo. Live mode explains
+// the newest frame as soon as the one before is done; what comes meanwhile is dropped.
 import { Refusal } from './faults.js';
 import { fill, make, number, say, sayAs, saying, t } from './language.js';
 
 /**
  * @typedef {object} Host the main view
  * @property {(frame: ImageData) => void} take opens a frame as the photo
- * @property {(work: (show: (frame: ImageData) => Promise<string>, signal: AbortSignal) => Promise<void>) => Promise<void>} live runs `work` until
- *   something else is asked for; `show` explains a frame and paints both, and gives the likeliest class
+ * @property {(work: (show: (frame: ImageData) => Promise<string>, signal: AbortSignal) =>
+ *   Promise<void>) => Promise<void>} live runs `work` until
+ *   something else is asked for; `show` explains a frame and paints both,
+ *   and gives the likeliest class
  * @property {() => string} method the name of what explains
  * @property {(error: unknown) => void} complain
  */
@@ -24,7 +27,10 @@ const STILL = 2000;
 /** The class is announced at most so often (ms). */
 const ANNOUNCE = 4000;
 
-/** How fast frames are explained: takes the time that each took (ms), says the rate of the last seconds, and whether that is too slow to be live. */
+/**
+ * How fast frames are explained: takes the time that each took (ms), says the rate of the last
+ * seconds, and whether that is too slow to be live.
+ */
 export function pace() {
   /** @type {number[]} */
   const times = [];
@@ -54,10 +60,20 @@ function inWords(error) {
 /** @param {MediaStream} stream */
 const release = (stream) => stream.getTracks().forEach((track) => track.stop());
 
-/** @param {HTMLButtonElement} toggle @param {HTMLElement} box @param {HTMLElement} status a live region @param {Host} host */
+/**
+ * @param {HTMLButtonElement} toggle
+ * @param {HTMLElement} box
+ * @param {HTMLElement} status a live region
+ * @param {Host} host
+ */
 export function cameraPanel(toggle, box, status, host) {
   const video = make('video', { muted: true, playsInline: true, autoplay: true });
-  const take = saying('button', () => t.camera.take, { type: 'button', id: 'camera-take', className: 'primary', disabled: true });
+  const take = saying('button', () => t.camera.take, {
+    type: 'button',
+    id: 'camera-take',
+    className: 'primary',
+    disabled: true,
+  });
   const live = saying('button', () => t.camera.live, { type: 'button', id: 'camera-live', disabled: true });
   const which = make('select', { id: 'camera-which' });
   const label = make(
@@ -81,7 +97,10 @@ export function cameraPanel(toggle, box, status, host) {
 
   const tell = (/** @type {() => string} */ text) => say(status, text);
 
-  /** @param {number} [side] at most so many pixels along the longer side @returns {ImageData | undefined} the newest frame */
+  /**
+   * @param {number} [side] at most so many pixels along the longer side
+   * @returns {ImageData | undefined} the newest frame
+   */
   function frame(side = Number.POSITIVE_INFINITY) {
     const { videoWidth, videoHeight } = video;
     const shrink = Math.min(1, side / Math.max(videoWidth, videoHeight));
@@ -124,10 +143,13 @@ export function cameraPanel(toggle, box, status, host) {
     tell(() => t.camera.asking);
     try {
       const side = device ? { deviceId: { exact: device } } : { facingMode: 'environment' };
-      const stream = await navigator.mediaDevices.getUserMedia({ video: { ...side, width: { ideal: 1280 }, height: { ideal: 720 } } });
+      const stream = await navigator.mediaDevices.getUserMedia({
+        video: { ...side, width: { ideal: 1280 }, height: { ideal: 720 } },
+      });
       if (now !== mine) return release(stream);
       mine.stream = stream;
-      for (const track of stream.getTracks()) track.addEventListener('ended', () => now === mine && fail(() => t.camera.gone));
+      for (const track of stream.getTracks())
+        track.addEventListener('ended', () => now === mine && fail(() => t.camera.gone));
       video.srcObject = stream;
       box.hidden = false;
       toggle.setAttribute('aria-expanded', 'true');
@@ -143,7 +165,10 @@ export function cameraPanel(toggle, box, status, host) {
     tell(() => t.camera.ready);
   }
 
-  /** Offers the cameras, where there are several; browsers name them once one is open. @param {MediaStream} stream */
+  /**
+   * Offers the cameras, where there are several; browsers name them once one is open.
+   * @param {MediaStream} stream
+   */
   async function list(stream) {
     const found = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === 'videoinput');
     const open = stream.getVideoTracks()[0]?.getSettings().deviceId;
@@ -162,7 +187,12 @@ export function cameraPanel(toggle, box, status, host) {
     label.hidden = found.length < 2;
   }
 
-  /** A frame that has not been explained yet; undefined when live mode is to end. @param {{ on: boolean }} mine @param {AbortSignal} signal @param {number} wait (ms) */
+  /**
+   * A frame that has not been explained yet; undefined when live mode is to end.
+   * @param {{ on: boolean }} mine
+   * @param {AbortSignal} signal
+   * @param {number} wait (ms)
+   */
   async function next(mine, signal, wait) {
     const last = video.currentTime;
     const until = performance.now() + wait;

@@ -1,6 +1,7 @@
 // @ts-check
-// What is told about a method and about a model: the cards. A model's card is its README.md, which may come from anywhere: it is shown as text with a
-// few of Markdown's forms, never as markup of its own.
+// What is told about a method and about a model: the cards. A model's card is its README.md, which
+// may come from anywhere: it is shown as text with a few of Markdown's forms, never as markup of
+// its own.
 import { english, fill, make, parts, percent, say, sayAs, saying, t, text } from './language.js';
 import { listModels } from './pkg/index.js';
 
@@ -16,16 +17,22 @@ const MAX_INLINE = 8000;
 /** @param {string} href @param {(string | Node)[]} text */
 const link = (href, ...text) => make('a', { href, rel: 'noreferrer' }, ...text);
 
-// --- methods ---------------------------------------------------------------------------------------------------------------------------
+// --- methods
+// ---------------------------------------------------------------------------------------------------------------------------
 
-/** What a method asks, what it cannot tell, what it costs, and its paper. @param {MethodSpec} method */
+/**
+ * What a method asks, what it cannot tell, what it costs, and its paper.
+ * @param {MethodSpec} method
+ */
 export function methodCard({ id, arxiv, equation, shape, sign, random }) {
   // An id that begins with "10." is a DOI.
   const doi = arxiv.startsWith('10.');
   const paper = link(doi ? `https://doi.org/${arxiv}` : `https://arxiv.org/abs/${arxiv}`);
   say(paper, () => `${text(`method.${id}.citation`)}, ${doi ? 'doi' : 'arXiv'} ${arxiv}`);
   const result = () =>
-    [shape, sign === 'signed' ? t.cards.signed : t.cards.positive, ...(random ? [t.cards.random] : [])].join(t.listSeparator);
+    [shape, sign === 'signed' ? t.cards.signed : t.cards.positive, ...(random ? [t.cards.random] : [])].join(
+      t.listSeparator,
+    );
   /** @type {[('asks' | 'limits' | 'cost' | 'formula' | 'paper'), Node][]} */
   const rows = [
     ['asks', saying('dd', () => text(`method.${id}.summary`))],
@@ -34,10 +41,18 @@ export function methodCard({ id, arxiv, equation, shape, sign, random }) {
     ['formula', saying('dd', () => [make('code', {}, equation), ` (${result()})`])],
     ['paper', make('dd', {}, paper)],
   ];
-  return make('dl', { className: 'card' }, ...rows.flatMap(([name, text]) => [saying('dt', () => t.cards[name]), text]));
+  return make(
+    'dl',
+    { className: 'card' },
+    ...rows.flatMap(([name, text]) => [saying('dt', () => t.cards[name]), text]),
+  );
 }
 
-/** The methods by group. @param {MethodSpec[]} methods @returns {[group: keyof typeof t.groups, members: MethodSpec[]][]} groups that have any */
+/**
+ * The methods by group.
+ * @param {MethodSpec[]} methods
+ * @returns {[group: keyof typeof t.groups, members: MethodSpec[]][]} groups that have any
+ */
 export function grouped(methods) {
   const groups = /** @type {(keyof typeof t.groups)[]} */ (Object.keys(t.groups));
   return groups
@@ -61,7 +76,10 @@ export function methodCards(box, { methods, working, choose }) {
       ...grouped(methods).flatMap(([id, members]) => {
         const articles = members.map((method) => {
           const works = here.includes(method.id);
-          const button = saying('button', () => fill(t.cards.use, { method: method.name }), { type: 'button', disabled: !works });
+          const button = saying('button', () => fill(t.cards.use, { method: method.name }), {
+            type: 'button',
+            disabled: !works,
+          });
           button.addEventListener('click', () => choose(method.id));
           const note = works ? [] : [saying('p', () => t.cards.absent, { className: 'hint' })];
           return make('article', {}, make('h4', {}, method.name), methodCard(method), button, ...note);
@@ -74,11 +92,13 @@ export function methodCards(box, { methods, working, choose }) {
   return show;
 }
 
-// --- the open model -----------------------------------------------------------------------------------------------------------------------
+// --- the open model
+// -----------------------------------------------------------------------------------------------------------------------
 
 /**
  * The card, classes and accuracy of the model that is open.
- * @param {HTMLElement} accuracy @param {HTMLDetailsElement} box @param {() => void} told its figures have come
+ * @param {HTMLElement} accuracy @param {HTMLDetailsElement} box @param {() => void} told its
+ *   figures have come
  */
 export function modelCard(accuracy, box, told) {
   const body = make('div', { className: 'readme' });
@@ -150,7 +170,8 @@ export function modelCard(accuracy, box, told) {
     limits: () => limits,
     /**
      * Another model is open.
-     * @param {string} id its id on this page @param {{ url: string | null, sha256: string, labels: string[] }} model
+     * @param {string} id its id on this page @param {{ url: string | null, sha256: string, labels:
+     *   string[] }} model
      */
     async follow(id, model) {
       const key = `${id} ${model.sha256}`;
@@ -162,7 +183,12 @@ export function modelCard(accuracy, box, told) {
       const path = (await listModels().catch(() => [])).find((entry) => entry.id === id)?.path;
       if (shown !== key) return;
       own = path !== undefined;
-      folder = path !== undefined ? new URL(`./pkg/models/${path}/`, document.baseURI) : model.url ? new URL(model.url) : undefined;
+      folder =
+        path !== undefined
+          ? new URL(`./pkg/models/${path}/`, document.baseURI)
+          : model.url
+            ? new URL(model.url)
+            : undefined;
       own ||= folder?.origin === location.origin;
       if (box.open) showCard();
       if (path === undefined) return;
@@ -170,7 +196,12 @@ export function modelCard(accuracy, box, told) {
         const { top1, top5, energy } = JSON.parse(await read('figures.json'));
         if (shown !== key || typeof top1 !== 'number') return;
         const five = typeof top5 === 'number';
-        say(accuracy, () => fill(five ? t.cards.accuracyFive : t.cards.accuracy, { top1: percent(top1), top5: five ? percent(top5) : '' }));
+        say(accuracy, () =>
+          fill(five ? t.cards.accuracyFive : t.cards.accuracy, {
+            top1: percent(top1),
+            top5: five ? percent(top5) : '',
+          }),
+        );
         accuracy.hidden = false;
         if (typeof energy === 'number') limits = { energy };
         told();
@@ -181,11 +212,13 @@ export function modelCard(accuracy, box, told) {
   };
 }
 
-// --- Markdown -------------------------------------------------------------------------------------------------------------------------------
+// --- Markdown
+// -------------------------------------------------------------------------------------------------------------------------------
 
 /**
- * Text with Markdown's headings, paragraphs, lists, tables, code, emphasis and links, as elements. Everything else, markup above all, stays text;
- * pictures are named, not loaded; links lead to http and https alone.
+ * Text with Markdown's headings, paragraphs, lists, tables, code, emphasis and links, as elements.
+ * Everything else, markup above all, stays text; pictures are named, not loaded; links lead to http
+ * and https alone.
  * @param {string} text @param {string} [base] of relative links
  * @returns {DocumentFragment} headings of level 3 and below, none skipped
  */
@@ -205,9 +238,11 @@ export function renderMarkdown(text, base) {
   const inline = (/** @type {string} */ part) => spans(part, base);
   const item = /^(\s*)([-*+]|\d+[.)])\s+/;
   const rule = /^\s*([-*_])(\s*\1){2,}\s*$/;
-  const special = (/** @type {string} */ line) => /^(#{1,6}\s|```|~~~|>\s?)/.test(line) || item.test(line) || rule.test(line);
+  const special = (/** @type {string} */ line) =>
+    /^(#{1,6}\s|```|~~~|>\s?)/.test(line) || item.test(line) || rule.test(line);
   const divider = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
-  const isTable = () => (lines[at] ?? '').includes('|') && (lines[at + 1] ?? '').includes('|') && divider.test(lines[at + 1] ?? '');
+  const isTable = () =>
+    (lines[at] ?? '').includes('|') && (lines[at + 1] ?? '').includes('|') && divider.test(lines[at + 1] ?? '');
 
   while (at < lines.length) {
     const line = lines[at] ?? '';
@@ -233,7 +268,8 @@ export function renderMarkdown(text, base) {
           .map((cell) => cell.trim());
       const head = cells(line);
       const rows = [];
-      for (at += 2; (lines[at] ?? '').includes('|') && rows.length < MAX_ROWS; at += 1) rows.push(cells(lines[at] ?? ''));
+      for (at += 2; (lines[at] ?? '').includes('|') && rows.length < MAX_ROWS; at += 1)
+        rows.push(cells(lines[at] ?? ''));
       const table = make(
         'table',
         {},
@@ -274,7 +310,12 @@ export function renderMarkdown(text, base) {
   return page;
 }
 
-/** Code, links, pictures, strong and emphasised text of a line. @param {string} text @param {string | undefined} base @returns {(string | Node)[]} */
+/**
+ * Code, links, pictures, strong and emphasised text of a line.
+ * @param {string} text
+ * @param {string | undefined} base
+ * @returns {(string | Node)[]}
+ */
 function spans(text, base) {
   if (text.length > MAX_INLINE) return [text];
   const form =

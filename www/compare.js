@@ -1,21 +1,42 @@
 // @ts-check
-// The comparison: methods x classes, methods x layers, or models x the photo. It computes cell by cell on the explainer that is open, or opens one
-// model after the other, and marks the same point of the photo in every map.
+// The comparison: methods x classes, methods x layers, or models x the photo. It computes cell by
+// cell on the explainer that is open, or opens one model after the other, and marks the same point
+// of the photo in every map.
 import { Refusal, told } from './faults.js';
 import { fill, make, number, say, sayAs, saying, t, titleOf, words } from './language.js';
-import { createExplainer, exportPng, renderColorbar, renderHeatmap, SightlineError, sharedScale, valueAt } from './pkg/index.js';
+import {
+  createExplainer,
+  exportPng,
+  renderColorbar,
+  renderHeatmap,
+  SightlineError,
+  sharedScale,
+  valueAt,
+} from './pkg/index.js';
 import { ARROWS } from './point.js';
 
 /** @typedef {import('./pkg/index.js').Explainer} Explainer */
 /** @typedef {import('./pkg/index.js').MethodId} MethodId */
 /** @typedef {'classes' | 'layers' | 'models'} Kind */
-/** What of the main view a cell sets. @typedef {{ model?: string, method: MethodId, target?: import('./pkg/index.js').Target, layer?: string, options: Record<string, unknown> }} Choice */
-/** @typedef {{ id: string, name: string, source: import('./pkg/index.js').ModelSource }} Openable */
-/** What a permalink holds of it. @typedef {{ kind: Kind, rows: string[], columns: string[], shared: boolean }} Comparison */
+/**
+ * What of the main view a cell sets.
+ * @typedef {{ model?: string, method: MethodId, target?: import('./pkg/index.js').Target,
+ *   layer?: string, options: Record<string, unknown> }} Choice
+ */
+/**
+ * @typedef {{ id: string, name: string, source: import('./pkg/index.js').ModelSource }} Openable
+ */
+/**
+ * What a permalink holds of it.
+ * @typedef {{ kind: Kind, rows: string[], columns: string[], shared: boolean }} Comparison
+ */
 /**
  * @typedef {object} Host the main view
- * @property {() => { explainer?: Explainer | undefined, modelId: string, photo?: Blob | ImageData | undefined, photoName: string, bitmap?: ImageBitmap | undefined, classification?: import('./pkg/index.js').Classification | undefined, target?: number | undefined }} now
- * @property {() => { method: MethodId, layer: string, options: Record<string, unknown>, device: 'auto' | 'webgpu' | 'cpu' }} settings
+ * @property {() => { explainer?: Explainer | undefined, modelId: string, photo?: Blob | ImageData |
+ *   undefined, photoName: string, bitmap?: ImageBitmap | undefined, classification?:
+ *   import('./pkg/index.js').Classification | undefined, target?: number | undefined }} now
+ * @property {() => { method: MethodId, layer: string, options: Record<string, unknown>, device:
+ *   'auto' | 'webgpu' | 'cpu' }} settings
  * @property {() => import('./pkg/index.js').RenderOptions} looks
  * @property {(choice: Choice) => void} choose
  * @property {() => Promise<Openable[]>} models those that open without a download
@@ -24,9 +45,12 @@ import { ARROWS } from './point.js';
  */
 /**
  * @typedef {object} Cell
- * @property {() => string} title @property {Choice} choice @property {HTMLButtonElement} button @property {HTMLCanvasElement} canvas
- * @property {HTMLElement} mark @property {HTMLElement} ends @property {HTMLElement} value @property {() => string} [says] its title where that says more
- * @property {import('./pkg/index.js').Attribution} [attribution] @property {import('./pkg/index.js').Rendered} [rendered]
+ * @property {() => string} title @property {Choice} choice @property {HTMLButtonElement} button
+ *   @property {HTMLCanvasElement} canvas
+ * @property {HTMLElement} mark @property {HTMLElement} ends @property {HTMLElement} value @property
+ *   {() => string} [says] its title where that says more
+ * @property {import('./pkg/index.js').Attribution} [attribution] @property
+ *   {import('./pkg/index.js').Rendered} [rendered]
  */
 
 /** Of the small maps, in pixels along the longer side: the photo is drawn into each. */
@@ -37,7 +61,11 @@ const STEP = 1 / 28;
 /** @param {HTMLElement} section @param {Host} host */
 export function comparePanel(section, host) {
   const kinds = /** @type {Kind[]} */ (Object.keys(t.compare.kinds));
-  const kind = make('select', { id: 'compare-kind' }, ...kinds.map((value) => saying('option', () => t.compare.kinds[value], { value })));
+  const kind = make(
+    'select',
+    { id: 'compare-kind' },
+    ...kinds.map((value) => saying('option', () => t.compare.kinds[value], { value })),
+  );
   const shared = make('input', { type: 'checkbox', id: 'compare-shared' });
   const [rowBox, columnBox] = [make('fieldset', { id: 'compare-rows' }), make('fieldset', { id: 'compare-columns' })];
   const go = saying('button', () => t.compare.go, { type: 'button', id: 'compare-go', className: 'primary' });
@@ -90,7 +118,11 @@ export function comparePanel(section, host) {
   let cells = [];
   /** @type {AbortController | undefined} */
   let running;
-  /** What the grid is of. @type {{ kind: Kind, rows: string[], columns: string[], photo: Blob | ImageData, explainer: Explainer, small: ImageBitmap } | undefined} */
+  /**
+   * What the grid is of.
+   * @type {{ kind: Kind, rows: string[], columns: string[], photo: Blob | ImageData,
+   *   explainer: Explainer, small: ImageBitmap } | undefined}
+   */
   let of;
   /** The point that is marked, in parts of the photo. @type {[number, number] | undefined} */
   let at;
@@ -101,7 +133,12 @@ export function comparePanel(section, host) {
   const checked = (/** @type {HTMLElement} */ box) =>
     [.../** @type {NodeListOf<HTMLInputElement>} */ (box.querySelectorAll('input:checked'))].map(({ value }) => value);
 
-  /** @param {HTMLFieldSetElement} box @param {() => string} title @param {[id: string, name: () => string][]} entries @param {string[]} chosen */
+  /**
+   * @param {HTMLFieldSetElement} box
+   * @param {() => string} title
+   * @param {[id: string, name: () => string][]} entries
+   * @param {string[]} chosen
+   */
   function fillBox(box, title, entries, chosen) {
     box.hidden = entries.length === 0;
     box.replaceChildren(
@@ -125,7 +162,8 @@ export function comparePanel(section, host) {
   const rowsFor = (what, explainer) =>
     host.methods.filter(
       ({ id, reads, classFree }) =>
-        explainer.info.model.methods.includes(id) && (what === 'classes' ? !classFree : what !== 'layers' || reads !== 'input'),
+        explainer.info.model.methods.includes(id) &&
+        (what === 'classes' ? !classFree : what !== 'layers' || reads !== 'input'),
     );
 
   /** What can be compared, with a first choice. @param {Partial<Comparison>} [wanted] */
@@ -140,13 +178,17 @@ export function comparePanel(section, host) {
     const usual =
       what === 'models'
         ? []
-        : ['grad_cam', 'layer_cam', 'saliency', 'chefer'].filter((id) => id !== first && rows.some((r) => r.id === id)).slice(0, 1);
+        : ['grad_cam', 'layer_cam', 'saliency', 'chefer']
+            .filter((id) => id !== first && rows.some((r) => r.id === id))
+            .slice(0, 1);
     /** @type {[string, () => string][]} */
     let columns;
     let chosen;
     if (what === 'classes') {
       const top = classification.predictions.map(({ index }) => index);
-      const ids = [...new Set([...top, ...(target === undefined ? [] : [target]), ...(wanted?.columns ?? []).map(Number)])];
+      const ids = [
+        ...new Set([...top, ...(target === undefined ? [] : [target]), ...(wanted?.columns ?? []).map(Number)]),
+      ];
       columns = ids.filter((k) => labels[k] !== undefined).map((k) => [String(k), () => labels[k] ?? '']);
       chosen = columns.slice(0, 3).map(([id]) => id);
     } else if (what === 'layers') {
@@ -203,7 +245,11 @@ export function comparePanel(section, host) {
     return made;
   }
 
-  /** Marks a point in every map. @param {[number, number]} to in parts of the photo @param {Cell} [said] whose value is announced */
+  /**
+   * Marks a point in every map.
+   * @param {[number, number]} to in parts of the photo
+   * @param {Cell} [said] whose value is announced
+   */
   function move(to, said) {
     const inside = (/** @type {number} */ v) => Math.min(Math.max(v, 0), 1 - 1e-6);
     at = [inside(to[0]), inside(to[1])];
@@ -220,11 +266,17 @@ export function comparePanel(section, host) {
     say(point, () => fill(t.compare.point, { title: said.title(), value: said.value.textContent, right, down }));
   }
 
-  /** How a map is painted: with one scale per method where asked for. @param {import('./pkg/index.js').Attribution} attribution @returns {import('./pkg/index.js').RenderOptions} */
+  /**
+   * How a map is painted: with one scale per method where asked for.
+   * @param {import('./pkg/index.js').Attribution} attribution
+   * @returns {import('./pkg/index.js').RenderOptions}
+   */
   function looksOf(attribution) {
     const looks = host.looks();
     const scale = looks.scale === 'symmetric' ? 'symmetric' : 'positive';
-    const alike = cells.flatMap((c) => (c.attribution && c.attribution.method === attribution.method ? [c.attribution] : []));
+    const alike = cells.flatMap((c) =>
+      c.attribution && c.attribution.method === attribution.method ? [c.attribution] : [],
+    );
     return { ...looks, scale: shared.checked ? sharedScale(alike, { scale }) : scale };
   }
 
@@ -278,7 +330,12 @@ export function comparePanel(section, host) {
     result.hidden = false;
   }
 
-  /** @param {Cell} it @param {Explainer} explainer @param {Blob | ImageData} photo @param {AbortSignal} signal */
+  /**
+   * @param {Cell} it
+   * @param {Explainer} explainer
+   * @param {Blob | ImageData} photo
+   * @param {AbortSignal} signal
+   */
   async function compute(it, explainer, photo, signal) {
     const { method, target, layer, options } = it.choice;
     try {
@@ -359,12 +416,23 @@ export function comparePanel(section, host) {
         // The options that are set belong to the method that is chosen.
         options: row === settings.method ? settings.options : {},
         ...(what === 'models' ? { model: column } : {}),
-        ...(what === 'classes' ? { target: Number(column) } : what === 'layers' && asked !== undefined ? { target: asked } : {}),
-        ...(what === 'layers' ? { layer: column } : what === 'classes' && spec(row)?.reads !== 'input' ? { layer } : {}),
+        ...(what === 'classes'
+          ? { target: Number(column) }
+          : what === 'layers' && asked !== undefined
+            ? { target: asked }
+            : {}),
+        ...(what === 'layers'
+          ? { layer: column }
+          : what === 'classes' && spec(row)?.reads !== 'input'
+            ? { layer }
+            : {}),
       });
       const grid = rows.map((row) => {
         const title = spec(row)?.name ?? row;
-        return { name: title, cells: columns.map((column) => cell(() => `${title}, ${name(column)}`, choice(row, column))) };
+        return {
+          name: title,
+          cells: columns.map((column) => cell(() => `${title}, ${name(column)}`, choice(row, column))),
+        };
       });
       lay(
         columns.map((column) => () => name(column)),
@@ -388,7 +456,8 @@ export function comparePanel(section, host) {
             const index = same >= 0 ? same : best?.index;
             const head = table.tHead?.rows[0]?.cells[k + 1];
             const found = index === undefined ? undefined : (other.info.model.labels[index] ?? String(index));
-            if (head && found !== undefined) say(head, () => fill(t.compare.predicted, { model: name(column), label: found }));
+            if (head && found !== undefined)
+              say(head, () => fill(t.compare.predicted, { model: name(column), label: found }));
             for (const it of own) {
               if (index !== undefined) it.choice.target = index;
               if (found !== undefined) it.says = () => fill(t.compare.predicted, { model: it.title(), label: found });
@@ -425,7 +494,9 @@ export function comparePanel(section, host) {
   /** One picture of the grid as it is painted, with its origin. */
   async function take() {
     if (!of) return;
-    const done = cells.flatMap(({ attribution, title, says }) => (attribution ? [{ attribution, title: says ?? title }] : []));
+    const done = cells.flatMap(({ attribution, title, says }) =>
+      attribution ? [{ attribution, title: says ?? title }] : [],
+    );
     const maps = done.map(({ attribution }) => attribution);
     const png = await exportPng(maps, of.small, {
       what: 'comparison',
@@ -448,7 +519,11 @@ export function comparePanel(section, host) {
     /** After the main view has changed: what it is of no longer is dropped. */
     follow() {
       const now = host.now();
-      const key = JSON.stringify([now.modelId, now.photoName, now.classification?.predictions.map(({ index }) => index)]);
+      const key = JSON.stringify([
+        now.modelId,
+        now.photoName,
+        now.classification?.predictions.map(({ index }) => index),
+      ]);
       if (now.classification && offered !== key) {
         offered = key;
         offer();

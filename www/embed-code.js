@@ -1,5 +1,6 @@
 // @ts-check
-// What puts the present picture on another page: the element, or an iframe for places that allow no scripts.
+// What puts the present picture on another page: the element, or an iframe for places that allow no
+// scripts.
 
 import { make, say, sayAs, saying, t } from './language.js';
 
@@ -27,7 +28,8 @@ function elementCode(site, attributes) {
 function iframeCode(site, attributes, title) {
   const url = new URL('embed.html', site);
   // What lies beside the embed page needs no full address there.
-  for (const [name, value] of Object.entries(attributes)) if (value !== undefined) url.searchParams.set(name, value.replace(site.href, ''));
+  for (const [name, value] of Object.entries(attributes))
+    if (value !== undefined) url.searchParams.set(name, value.replace(site.href, ''));
   return (
     `<iframe title="${escaped(title)}" src="${escaped(url.href)}" sandbox="allow-scripts" loading="lazy" width="100%" height="640" style="border: 0"></iframe>\n` +
     `<script type="module" src="${escaped(new URL('embed-host.js', site).href)}"></script>\n`
@@ -37,11 +39,16 @@ function iframeCode(site, attributes, title) {
 /**
  * Fills the panel and keeps it in step.
  * @param {HTMLElement} panel
- * @param {() => { attributes: Attributes, missing: ('photo' | 'model')[] }} now what is shown; `missing` is what has to be put in by hand
+ * @param {() => { attributes: Attributes, missing: ('photo' | 'model')[] }} now what is shown;
+ *   `missing` is what has to be put in by hand
  */
 export function embedPanel(panel, now) {
   const kinds = /** @type {const} */ (['element', 'iframe']);
-  const kind = make('select', { id: 'embed-kind' }, ...kinds.map((value) => saying('option', () => t.embed[value], { value })));
+  const kind = make(
+    'select',
+    { id: 'embed-kind' },
+    ...kinds.map((value) => saying('option', () => t.embed[value], { value })),
+  );
   const predict = make('input', { type: 'checkbox', id: 'embed-predict' });
   const controls = make('input', { type: 'checkbox', id: 'embed-controls' });
   const code = make('textarea', { id: 'embed-text', readOnly: true, rows: 6, spellcheck: false });
@@ -78,9 +85,14 @@ export function embedPanel(panel, now) {
 
   const show = () => {
     const { attributes, missing } = now();
-    const all = { ...attributes, ...(predict.checked ? { predict: '' } : {}), ...(controls.checked ? { controls: '' } : {}) };
+    const all = {
+      ...attributes,
+      ...(predict.checked ? { predict: '' } : {}),
+      ...(controls.checked ? { controls: '' } : {}),
+    };
     const site = new URL('.', document.baseURI);
-    const text = kind.value === 'iframe' ? iframeCode(site, all, t.embed.title) : elementCode(site, { ...all, loading: 'lazy' });
+    const text =
+      kind.value === 'iframe' ? iframeCode(site, all, t.embed.title) : elementCode(site, { ...all, loading: 'lazy' });
     // What was said of the same code, that it is copied, stays.
     if (text === code.value) return;
     code.value = text;

@@ -1,13 +1,16 @@
 // @ts-check
-// The embed page's options: what its query string may say. Anyone can write one, so every value is checked, and nothing that chooses where
-// programs are loaded from is among them.
+// The embed page's options: what its query string may say. Anyone can write one, so every value is
+// checked, and nothing that chooses where programs are loaded from is among them.
 
 import { covered, reach } from './policy.js';
 
 /** What was wrong, for people. */
 export class OptionError extends Error {}
 
-/** @typedef {(text: string) => string} Check gives what the attribute is set to; throws what it must be */
+/**
+ * @typedef {(text: string) => string} Check gives what the attribute is set to; throws what it
+ *   must be
+ */
 
 /** @param {string} must @param {RegExp} pattern @returns {Check} */
 const matching = (must, pattern) => (text) => {
@@ -23,7 +26,8 @@ const choice =
   };
 /** @param {number} low @param {number} high @returns {Check} */
 const number = (low, high) => (text) => {
-  if (!/^\d+(\.\d+)?$/.test(text) || Number(text) < low || Number(text) > high) throw new OptionError(`a number from ${low} to ${high}`);
+  if (!/^\d+(\.\d+)?$/.test(text) || Number(text) < low || Number(text) > high)
+    throw new OptionError(`a number from ${low} to ${high}`);
   return text;
 };
 /** @param {number} most @returns {Check} */
@@ -42,7 +46,14 @@ function parsed(text, base) {
 /** An address of the web, or one below the embed page. @type {Check} */
 const address = (text) => {
   const url = parsed(text, document.baseURI);
-  if (!text || !url || text.length > 2000 || !['http:', 'https:'].includes(url.protocol) || url.username || url.password)
+  if (
+    !text ||
+    !url ||
+    text.length > 2000 ||
+    !['http:', 'https:'].includes(url.protocol) ||
+    url.username ||
+    url.password
+  )
     throw new OptionError('an address that begins with https: or http:, or one relative to this page');
   return url.href;
 };
@@ -104,7 +115,8 @@ const CHECKS = {
 /**
  * Reads a query string.
  * @param {string} query
- * @returns {{ attributes: Record<string, string>, caption?: string, origin?: string }} `attributes` are the element's
+ * @returns {{ attributes: Record<string, string>, caption?: string, origin?: string }} `attributes`
+ *   are the element's
  */
 export function readOptions(query) {
   if (query.length > 20_000) throw new OptionError('The query string is too long.');
@@ -128,8 +140,10 @@ export function readOptions(query) {
 }
 
 /**
- * Which address among the options the page's policy does not let it fetch, in words; undefined where it reaches all of them.
- * @param {Record<string, string>} attributes @param {string} policy @param {string} page its own address
+ * Which address among the options the page's policy does not let it fetch, in words; undefined
+ * where it reaches all of them.
+ * @param {Record<string, string>} attributes @param {string} policy @param {string} page its own
+ *   address
  */
 export function unreachable(attributes, policy, page) {
   const hosts = reach(policy);

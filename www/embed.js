@@ -1,6 +1,7 @@
 // @ts-check
-// The element as a page of its own, for an iframe. It takes its options from the query string, listens to nobody, keeps nothing, and tells the page
-// around it its height (to anyone) and what a learner did (only to the origin that the query names; the browser delivers it to no other).
+// The element as a page of its own, for an iframe. It takes its options from the query string,
+// listens to nobody, keeps nothing, and tells the page around it its height (to anyone) and what a
+// learner did (only to the origin that the query names; the browser delivers it to no other).
 import { OptionError, readOptions, unreachable } from './embed-options.js';
 import { elementStrings } from './pkg/element/strings.js';
 import './pkg/element.js';
@@ -17,7 +18,9 @@ let origin;
 try {
   const { attributes, caption, ...rest } = readOptions(location.search);
   origin = rest.origin;
-  const meta = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[http-equiv="Content-Security-Policy"]'));
+  const meta = /** @type {HTMLMetaElement | null} */ (
+    document.querySelector('meta[http-equiv="Content-Security-Policy"]')
+  );
   const outside = meta && unreachable(attributes, meta.content, location.href);
   if (outside) throw new OptionError(outside);
   if (attributes.lang) {
@@ -35,9 +38,11 @@ try {
   if (attributes.theme) document.documentElement.style.colorScheme = attributes.theme;
   const element = document.createElement('sightline-explainer');
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  if (caption !== undefined) element.append(Object.assign(document.createElement('span'), { slot: 'caption', textContent: caption }));
+  if (caption !== undefined)
+    element.append(Object.assign(document.createElement('span'), { slot: 'caption', textContent: caption }));
   const to = origin;
-  if (to !== undefined) element.addEventListener('quiz', ({ detail }) => tell({ type: 'sightline:quiz', ...detail }, to));
+  if (to !== undefined)
+    element.addEventListener('quiz', ({ detail }) => tell({ type: 'sightline:quiz', ...detail }, to));
   main.replaceChildren(element);
 } catch (error) {
   if (!(error instanceof OptionError)) throw error;

@@ -8,14 +8,21 @@ const sentence = (text) => text.replace(/^[a-z]+(?=[ ,])/, (word) => word.charAt
 
 /** A failure in the page's own words. */
 export class Refusal extends SightlineError {
-  /** @param {import('./pkg/index.js').ErrorCode} code @param {() => string} say in the language that is chosen by then */
+  /**
+   * @param {import('./pkg/index.js').ErrorCode} code
+   * @param {() => string} say in the language that is chosen by then
+   */
   constructor(code, say) {
     super(code, say());
     this.say = say;
   }
 }
 
-/** What failed, for `say`: the core's words are English. @param {unknown} error @returns {(string | Node)[]} */
+/**
+ * What failed, for `say`: the core's words are English.
+ * @param {unknown} error
+ * @returns {(string | Node)[]}
+ */
 export function told(error) {
   if (error instanceof Refusal) return [sentence(error.say())];
   const code = error instanceof SightlineError ? error.code : 'internal';

@@ -1,12 +1,16 @@
 // @ts-check
-// The page's language: which one, its texts and numbers, and what is said in it. All that is said is said anew in a language that is chosen
-// later; nothing is built anew for that, so what is open, typed or painted stays.
+// The page's language: which one, its texts and numbers, and what is said in it. All that is said
+// is said anew in a language that is chosen later; nothing is built anew for that, so what is open,
+// typed or painted stays.
 import { strings as en } from './i18n/en.js';
 import { SightlineError, stringsFor } from './pkg/index.js';
 
 /** @typedef {import('./i18n/en.js').Strings} Strings */
 /** @typedef {import('./pkg/index.js').Strings} PackageStrings */
-/** A text that holds marked parts, such as words of another language. @typedef {string | (string | Node)[]} Text */
+/**
+ * A text that holds marked parts, such as words of another language.
+ * @typedef {string | (string | Node)[]} Text
+ */
 
 /** Where the choice is kept. */
 const KEPT = 'sightline:language';
@@ -26,17 +30,28 @@ export let t = en;
 /** The package's texts in the same language; set once `ready` settles. @type {PackageStrings} */
 export let words;
 
-/** What writes an element's text and attributes, by the attribute's name. @type {WeakMap<Element, Map<string, () => void>>} */
+/**
+ * What writes an element's text and attributes, by the attribute's name.
+ * @type {WeakMap<Element, Map<string, () => void>>}
+ */
 const writers = new WeakMap();
 
-/** @param {Element} element @param {string} what an attribute's name, or '' @param {() => void} write */
+/**
+ * @param {Element} element
+ * @param {string} what an attribute's name, or ''
+ * @param {() => void} write
+ */
 function write(element, what, write) {
   const all = writers.get(element) ?? new Map();
   writers.set(element, all.set(what, write));
   write();
 }
 
-/** Puts a text into an element, in this language and in those that are chosen later. @param {Element} element @param {() => Text} text */
+/**
+ * Puts a text into an element, in this language and in those that are chosen later.
+ * @param {Element} element
+ * @param {() => Text} text
+ */
 export function say(element, text) {
   write(element, '', () => {
     const said = text();
@@ -45,13 +60,20 @@ export function say(element, text) {
   });
 }
 
-/** The same for an attribute. @param {Element} element @param {string} attribute @param {() => string} text */
-export const sayAs = (element, attribute, text) => write(element, attribute, () => element.setAttribute(attribute, text()));
+/**
+ * The same for an attribute.
+ * @param {Element} element
+ * @param {string} attribute
+ * @param {() => string} text
+ */
+export const sayAs = (element, attribute, text) =>
+  write(element, attribute, () => element.setAttribute(attribute, text()));
 
 /**
  * An element with children.
  * @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag @param {Partial<HTMLElementTagNameMap[K]>} [properties] @param {(string | Node)[]} children
+ * @param {K} tag @param {Partial<HTMLElementTagNameMap[K]>} [properties] @param {(string | Node)[]}
+ *   children
  * @returns {HTMLElementTagNameMap[K]}
  */
 export function make(tag, properties = {}, ...children) {
@@ -72,17 +94,29 @@ export function saying(tag, text, properties) {
   return element;
 }
 
-/** A template with its `{names}` replaced. @param {string} template @param {Record<string, string | number>} values */
+/**
+ * A template with its `{names}` replaced.
+ * @param {string} template
+ * @param {Record<string, string | number>} values
+ */
 export const fill = (template, values) => parts(template, values).join('');
 
-/** The same with parts that are marked. @param {string} template @param {Record<string, string | number | Node>} values @returns {(string | Node)[]} */
+/**
+ * The same with parts that are marked.
+ * @param {string} template
+ * @param {Record<string, string | number | Node>} values
+ * @returns {(string | Node)[]}
+ */
 export const parts = (template, values) =>
   template.split(/\{(\w+)\}/).map((part, i) => {
     const value = i % 2 ? values[part] : part;
     return value instanceof Node ? value : String(value ?? `{${part}}`);
   });
 
-/** Words that are always English, marked if the page is in another language. @param {string} text */
+/**
+ * Words that are always English, marked if the page is in another language.
+ * @param {string} text
+ */
 export const english = (text) => (t.locale === 'en' ? text : make('span', { lang: 'en' }, text));
 
 /** A text of the package by its key. @param {string} key */
@@ -93,14 +127,22 @@ export const text = (key) => words.texts[key] ?? '';
  * @param {{ key: string, values: Record<string, string | number> }} said @returns {Node}
  */
 export function keyed({ key, values }) {
-  const said = Object.entries(values).map(([name, value]) => [name, typeof value === 'string' ? english(value) : quantity(value)]);
+  const said = Object.entries(values).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? english(value) : quantity(value),
+  ]);
   return make('span', {}, ...parts(text(key), Object.fromEntries(said)));
 }
 
-/** A model's title; only the built-in ones are translated. @param {string} id @param {string} title */
+/**
+ * A model's title; only the built-in ones are translated.
+ * @param {string} id
+ * @param {string} title
+ */
 export const titleOf = (id, title) => t.models[id] ?? title;
 
-// --- numbers ---------------------------------------------------------------------------------------------------------------------------
+// --- numbers
+// ---------------------------------------------------------------------------------------------------------------------------
 
 /** @type {Map<string, Intl.NumberFormat>} */
 const formats = new Map();
@@ -127,9 +169,15 @@ export const size = (bytes) => (bytes < 1e5 ? `${fixed(bytes / 1e3, 1)} kB` : `$
 /** @param {string} iso */
 export const date = (iso) => new Intl.DateTimeFormat(t.locale, { dateStyle: 'medium' }).format(new Date(iso));
 
-// --- index.html ------------------------------------------------------------------------------------------------------------------------
+// --- index.html
+// ------------------------------------------------------------------------------------------------------------------------
 
-/** Writes the text around an element's children, which stay where they are: `{1}` is the first; in front of them where none is named. @param {Element} element @param {string} template */
+/**
+ * Writes the text around an element's children, which stay where they are: `{1}` is the first; in
+ * front of them where none is named.
+ * @param {Element} element
+ * @param {string} template
+ */
 function weave(element, template) {
   const children = [...element.children];
   let texts = template.split(/\{\d\}/);
@@ -141,7 +189,10 @@ function weave(element, template) {
   });
 }
 
-/** What index.html says: a data attribute there names the text, and this the attribute that it goes into; '' is the element itself. */
+/**
+ * What index.html says: a data attribute there names the text, and this the attribute that it goes
+ * into; '' is the element itself.
+ */
 const STATIC = { string: '', label: 'aria-label', content: 'content' };
 for (const [name, what] of Object.entries(STATIC))
   for (const element of document.querySelectorAll(`[data-${name}]`)) {
@@ -150,7 +201,8 @@ for (const [name, what] of Object.entries(STATIC))
     writers.set(element, new Map(writers.get(element)).set(what, put));
   }
 
-// --- choosing --------------------------------------------------------------------------------------------------------------------------
+// --- choosing
+// --------------------------------------------------------------------------------------------------------------------------
 
 const picker = /** @type {HTMLSelectElement | null} */ (document.getElementById('language'));
 
@@ -192,7 +244,8 @@ async function choose(language) {
   }
   document.documentElement.lang = t.locale;
   if (picker) picker.value = language;
-  for (const element of document.querySelectorAll('*')) for (const write of writers.get(element)?.values() ?? []) write();
+  for (const element of document.querySelectorAll('*'))
+    for (const write of writers.get(element)?.values() ?? []) write();
 }
 
 /** What the picker asks for, which is remembered. @param {string} value */
@@ -212,6 +265,8 @@ export async function pick(value) {
 
 /** The English texts are there: the page can begin. */
 export const ready = choose('en');
-const wanted = [new URLSearchParams(location.search).get('lang'), remembered(), ...navigator.languages].map(known).find(Boolean);
+const wanted = [new URLSearchParams(location.search).get('lang'), remembered(), ...navigator.languages]
+  .map(known)
+  .find(Boolean);
 /** What this visitor reads is shown. The page begins without it, and says everything anew then. */
 export const greeted = wanted && wanted !== 'en' ? ready.then(() => choose(wanted)) : ready;

@@ -1,6 +1,6 @@
 // @ts-check
-// A picture by its link: typed, pasted or dropped. What is in the link itself is decoded here; everything else is one request, to a host that the
-// page's policy allows.
+// A picture by its link: typed, pasted or dropped. What is in the link itself is decoded here;
+// everything else is one request, to a host that the page's policy allows.
 import { Refusal } from './faults.js';
 import { fill, t } from './language.js';
 import { count, refusals, unreachable } from './offline.js';
@@ -9,25 +9,40 @@ import { SightlineError } from './pkg/index.js';
 /** As many bytes as the core takes. */
 const MOST = 100 << 20;
 
-/** The link that a text is; undefined where it is something else. @param {string} text @returns {URL | undefined} */
+/**
+ * The link that a text is; undefined where it is something else.
+ * @param {string} text
+ * @returns {URL | undefined}
+ */
 export function linkIn(text) {
   const link = text.trim();
   return /^(https?:\/\/\S+|data:image\/.+)$/is.test(link) && URL.canParse(link) ? new URL(link) : undefined;
 }
 
-/** What a person typed for one: also an address below this page's, and one without its scheme. @param {string} text @returns {URL} */
+/**
+ * What a person typed for one: also an address below this page's, and one without its scheme.
+ * @param {string} text
+ * @returns {URL}
+ */
 export function linkFrom(text) {
   const link = text.trim();
   const hasHost = /^[\w-]+(\.[\w-]+)+(:\d+)?\//.test(link);
   const address = hasHost ? `https://${link}` : link;
   const url = URL.canParse(address, document.baseURI) ? new URL(address, document.baseURI) : undefined;
-  if (!link || !url || !['http:', 'https:', 'data:'].includes(url.protocol)) throw new Refusal('bad-option', () => t.picture.scheme);
+  if (!link || !url || !['http:', 'https:', 'data:'].includes(url.protocol))
+    throw new Refusal('bad-option', () => t.picture.scheme);
   return url;
 }
 
-/** The link of what is dropped: a picture's own, before that of a text around it. @param {DataTransfer} data */
+/**
+ * The link of what is dropped: a picture's own, before that of a text around it.
+ * @param {DataTransfer} data
+ */
 export function linkDropped(data) {
-  const picture = new DOMParser().parseFromString(data.getData('text/html'), 'text/html').querySelector('img')?.getAttribute('src');
+  const picture = new DOMParser()
+    .parseFromString(data.getData('text/html'), 'text/html')
+    .querySelector('img')
+    ?.getAttribute('src');
   const first = data
     .getData('text/uri-list')
     .split(/\r?\n/)
@@ -66,7 +81,9 @@ function decode(link) {
   const head = link.slice('data:'.length, Math.max(comma, 0));
   const base64 = /;\s*base64$/i.test(head);
   checkType(head.replace(/;.*$/s, '') || 'text/plain', 'data:');
-  let bytes = link.slice(comma + 1).replace(/%([\da-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  let bytes = link
+    .slice(comma + 1)
+    .replace(/%([\da-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
   try {
     if (comma < 0) throw new TypeError('no comma');
     if (base64) bytes = atob(bytes);
@@ -77,7 +94,12 @@ function decode(link) {
   return new Blob([Uint8Array.from(bytes, (c) => c.charCodeAt(0))], { type: head.split(';')[0] ?? '' });
 }
 
-/** Why there was no answer, as far as a browser tells. @param {URL} url @param {AbortSignal} signal @returns {Promise<'offline' | 'redirected' | 'cors' | 'unanswered'>} */
+/**
+ * Why there was no answer, as far as a browser tells.
+ * @param {URL} url
+ * @param {AbortSignal} signal
+ * @returns {Promise<'offline' | 'redirected' | 'cors' | 'unanswered'>}
+ */
 async function why(url, signal) {
   if (navigator.onLine === false) return 'offline';
   if ((await refusals())()) return 'redirected';
@@ -93,7 +115,8 @@ async function why(url, signal) {
 
 /**
  * The file behind a link.
- * @param {URL} url @param {{ signal: AbortSignal, onProgress: (p: { stage: string, loaded: number, total: number | undefined }) => void }} options
+ * @param {URL} url @param {{ signal: AbortSignal, onProgress: (p: { stage: string, loaded: number,
+ *   total: number | undefined }) => void }} options
  * @returns {Promise<Blob>}
  * @throws a `SightlineError` whose message says what to do
  */
@@ -121,7 +144,8 @@ export async function fetchPicture(url, { signal, onProgress }) {
   const parts = [];
   let loaded = 0;
   try {
-    if (status === 404 || status === 410) throw new Refusal('network', () => fill(t.picture.missing, { url: href, status }));
+    if (status === 404 || status === 410)
+      throw new Refusal('network', () => fill(t.picture.missing, { url: href, status }));
     if (status === 401 || status === 403) throw new Refusal('network', () => fill(t.picture.refused, { host, status }));
     if (!response.ok) throw new Refusal('network', () => fill(t.picture.status, { host, status }));
     checkType(headers.get('content-type') ?? '', href);

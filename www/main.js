@@ -56,7 +56,10 @@ import { estimator, leftInWords } from './progress.js';
 
 /** @typedef {import('./pkg/index.js').Explainer} Explainer */
 /** @typedef {import('./pkg/index.js').ModelSource} ModelSource */
-/** `remote`: its weights may have to be downloaded. @typedef {{ name: string, source: ModelSource, remote?: boolean }} NamedModel */
+/**
+ * `remote`: its weights may have to be downloaded.
+ * @typedef {{ name: string, source: ModelSource, remote?: boolean }} NamedModel
+ */
 /** A file, or a frame of the camera. @typedef {Blob | ImageData} Photo */
 
 const MAX_SHOWN = 1600;
@@ -111,7 +114,11 @@ const methods = listMethods();
 const specOf = (/** @type {string | undefined} */ method) => methods.find(({ id }) => id === method);
 /** @type {Map<string, NamedModel>} */
 const models = new Map();
-/** Of a kept model, whose id is its address or its name on the hub. @param {string} id @returns {ModelSource} */
+/**
+ * Of a kept model, whose id is its address or its name on the hub.
+ * @param {string} id
+ * @returns {ModelSource}
+ */
 const keptSource = (id) => (id.includes('://') ? { url: id } : { hub: id });
 /** What others can open it by; undefined for files. @param {ModelSource} source */
 const addressOf = (source) =>
@@ -135,14 +142,17 @@ const shown = {
   /** Which one has explained the photo. @type {Explainer | undefined} */ explained: undefined,
 };
 
-// --- one task at a time: a newer request replaces the one under way -------------------------------------------------------------
+// --- one task at a time: a newer request replaces the one under way
+// -------------------------------------------------------------
 
 /** @type {AbortController | undefined} */
 let running;
 
 /**
- * @param {'model' | 'photo' | 'heads' | (() => string) | undefined} what undefined where nothing is to be said of it
- * @param {(signal: AbortSignal, onProgress: (p: { stage: string, loaded: number, total: number | undefined }) => void) => Promise<void>} work
+ * @param {'model' | 'photo' | 'heads' | (() => string) | undefined} what undefined where nothing is
+ *   to be said of it
+ * @param {(signal: AbortSignal, onProgress: (p: { stage: string, loaded: number, total: number |
+ *   undefined }) => void) => Promise<void>} work
  */
 async function task(what, work) {
   running?.abort();
@@ -167,7 +177,9 @@ async function task(what, work) {
       const { stage, loaded, total } = progress;
       doing = () => t.working.stages[stage] ?? all();
       const ms = left(progress);
-      say(ui.progressText, () => (ms === undefined ? doing() : fill(t.timeLeft.of, { what: doing(), left: leftInWords(ms) })));
+      say(ui.progressText, () =>
+        ms === undefined ? doing() : fill(t.timeLeft.of, { what: doing(), left: leftInWords(ms) }),
+      );
       if (total && total > 1) {
         ui.progress.max = total;
         ui.progress.value = loaded;
@@ -198,14 +210,18 @@ function complain(error) {
   if (!(error instanceof SightlineError)) console.error(error);
 }
 
-// --- model, photo, explanation -----------------------------------------------------------------------------------------------------
+// --- model, photo, explanation
+// -----------------------------------------------------------------------------------------------------
 
 /** Set while the page starts or a model opens. @type {AbortSignal | 'start' | undefined} */
 let opening = 'start';
 /** A photo that came meanwhile. @type {{ photo: Photo | URL, name: string } | undefined} */
 let waiting;
 
-/** @param {string} id @param {import('./compare.js').Choice} [choice] what to set once it is there */
+/**
+ * @param {string} id
+ * @param {import('./compare.js').Choice} [choice] what to set once it is there
+ */
 async function openModel(id, choice) {
   const model = models.get(id);
   if (!model) return;
@@ -213,7 +229,13 @@ async function openModel(id, choice) {
     opening = signal;
     try {
       const device = /** @type {'auto'} */ (ui.device.value);
-      const explainer = await createExplainer({ model: model.source, device, signal, onProgress, onDevice: showDevice });
+      const explainer = await createExplainer({
+        model: model.source,
+        device,
+        signal,
+        onProgress,
+        onDevice: showDevice,
+      });
       if (signal.aborted) return explainer.dispose();
       replaceModel(id, explainer, device);
     } finally {
@@ -310,20 +332,28 @@ async function lookAt(photo, name) {
 }
 
 /**
- * Where the photo cannot be had, the one that was there stays, with what this model says of it, which this one may have interrupted.
- * @param {Photo | URL} photo @param {string} name @param {AbortSignal} signal @param {(p: any) => void} onProgress
+ * Where the photo cannot be had, the one that was there stays, with what this model says of it,
+ * which this one may have interrupted.
+ * @param {Photo | URL} photo @param {string} name @param {AbortSignal} signal @param {(p: any) =>
+ *   void} onProgress
  */
 async function explainOrKeep(photo, name, signal, onProgress) {
   try {
     await explainPhoto(photo, name, signal, onProgress);
   } catch (error) {
     const { photo: before, photoName, explained, explainer } = shown;
-    if (before && before !== photo && explained !== explainer && !signal.aborted) await explainPhoto(before, photoName, signal, onProgress);
+    if (before && before !== photo && explained !== explainer && !signal.aborted)
+      await explainPhoto(before, photoName, signal, onProgress);
     throw error;
   }
 }
 
-/** @param {Photo | URL} from @param {string} name @param {AbortSignal} signal @param {(p: any) => void} onProgress */
+/**
+ * @param {Photo | URL} from
+ * @param {string} name
+ * @param {AbortSignal} signal
+ * @param {(p: any) => void} onProgress
+ */
 async function explainPhoto(from, name, signal, onProgress) {
   const { explainer } = shown;
   if (!explainer) throw new Refusal('bad-option', () => t.openFirst);
@@ -339,7 +369,8 @@ async function explainPhoto(from, name, signal, onProgress) {
       imageOrientation: 'from-image',
       resizeWidth: Math.max(1, Math.round(photoWidth * shrink)),
       resizeHeight: Math.max(1, Math.round(photoHeight * shrink)),
-      // Chromium resizes on the main thread: the better qualities take over 50 ms for 12 megapixels.
+      // Chromium resizes on the main thread: the better qualities take over 50 ms for 12
+      // megapixels.
       resizeQuality: 'low',
     });
   } catch {
@@ -364,7 +395,10 @@ async function explainPhoto(from, name, signal, onProgress) {
   }
 }
 
-/** Sets the controls, as far as the open model has it. @param {import('./compare.js').Choice} choice */
+/**
+ * Sets the controls, as far as the open model has it.
+ * @param {import('./compare.js').Choice} choice
+ */
 function set({ method, target, layer, options }) {
   const info = shown.explainer?.info.model;
   if (!info) return;
@@ -375,7 +409,14 @@ function set({ method, target, layer, options }) {
     setOptions(options);
   }
   if (layer !== undefined && (layer === 'all' || info.layers.some(({ id }) => id === layer))) ui.layer.value = layer;
-  const classes = target === undefined ? [] : typeof target === 'number' ? [target] : 'contrast' in target ? target.contrast : target.group;
+  const classes =
+    target === undefined
+      ? []
+      : typeof target === 'number'
+        ? [target]
+        : 'contrast' in target
+          ? target.contrast
+          : target.group;
   if (classes.length && classes.every(known)) {
     shown.target = classes[0];
     ui.question.value = typeof target === 'number' ? 'class' : target && 'contrast' in target ? 'contrast' : 'group';
@@ -428,13 +469,28 @@ async function attribute(signal, onProgress) {
   paint();
 }
 
-/** What the controls ask for. @param {Explainer} explainer @param {import('./pkg/index.js').MethodSpec} method @param {number | undefined} target */
+/**
+ * What the controls ask for.
+ * @param {Explainer} explainer
+ * @param {import('./pkg/index.js').MethodSpec} method
+ * @param {number | undefined} target
+ */
 function request(explainer, method, target) {
-  const layer = method.reads === 'layer' && ui.layer.value === 'all' ? explainer.info.model.defaultLayer : ui.layer.value;
-  return { method: method.id, target: asked(target), ...(method.reads === 'input' ? {} : { layer }), ...readOptions(method) };
+  const layer =
+    method.reads === 'layer' && ui.layer.value === 'all' ? explainer.info.model.defaultLayer : ui.layer.value;
+  return {
+    method: method.id,
+    target: asked(target),
+    ...(method.reads === 'input' ? {} : { layer }),
+    ...readOptions(method),
+  };
 }
 
-/** What is asked about, with the chosen class in front. @param {number | undefined} chosen @returns {import('./pkg/index.js').Target | undefined} */
+/**
+ * What is asked about, with the chosen class in front.
+ * @param {number | undefined} chosen
+ * @returns {import('./pkg/index.js').Target | undefined}
+ */
 function asked(chosen) {
   if (chosen === undefined) return undefined;
   if (ui.question.value === 'contrast' && ui.against.value !== '' && Number(ui.against.value) !== chosen)
@@ -455,7 +511,10 @@ function inWords(target) {
   return fill(words.group, { list: target.group.map((k) => fill(words.class, { a: name(k) })).join(', ') });
 }
 
-/** What a map is of, in words that follow its method's name. @param {import('./pkg/index.js').Attribution} a */
+/**
+ * What a map is of, in words that follow its method's name.
+ * @param {import('./pkg/index.js').Attribution} a
+ */
 const about = (a) => (classFree(a.method) ? seenFrom(a) : fill(t.about, { target: inWords(a.target) }));
 /** Whether a method's maps are of no class. @param {string} method */
 const classFree = (method) => specOf(method)?.classFree ?? false;
@@ -464,7 +523,8 @@ const classFree = (method) => specOf(method)?.classFree ?? false;
 const photoWords = () =>
   t.samples[files.get(shown.photoName) ?? ''] ?? (shown.photo instanceof ImageData ? t.camera.name : shown.photoName);
 
-// --- showing -------------------------------------------------------------------------------------------------------------------------
+// --- showing
+// -------------------------------------------------------------------------------------------------------------------------
 
 /** A share of a pass may be next to nothing, as a CAM's at the last layer. */
 const passes = (/** @type {number} */ v) => (v > 0 && v < 0.01 ? t.hardly : number(v));
@@ -492,7 +552,10 @@ function showPredictions() {
   }
 }
 
-/** A button that stays when the list changes: it keeps the focus, and can be pressed while live mode changes it. */
+/**
+ * A button that stays when the list changes: it keeps the focus, and can be pressed while live mode
+ * changes it.
+ */
 function addPrediction() {
   const button = make('button', { type: 'button' });
   button.addEventListener('click', () => {
@@ -590,7 +653,11 @@ const looks = () => ({
   ...(Number(ui.threshold.value) < 100 ? { threshold: Number(ui.threshold.value), only: ui.only.checked } : {}),
 });
 
-/** What the canvas shows. @type {{ attribution: import('./pkg/index.js').Paintable, rendered: import('./pkg/index.js').Rendered } | undefined} */
+/**
+ * What the canvas shows.
+ * @type {{ attribution: import('./pkg/index.js').Paintable,
+ *   rendered: import('./pkg/index.js').Rendered } | undefined}
+ */
 let onCanvas;
 const showValue = readPoints(canvas, {
   value: el('value', HTMLElement),
@@ -599,7 +666,11 @@ const showValue = readPoints(canvas, {
   shown: () => onCanvas,
   taken: () => patchGrid() !== undefined,
 });
-/** The last sentence: it follows from the numbers alone. @type {{ attribution: import('./pkg/index.js').Attribution | undefined, locale: string, text: string }} */
+/**
+ * The last sentence: it follows from the numbers alone.
+ * @type {{ attribution: import('./pkg/index.js').Attribution | undefined, locale: string,
+ *   text: string }}
+ */
 let said = { attribution: undefined, locale: '', text: '' };
 /** @param {import('./pkg/index.js').Attribution} attribution */
 function sentenceOf(attribution) {
@@ -677,7 +748,12 @@ function paint(estimate) {
   if (context) outlineQuery(context);
 }
 
-/** What the colours mean. @param {import('./pkg/index.js').Rendered} rendered @param {string} method @param {string} scale */
+/**
+ * What the colours mean.
+ * @param {import('./pkg/index.js').Rendered} rendered
+ * @param {string} method
+ * @param {string} scale
+ */
 function noteOf({ empty, percentile, clipped, threshold, contours }, method, scale) {
   if (empty) return t.empty;
   return [
@@ -688,7 +764,8 @@ function noteOf({ empty, percentile, clipped, threshold, contours }, method, sca
   ].join('');
 }
 
-// --- controls from the registries -----------------------------------------------------------------------------------------------
+// --- controls from the registries
+// -----------------------------------------------------------------------------------------------
 
 const card = modelCard(el('accuracy', HTMLElement), el('model-card', HTMLDetailsElement), () => showPredictions());
 const showCards = methodCards(el('method-cards', HTMLDetailsElement), {
@@ -702,7 +779,10 @@ const showCards = methodCards(el('method-cards', HTMLDetailsElement), {
   },
 });
 
-/** The methods by group; those that do not work on this model can be seen and not chosen. @param {string[]} working */
+/**
+ * The methods by group; those that do not work on this model can be seen and not chosen.
+ * @param {string[]} working
+ */
 function showMethods(working) {
   const chosen = working.includes(ui.method.value) ? ui.method.value : working[0];
   ui.method.replaceChildren(
@@ -813,7 +893,8 @@ function setOptions(values) {
   }
 }
 
-// --- what a patch looks at: chosen by pointing at it, or with the arrow keys --------------------------------------------------------
+// --- what a patch looks at: chosen by pointing at it, or with the arrow keys
+// --------------------------------------------------------
 
 /** Whose attention a map shows. @param {import('./pkg/index.js').Attribution} a */
 function seenFrom({ details }) {
@@ -841,7 +922,12 @@ function patchGrid() {
 function outlineQuery(context) {
   const grid = patchGrid();
   if (!grid?.at) return;
-  const place = /** @type {const} */ ([grid.x + grid.at.column * grid.w, grid.y + grid.at.row * grid.h, grid.w, grid.h]);
+  const place = /** @type {const} */ ([
+    grid.x + grid.at.column * grid.w,
+    grid.y + grid.at.row * grid.h,
+    grid.w,
+    grid.h,
+  ]);
   const line = Math.max(2, canvas.width / 300);
   for (const [width, colour] of /** @type {const} */ ([
     [2.5 * line, 'black'],
@@ -859,7 +945,10 @@ function showQuery() {
 
 let looking = false;
 let moved = false;
-/** Shows the attention of a patch; where many are asked for, of the newest. @param {string} query a patch, or '' */
+/**
+ * Shows the attention of a patch; where many are asked for, of the newest.
+ * @param {string} query a patch, or ''
+ */
 async function lookFrom(query) {
   const field = /** @type {HTMLInputElement | null} */ (ui.options.querySelector('[data-option="query"]'));
   // What else is under way is not interrupted by a pointer that passes.
@@ -880,7 +969,8 @@ canvas.addEventListener('pointermove', (event) => {
   if (!grid) return;
   const [x, y] = pixelAt(canvas, event);
   const [row, column] = [Math.floor((y - grid.y) / grid.h), Math.floor((x - grid.x) / grid.w)];
-  if (row >= 0 && row < grid.rows && column >= 0 && column < grid.columns) lookFrom(String(row * grid.columns + column));
+  if (row >= 0 && row < grid.rows && column >= 0 && column < grid.columns)
+    lookFrom(String(row * grid.columns + column));
 });
 canvas.addEventListener('keydown', (event) => {
   const grid = patchGrid();
@@ -894,9 +984,13 @@ canvas.addEventListener('keydown', (event) => {
   lookFrom(String(row * grid.columns + column));
 });
 
-// --- the head table -------------------------------------------------------------------------------------------------------------------
+// --- the head table
+// -------------------------------------------------------------------------------------------------------------------
 
-/** Field, whether large values come first, how a value is written. @type {[keyof typeof t.heads.columns, boolean, (v: number) => string][]} */
+/**
+ * Field, whether large values come first, how a value is written.
+ * @type {[keyof typeof t.heads.columns, boolean, (v: number) => string][]}
+ */
 const COLUMNS = [
   ['block', false, String],
   ['head', false, String],
@@ -905,7 +999,10 @@ const COLUMNS = [
   ['entropy', true, (v) => fixed(v, 2)],
   ['specialShare', true, percent],
 ];
-/** What was ranked last, and for what. @type {{ heads: import('./pkg/index.js').Heads, photo: Photo, explainer: Explainer } | undefined} */
+/**
+ * What was ranked last, and for what.
+ * @type {{ heads: import('./pkg/index.js').Heads, photo: Photo, explainer: Explainer } | undefined}
+ */
 let ranked;
 let sortedBy = 'importance';
 
@@ -920,7 +1017,9 @@ function showHeads() {
   found.hidden = !(ranked && ranked.photo === photo && ranked.explainer === explainer && same(ranked.heads.target));
   if (!ranked || !explainer || found.hidden) return;
   const { heads, target, score } = ranked.heads;
-  say(el('heads-caption', HTMLElement), () => fill(t.heads.caption, { target: inWords(target), score: fixed(score, 2) }));
+  say(el('heads-caption', HTMLElement), () =>
+    fill(t.heads.caption, { target: inWords(target), score: fixed(score, 2) }),
+  );
   const sorting = COLUMNS.find(([id]) => id === sortedBy);
   if (!sorting) return;
   const [by, largest] = sorting;
@@ -940,7 +1039,9 @@ function showHeads() {
   );
   found
     .querySelector('tbody')
-    ?.replaceChildren(...rows.map((head) => make('tr', {}, ...COLUMNS.map(([id, , text]) => saying('td', () => text(head[id]))))));
+    ?.replaceChildren(
+      ...rows.map((head) => make('tr', {}, ...COLUMNS.map(([id, , text]) => saying('td', () => text(head[id]))))),
+    );
   if (focused) [...found.querySelectorAll('button')].find((b) => b.textContent === focused)?.focus();
 }
 
@@ -955,12 +1056,15 @@ el('heads-go', HTMLButtonElement).addEventListener('click', () => {
   });
 });
 
-// --- what comes in: files, folders, pasted pictures, addresses ------------------------------------------------------------------
+// --- what comes in: files, folders, pasted pictures, addresses
+// ------------------------------------------------------------------
 
 /** @param {File[]} files */
 function take(files) {
   // A repository's folder may hold the same weights in several formats.
-  const weights = [/\.safetensors$/i, /\.(pth|pt|bin|ckpt|pth\.tar)$/i].map((end) => files.find((f) => end.test(f.name))).find(Boolean);
+  const weights = [/\.safetensors$/i, /\.(pth|pt|bin|ckpt|pth\.tar)$/i]
+    .map((end) => files.find((f) => end.test(f.name)))
+    .find(Boolean);
   const config = files.find((f) => f.name === 'config.json') ?? files.find((f) => f.name.endsWith('.json'));
   if (weights) {
     addModel(weights.name.replace(/\.(pth\.tar|\w+)$/, ''), { weights, ...(config ? { config } : {}) });
@@ -986,14 +1090,20 @@ function addModel(name, source) {
   });
 }
 
-// --- models that have to be downloaded: looked up, offered with their size, fetched while the page goes on ---------------------------
+// --- models that have to be downloaded: looked up, offered with their size, fetched while the page
+// goes on ---------------------------
 
 /** A look or a download under way. @type {AbortController | undefined} */
 let fetching;
 /** What the panel's button does next. */
 let proceed = () => {};
 
-/** @param {() => import('./language.js').Text} text @param {keyof typeof t.offer.actions} action @param {() => void} next @param {unknown} [error] */
+/**
+ * @param {() => import('./language.js').Text} text
+ * @param {keyof typeof t.offer.actions} action
+ * @param {() => void} next
+ * @param {unknown} [error]
+ */
 function showOffer(text, action, next, error) {
   ui.offer.hidden = false;
   say(ui.offerText, text);
@@ -1015,7 +1125,11 @@ function hideOffer() {
   showModel();
 }
 
-/** Says what opening a model takes, or opens it where nothing is to be downloaded. @param {string} name @param {ModelSource} source */
+/**
+ * Says what opening a model takes, or opens it where nothing is to be downloaded.
+ * @param {string} name
+ * @param {ModelSource} source
+ */
 async function lookUp(name, source) {
   fetching?.abort();
   const controller = new AbortController();
@@ -1037,7 +1151,9 @@ async function lookUp(name, source) {
     const { bytes, cached, architecture, numClasses: classes } = found;
     const host = found.url ? new URL(found.url).host : undefined;
     const text = () => {
-      const facts = [architecture, classes && fill(t.offer.classes, { count: classes })].filter(Boolean).join(t.listSeparator);
+      const facts = [architecture, classes && fill(t.offer.classes, { count: classes })]
+        .filter(Boolean)
+        .join(t.listSeparator);
       const total = bytes === null ? t.offer.untold : fill(t.offer.size, { size: size(bytes) });
       const here = cached ? fill(t.offer.here, { size: size(cached.bytes) }) : '';
       return fill(t.offer.facts, { name, facts, total, host: host ?? t.offer.thisPage }) + here;
@@ -1051,13 +1167,22 @@ async function lookUp(name, source) {
   }
 }
 
-/** A failure in words, with the policy's part in it. @param {unknown} error @returns {Promise<() => (string | Node)[]>} */
+/**
+ * A failure in words, with the policy's part in it.
+ * @param {unknown} error
+ * @returns {Promise<() => (string | Node)[]>}
+ */
 async function inFull(error) {
   const why = error instanceof SightlineError && error.code === 'network' ? await refusals() : () => '';
   return () => [...told(error), why()];
 }
 
-/** @param {string} name @param {ModelSource} source @param {string} [host] where it comes from @param {boolean} [resumed] */
+/**
+ * @param {string} name
+ * @param {ModelSource} source
+ * @param {string} [host] where it comes from
+ * @param {boolean} [resumed]
+ */
 async function fetchModel(name, source, host = '', resumed = false) {
   const controller = new AbortController();
   fetching = controller;
@@ -1089,7 +1214,9 @@ async function fetchModel(name, source, host = '', resumed = false) {
           const seconds = (performance.now() - first.at) / 1000;
           const rate = (loaded - first.loaded) / seconds;
           progress = () => (total ? fill(t.offer.of, { loaded: size(loaded), total: size(total) }) : size(loaded));
-          say(ui.offerRate, () => (seconds > 0.5 ? fill(t.offer.rate, { progress: progress(), rate: size(rate) }) : progress()));
+          say(ui.offerRate, () =>
+            seconds > 0.5 ? fill(t.offer.rate, { progress: progress(), rate: size(rate) }) : progress(),
+          );
         } else say(ui.offerRate, () => (stage === 'weights' && t.working.stages.weights) || t.offer.starting);
       },
     });
@@ -1117,7 +1244,10 @@ async function fetchModel(name, source, host = '', resumed = false) {
 /** The list's entry for a source, or a new one's id. @param {ModelSource} source */
 function idOf(source) {
   const text = JSON.stringify(source);
-  return [...models].find(([, model]) => model.remote && JSON.stringify(model.source) === text)?.[0] ?? `opened-${(added += 1)}`;
+  return (
+    [...models].find(([, model]) => model.remote && JSON.stringify(model.source) === text)?.[0] ??
+    `opened-${(added += 1)}`
+  );
 }
 
 async function showKept() {
@@ -1233,13 +1363,18 @@ picker('pick-model', 'model-files');
 el('url-form', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
   const text = el('model-url', HTMLInputElement).value.trim();
-  // A name on the hub is what has one slash and no scheme; addresses below this page begin with a dot or a slash.
+  // A name on the hub is what has one slash and no scheme; addresses below this page begin with a
+  // dot or a slash.
   lookUp(text, /^(\w+:|[./])/.test(text) ? { url: text } : { hub: text });
 });
 
-// --- the camera ------------------------------------------------------------------------------------------------------------------------
+// --- the camera
+// ------------------------------------------------------------------------------------------------------------------------
 
-/** How many frames live mode has shown; undefined while there is none. @type {number | undefined} */
+/**
+ * How many frames live mode has shown; undefined while there is none.
+ * @type {number | undefined}
+ */
 let frames;
 
 /** Whether a method is quick enough for live mode to be tried. @param {string} id */
@@ -1248,7 +1383,12 @@ function inOnePass(id) {
   return method !== undefined && !method.estimates && method.cost.startsWith('1 ');
 }
 
-/** Explains a frame with the present settings and shows both at once. @param {ImageData} photo @param {AbortSignal} signal @returns {Promise<string>} the likeliest class */
+/**
+ * Explains a frame with the present settings and shows both at once.
+ * @param {ImageData} photo
+ * @param {AbortSignal} signal
+ * @returns {Promise<string>} the likeliest class
+ */
 async function explainFrame(photo, signal) {
   const { explainer } = shown;
   const method = specOf(ui.method.value);
@@ -1270,31 +1410,40 @@ async function explainFrame(photo, signal) {
   return best?.label ?? '';
 }
 
-/** Whether the regions that tell results speak: in live mode the camera's does. @param {boolean} speak */
+/**
+ * Whether the regions that tell results speak: in live mode the camera's does.
+ * @param {boolean} speak
+ */
 function announce(speak) {
   for (const id of ['facts', 'unfamiliar']) el(id, HTMLElement).ariaLive = speak ? 'polite' : 'off';
 }
 
-const camera = cameraPanel(el('camera-open', HTMLButtonElement), el('camera', HTMLElement), el('camera-status', HTMLElement), {
-  complain,
-  take: (frame) => lookAt(frame, ''),
-  method: () => specOf(ui.method.value)?.name ?? '',
-  async live(work) {
-    if (opening || !shown.explainer) throw new Refusal('bad-option', () => t.camera.opening);
-    if (!inOnePass(ui.method.value)) {
-      ui.method.value = shown.explainer.info.model.methods.find(inOnePass) ?? 'grad_cam';
-      showMethod();
-    }
-    frames = 0;
-    announce(false);
-    await task(undefined, (signal) => work((frame) => explainFrame(frame, signal), signal));
-    frames = undefined;
-    announce(true);
-    compare.follow();
+const camera = cameraPanel(
+  el('camera-open', HTMLButtonElement),
+  el('camera', HTMLElement),
+  el('camera-status', HTMLElement),
+  {
+    complain,
+    take: (frame) => lookAt(frame, ''),
+    method: () => specOf(ui.method.value)?.name ?? '',
+    async live(work) {
+      if (opening || !shown.explainer) throw new Refusal('bad-option', () => t.camera.opening);
+      if (!inOnePass(ui.method.value)) {
+        ui.method.value = shown.explainer.info.model.methods.find(inOnePass) ?? 'grad_cam';
+        showMethod();
+      }
+      frames = 0;
+      announce(false);
+      await task(undefined, (signal) => work((frame) => explainFrame(frame, signal), signal));
+      frames = undefined;
+      announce(true);
+      compare.follow();
+    },
   },
-});
+);
 
-// --- wiring ----------------------------------------------------------------------------------------------------------------------------
+// --- wiring
+// ----------------------------------------------------------------------------------------------------------------------------
 
 let framed = false;
 for (const control of LOOKS) {
@@ -1311,7 +1460,8 @@ for (const control of LOOKS) {
 // A colour map with a middle belongs to a scale with one.
 const diverging = () => listColormaps().find((m) => m.id === ui.colormap.value)?.diverging ?? false;
 ui.scale.addEventListener('change', () => {
-  if (diverging() !== (ui.scale.value === 'symmetric')) ui.colormap.value = ui.scale.value === 'symmetric' ? 'blue-white-red' : 'inferno';
+  if (diverging() !== (ui.scale.value === 'symmetric'))
+    ui.colormap.value = ui.scale.value === 'symmetric' ? 'blue-white-red' : 'inferno';
   paint();
 });
 ui.colormap.addEventListener('change', () => {
@@ -1380,11 +1530,18 @@ async function start() {
   ui.colormap.replaceChildren(
     ...listColormaps().map(({ id }) => {
       const usual = id === 'inferno';
-      return saying('option', () => words.texts[`colormap.${id}`] ?? id, { value: id, defaultSelected: usual, selected: usual });
+      return saying('option', () => words.texts[`colormap.${id}`] ?? id, {
+        value: id,
+        defaultSelected: usual,
+        selected: usual,
+      });
     }),
   );
   showMethod();
-  const [list, samples] = await Promise.all([listModels(), fetch('./samples/samples.json').then((response) => response.json())]);
+  const [list, samples] = await Promise.all([
+    listModels(),
+    fetch('./samples/samples.json').then((response) => response.json()),
+  ]);
   for (const { id, title, path, hub } of list) {
     if (path !== undefined) models.set(id, { name: title, source: id });
     else models.set(id, { name: title, source: hub !== undefined ? { hub } : id, remote: true });
@@ -1403,9 +1560,13 @@ async function start() {
   await restore(true);
 }
 
-// --- links -----------------------------------------------------------------------------------------------------------------------------
+// --- links
+// -----------------------------------------------------------------------------------------------------------------------------
 
-/** Shows what the address says: the first sample and model where it does not. @param {boolean} [begin] the page starts */
+/**
+ * Shows what the address says: the first sample and model where it does not.
+ * @param {boolean} [begin] the page starts
+ */
 async function restore(begin = false) {
   const link = fromHash(location.hash, { samples: [...files.values()], methods });
   if (!link && !begin) return;
@@ -1445,7 +1606,12 @@ async function restore(begin = false) {
   if (link && right) {
     const { target, layer, options } = link;
     const method = specOf(link.method)?.id ?? 'grad_cam';
-    choice = { method, options, ...(target === undefined ? {} : { target }), ...(layer === undefined ? {} : { layer }) };
+    choice = {
+      method,
+      options,
+      ...(target === undefined ? {} : { target }),
+      ...(layer === undefined ? {} : { layer }),
+    };
   }
   await openModel(id, choice);
   if (right && link?.comparison && shown.modelId === id && shown.classification) await compare.restore(link.comparison);
@@ -1497,11 +1663,14 @@ el('link', HTMLButtonElement).addEventListener('click', async () => {
   say(el('link-note', HTMLElement), () => [done, ...missing].map((key) => t.link[key]).join(' '));
 });
 
-// --- comparing -----------------------------------------------------------------------------------------------------------------------
+// --- comparing
+// -----------------------------------------------------------------------------------------------------------------------
 
 /** Those that open without a download, by their id on this page. */
 async function openable() {
-  const kept = (await listCachedModels()).filter(({ complete }) => complete).map(({ id }) => ({ id, source: keptSource(id) }));
+  const kept = (await listCachedModels())
+    .filter(({ complete }) => complete)
+    .map(({ id }) => ({ id, source: keptSource(id) }));
   const texts = kept.map(({ source }) => JSON.stringify(source));
   const here = [...models].filter(([, { remote, source }]) => !remote || texts.includes(JSON.stringify(source)));
   const listed = here.map(([id, { name, source }]) => ({ id, name, source }));
@@ -1516,7 +1685,12 @@ const compare = comparePanel(el('compare', HTMLElement), {
   settings: () => {
     const method = specOf(ui.method.value);
     const device = /** @type {'auto'} */ (ui.device.value);
-    return { method: method?.id ?? 'grad_cam', layer: ui.layer.value, options: method ? readOptions(method) : {}, device };
+    return {
+      method: method?.id ?? 'grad_cam',
+      layer: ui.layer.value,
+      options: method ? readOptions(method) : {},
+      device,
+    };
   },
   models: openable,
   choose: async (choice) => {
@@ -1550,7 +1724,11 @@ function embedded() {
     model: source && (model ?? 'your-model/'),
     method: attribution?.method,
     target:
-      typeof target === 'object' ? ('contrast' in target ? target.contrast.join(' not ') : target.group.join(' or ')) : target?.toString(),
+      typeof target === 'object'
+        ? 'contrast' in target
+          ? target.contrast.join(' not ')
+          : target.group.join(' or ')
+        : target?.toString(),
     layer: attribution && method?.reads !== 'input' ? (attribution.layer ?? 'all') : undefined,
     options: changed.length ? JSON.stringify(Object.fromEntries(changed)) : undefined,
     opacity: ui.alpha.value === '0.6' ? undefined : ui.alpha.value,

@@ -1,14 +1,21 @@
 // @ts-check
-// What the page has to do with the network: the copy for use without a connection, the hosts that can be reached, and what was fetched since it was loaded.
+// What the page has to do with the network: the copy for use without a connection, the hosts that
+// can be reached, and what was fetched since it was loaded.
 import { fill, say, saying, size, t } from './language.js';
 import { covered, reach } from './policy.js';
 
-const meta = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[http-equiv="Content-Security-Policy"]'));
+const meta = /** @type {HTMLMetaElement | null} */ (
+  document.querySelector('meta[http-equiv="Content-Security-Policy"]')
+);
 /** Undefined where the page is served without a policy. @type {string[] | undefined} */
 const allowed = meta ? reach(meta.content) : undefined;
 const short = (/** @type {string} */ origin) => origin.replace(/^https?:\/\//, '');
 
-/** Why the page cannot ask this address; undefined where it can. @param {string} address @returns {(() => string) | undefined} */
+/**
+ * Why the page cannot ask this address; undefined where it can.
+ * @param {string} address
+ * @returns {(() => string) | undefined}
+ */
 export function unreachable(address) {
   const url = URL.canParse(address, location.href) ? new URL(address, location.href) : undefined;
   if (!allowed || !url || url.origin === location.origin || covered(allowed, url)) return undefined;
@@ -19,9 +26,15 @@ export function unreachable(address) {
   };
 }
 
-/** Files and bytes by host. @type {Map<string, { files: number, bytes: number, untold: number }>} */
+/**
+ * Files and bytes by host.
+ * @type {Map<string, { files: number, bytes: number, untold: number }>}
+ */
 const fetched = new Map();
-/** Hosts that the policy refused, and hosts that sent a request on to such a one. @type {Set<string>} */
+/**
+ * Hosts that the policy refused, and hosts that sent a request on to such a one.
+ * @type {Set<string>}
+ */
 const refused = new Set();
 /** @type {Set<string>} */
 const redirectors = new Set();
@@ -44,37 +57,53 @@ function draw() {
     const line = document.getElementById('network-line');
     const list = document.getElementById('network-hosts');
     if (!line || !list) return;
-    const hosts = [...fetched].sort(([a], [b]) => Number(b === location.host) - Number(a === location.host) || a.localeCompare(b));
+    const hosts = [...fetched].sort(
+      ([a], [b]) => Number(b === location.host) - Number(a === location.host) || a.localeCompare(b),
+    );
     const total = hosts.reduce((sum, [, { bytes }]) => sum + bytes, 0);
     const others = hosts.filter(([host]) => host !== location.host).map(([host]) => host);
     say(line, () => {
       const { line, alone, others: also } = t.network;
-      return fill(line, { size: size(total), from: others.length ? fill(also, { hosts: others.join(t.listSeparator) }) : alone });
+      return fill(line, {
+        size: size(total),
+        from: others.length ? fill(also, { hosts: others.join(t.listSeparator) }) : alone,
+      });
     });
     const items = hosts.map(([host, { files, bytes, untold }]) => () => {
       const more = untold && bytes === 0 ? t.network.untold : size(bytes);
       const name = host === location.host ? fill(t.network.here, { host }) : host;
       return fill(files === 1 ? t.network.request : t.network.requests, { host: name, count: files, size: more });
     });
-    for (const host of redirectors) items.push(() => fill(t.network.refused, { host: fill(t.network.redirector, { host }) }));
+    for (const host of redirectors)
+      items.push(() => fill(t.network.refused, { host: fill(t.network.redirector, { host }) }));
     for (const host of refused) items.push(() => fill(t.network.refused, { host }));
     list.replaceChildren(...items.map((text) => saying('li', text)));
   });
 }
 
-/** Adds bytes of another host, of which the browser's own timings tell nothing. @param {string} host @param {number} bytes */
+/**
+ * Adds bytes of another host, of which the browser's own timings tell nothing.
+ * @param {string} host
+ * @param {number} bytes
+ */
 export function count(host, bytes) {
   if (host === location.host) return;
   of(host).bytes += bytes;
   draw();
 }
 
-/** What the policy refused since the last call, in words; refusals are told after the request has failed. @returns {Promise<() => string>} */
+/**
+ * What the policy refused since the last call, in words; refusals are told after the request has
+ * failed.
+ * @returns {Promise<() => string>}
+ */
 export async function refusals() {
   await new Promise((done) => setTimeout(done));
   const found = recent.splice(0);
   return () => {
-    const reasons = found.map(({ host, on }) => fill(on ? t.network.redirected : t.network.refuses, { host })).join('; ');
+    const reasons = found
+      .map(({ host, on }) => fill(on ? t.network.redirected : t.network.refuses, { host }))
+      .join('; ');
     return reasons && fill(t.network.refusals, { reasons });
   };
 }
@@ -112,10 +141,15 @@ export function watchNetwork() {
     draw();
   });
   note(/** @type {any} */ (performance.getEntriesByType('navigation')));
-  new PerformanceObserver((list) => note(/** @type {any} */ (list.getEntries()))).observe({ type: 'resource', buffered: true });
+  new PerformanceObserver((list) => note(/** @type {any} */ (list.getEntries()))).observe({
+    type: 'resource',
+    buffered: true,
+  });
   const reachable = document.getElementById('reachable');
   if (reachable && allowed)
-    say(reachable, () => fill(allowed.length ? t.network.reachAlso : t.network.reach, { hosts: allowed.map(short).join(t.listSeparator) }));
+    say(reachable, () =>
+      fill(allowed.length ? t.network.reachAlso : t.network.reach, { hosts: allowed.map(short).join(t.listSeparator) }),
+    );
 }
 
 /** Keeps the page for use without a connection, and offers a newer version when there is one. */

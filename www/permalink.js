@@ -1,11 +1,14 @@
 // @ts-check
-// What the page shows, as the part of an address behind the #, and back. The photo itself is never in it: a sample is named by its file.
+// What the page shows, as the part of an address behind the #, and back. The photo itself is never
+// in it: a sample is named by its file.
 
 /** @typedef {import('./compare.js').Comparison} Comparison */
 /**
  * @typedef {object} State
- * @property {string} [model] an entry of the list, or a hub's name or address that is kept on the machine
- * @property {string} [photo] a sample's file @property {string} [method] @property {import('./pkg/index.js').Target} [target] @property {string} [layer]
+ * @property {string} [model] an entry of the list, or a hub's name or address that is kept on the
+ *   machine
+ * @property {string} [photo] a sample's file @property {string} [method] @property
+ *   {import('./pkg/index.js').Target} [target] @property {string} [layer]
  * @property {Record<string, string | number | boolean>} options
  * @property {Record<string, string>} looks the controls of the picture, by their ids
  * @property {Comparison} [comparison]
@@ -18,11 +21,19 @@ const KINDS = /** @type {const} */ (['classes', 'layers', 'models']);
 /** @param {State} state @returns {string} without the # */
 export function toHash({ model, photo, method, target, layer, options, looks, comparison }) {
   const parts = new URLSearchParams();
-  const put = (/** @type {string} */ name, /** @type {unknown} */ value) => value !== undefined && parts.set(name, String(value));
+  const put = (/** @type {string} */ name, /** @type {unknown} */ value) =>
+    value !== undefined && parts.set(name, String(value));
   put('model', model);
   put('photo', photo);
   put('method', method);
-  put('target', typeof target === 'object' ? ('contrast' in target ? target.contrast.join('-not-') : target.group.join('-or-')) : target);
+  put(
+    'target',
+    typeof target === 'object'
+      ? 'contrast' in target
+        ? target.contrast.join('-not-')
+        : target.group.join('-or-')
+      : target,
+  );
   put('layer', layer);
   for (const [id, value] of Object.entries(options)) put(`option.${id}`, value);
   for (const [id, value] of Object.entries(looks)) put(`look.${id}`, value);
@@ -36,7 +47,8 @@ export function toHash({ model, photo, method, target, layer, options, looks, co
 }
 
 /**
- * Reads what anyone may have written: what is not of the right form or not known is left out, and nothing throws.
+ * Reads what anyone may have written: what is not of the right form or not known is left out, and
+ * nothing throws.
  * @param {string} hash with or without the #
  * @param {{ samples: string[], methods: import('./pkg/index.js').MethodSpec[] }} known
  * @returns {State | null} null where there is nothing to restore
@@ -58,7 +70,11 @@ export function fromHash(hash, { samples, methods }) {
   if (target && /^\d{1,6}((-not-\d{1,6})|(-or-\d{1,6})+)?$/.test(target)) {
     const classes = (target.match(/\d+/g) ?? []).map(Number);
     const [a = 0, b = 0] = classes;
-    state.target = target.includes('not') ? { contrast: [a, b] } : classes.length > 1 ? { group: [...new Set(classes)] } : a;
+    state.target = target.includes('not')
+      ? { contrast: [a, b] }
+      : classes.length > 1
+        ? { group: [...new Set(classes)] }
+        : a;
   }
   for (const option of spec?.options ?? []) {
     const value = one(`option.${option.id}`);
@@ -77,7 +93,8 @@ export function fromHash(hash, { samples, methods }) {
   for (const [name, value] of parts) if (/^look\.\w+$/.test(name)) state.looks[name.slice(5)] = value.slice(0, 40);
   const kind = KINDS.find((k) => k === one('compare'));
   if (kind) {
-    const list = (/** @type {string} */ name) => [...new Set(parts.getAll(name))].slice(0, MOST).map((entry) => entry.slice(0, 200));
+    const list = (/** @type {string} */ name) =>
+      [...new Set(parts.getAll(name))].slice(0, MOST).map((entry) => entry.slice(0, 200));
     state.comparison = { kind, rows: list('row'), columns: list('column'), shared: one('shared') === '1' };
   }
   return state;

@@ -3,7 +3,10 @@
 import { fill, number, say, t } from './language.js';
 import { valueAt } from './pkg/index.js';
 
-/** Of an arrow key at most, in parts of what the model saw; a map of fewer cells is walked cell by cell. */
+/**
+ * Of an arrow key at most, in parts of what the model saw; a map of fewer cells is walked cell by
+ * cell.
+ */
 const FINEST = 28;
 /** Where an arrow key leads: to the right, and down. */
 export const ARROWS = /** @type {Record<string, [number, number]>} */ ({
@@ -20,7 +23,12 @@ function fit(canvas) {
   return { scale, left: (box.width - canvas.width * scale) / 2, top: (box.height - canvas.height * scale) / 2, box };
 }
 
-/** The place on a canvas, in its pixels, that a pointer is at. @param {HTMLCanvasElement} canvas @param {{ clientX: number, clientY: number }} pointer @returns {[x: number, y: number]} */
+/**
+ * The place on a canvas, in its pixels, that a pointer is at.
+ * @param {HTMLCanvasElement} canvas
+ * @param {{ clientX: number, clientY: number }} pointer
+ * @returns {[x: number, y: number]}
+ */
 export function pixelAt(canvas, { clientX, clientY }) {
   const { scale, left, top, box } = fit(canvas);
   return [(clientX - box.left - left) / scale, (clientY - box.top - top) / scale];
@@ -30,16 +38,21 @@ export function pixelAt(canvas, { clientX, clientY }) {
  * @param {HTMLCanvasElement} canvas fitted into its box, in a positioned element
  * @param {object} page
  * @param {HTMLElement} page.value where the value is written
- * @param {HTMLElement} page.said where it is written for those who hear it: for the arrow keys alone, a pointer would never let them finish
+ * @param {HTMLElement} page.said where it is written for those who hear it: for the arrow keys
+ *   alone, a pointer would never let them finish
  * @param {HTMLElement} page.mark
- * @param {() => { attribution: import('./pkg/index.js').Paintable, rendered: import('./pkg/index.js').Rendered } | undefined} page.shown
+ * @param {() => { attribution: import('./pkg/index.js').Paintable, rendered:
+ *   import('./pkg/index.js').Rendered } | undefined} page.shown
  * @param {() => boolean} page.taken the arrow keys have another use
  * @returns {() => void} to be called when another map has come under the point
  */
 export function readPoints(canvas, { value, said, mark, shown, taken }) {
   /** @type {{ clientX: number, clientY: number } | undefined} */
   let pointed;
-  /** In parts of what the model saw, while the keys are used. @type {[number, number] | undefined} */
+  /**
+   * In parts of what the model saw, while the keys are used.
+   * @type {[number, number] | undefined}
+   */
   let keyed;
 
   /** @param {boolean} [aloud] */
@@ -88,7 +101,15 @@ export function readPoints(canvas, { value, said, mark, shown, taken }) {
   canvas.addEventListener('keydown', (event) => {
     const map = shown();
     const step = ARROWS[event.key];
-    if (!map || taken() || event.ctrlKey || event.metaKey || event.altKey || !(step || (event.key === 'Escape' && keyed))) return;
+    if (
+      !map ||
+      taken() ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      !(step || (event.key === 'Escape' && keyed))
+    )
+      return;
     event.preventDefault();
     if (!step) {
       keyed = undefined;
@@ -100,7 +121,9 @@ export function readPoints(canvas, { value, said, mark, shown, taken }) {
     // The first key shows the mark, in the middle of a cell.
     const middle = (/** @type {number} */ n) => (Math.floor(n / 2) + 0.5) / n;
     const within = (/** @type {number} */ v, /** @type {number} */ n) => Math.min(Math.max(v, 0.5 / n), 1 - 0.5 / n);
-    keyed = keyed ? [within(keyed[0] + step[0] / across, across), within(keyed[1] + step[1] / down, down)] : [middle(across), middle(down)];
+    keyed = keyed
+      ? [within(keyed[0] + step[0] / across, across), within(keyed[1] + step[1] / down, down)]
+      : [middle(across), middle(down)];
     show(true);
   });
   canvas.addEventListener('blur', () => {

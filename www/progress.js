@@ -2,14 +2,26 @@
 // How long a task still takes, from its progress so far.
 import { fill, t } from './language.js';
 
-/** Nothing is said before so much time (ms) and so large a part have passed: what starts up is not typical. */
+/**
+ * Nothing is said before so much time (ms) and so large a part have passed: what starts up is not
+ * typical.
+ */
 const [SOONEST, SMALLEST] = [2000, 0.02];
 
-/** Takes a task's progress as it comes, and gives the time left (ms); undefined while there is nothing to go by. */
+/**
+ * Takes a task's progress as it comes, and gives the time left (ms); undefined while there is
+ * nothing to go by.
+ */
 export function estimator() {
-  /** Where the stage was first seen. @type {{ stage: string, loaded: number, total: number, at: number } | undefined} */
+  /**
+   * Where the stage was first seen.
+   * @type {{ stage: string, loaded: number, total: number, at: number } | undefined}
+   */
   let first;
-  /** @param {{ stage: string, loaded: number, total: number | undefined }} progress @param {number} [at] when it was so (ms) */
+  /**
+   * @param {{ stage: string, loaded: number, total: number | undefined }} progress
+   * @param {number} [at] when it was so (ms)
+   */
   return ({ stage, loaded, total }, at = performance.now()) => {
     if (!total || total <= 1) {
       first = undefined;

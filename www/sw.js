@@ -1,7 +1,9 @@
 // @ts-check
-// Keeps the page for use without a connection. The build puts two lists of files with their SHA-256 in here: what is fetched when this worker is
-// installed, and what is kept once it was used. A file is kept under its address and hash, so that a new version fetches only what
-// changed, and the pages of the old one have theirs until the last of them is closed. The caches of ./pkg/model/cache.js are not touched.
+// Keeps the page for use without a connection. The build puts two lists of files with their SHA-256
+// in here: what is fetched when this worker is installed, and what is kept once it was used. A file
+// is kept under its address and hash, so that a new version fetches only what changed, and the
+// pages of the old one have theirs until the last of them is closed. The caches of
+// ./pkg/model/cache.js are not touched.
 
 /** @type {Record<string, string>} */
 const ALWAYS = JSON.parse('{}');
@@ -14,7 +16,8 @@ const scope = worker.registration.scope;
 /** Of this site alone: several may share an origin. */
 const CACHE = `sightline-page:${scope}`;
 const files = { ...ALWAYS, ...ONCE_USED };
-const hex = (/** @type {ArrayBuffer} */ bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+const hex = (/** @type {ArrayBuffer} */ bytes) =>
+  [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 const key = (/** @type {string} */ name) => new URL(`${name}?sha256=${files[name]}`, scope).href;
 
 /** The file in the lists that an address means. @param {string} address */
@@ -26,15 +29,25 @@ function named(address) {
   return Object.hasOwn(files, name) ? name : undefined;
 }
 
-/** Keeps a file if it is the one of the list. @param {Cache} cache @param {string} name @param {Response} response */
+/**
+ * Keeps a file if it is the one of the list.
+ * @param {Cache} cache
+ * @param {string} name
+ * @param {Response} response
+ */
 async function keep(cache, name, response) {
   if (!response.ok) throw new Error(`${name}: status ${response.status}`);
   const bytes = await response.arrayBuffer();
-  // The pages' own timings know nothing of what is fetched here. A server that compresses tells the length of what it sends.
+  // The pages' own timings know nothing of what is fetched here. A server that compresses tells the
+  // length of what it sends.
   const fetched = Number(response.headers.get('content-length') ?? bytes.byteLength);
   for (const page of await worker.clients.matchAll({ includeUncontrolled: true })) page.postMessage({ fetched });
-  if (hex(await crypto.subtle.digest('SHA-256', bytes)) !== files[name]) throw new Error(`${name} is not the file of this version`);
-  const headers = { 'content-type': response.headers.get('content-type') ?? '', 'content-length': String(bytes.byteLength) };
+  if (hex(await crypto.subtle.digest('SHA-256', bytes)) !== files[name])
+    throw new Error(`${name} is not the file of this version`);
+  const headers = {
+    'content-type': response.headers.get('content-type') ?? '',
+    'content-length': String(bytes.byteLength),
+  };
   await cache.put(key(name), new Response(bytes, { headers }));
 }
 
@@ -44,7 +57,8 @@ async function fill(names) {
   const queue = [...names];
   const next = async () => {
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-      if (!(await cache.match(key(name)))) await keep(cache, name, await fetch(new URL(name, scope), { cache: 'no-cache' }));
+      if (!(await cache.match(key(name))))
+        await keep(cache, name, await fetch(new URL(name, scope), { cache: 'no-cache' }));
     }
   };
   await Promise.all([next(), next(), next(), next()]);
@@ -68,7 +82,9 @@ async function answer(event, name) {
 }
 
 worker.addEventListener('install', (/** @type {any} */ event) => event.waitUntil(fill(Object.keys(ALWAYS))));
-worker.addEventListener('activate', (/** @type {any} */ event) => event.waitUntil(tidy().then(() => worker.clients.claim())));
+worker.addEventListener('activate', (/** @type {any} */ event) =>
+  event.waitUntil(tidy().then(() => worker.clients.claim())),
+);
 worker.addEventListener('fetch', (/** @type {any} */ event) => {
   const { method, url, headers } = event.request;
   const name = method === 'GET' && !headers.has('range') ? named(url) : undefined;
@@ -80,7 +96,9 @@ worker.addEventListener('message', (/** @type {any} */ event) => {
   if (data === 'take over') worker.skipWaiting();
   // What a page had used before this worker was there.
   if (Array.isArray(data?.used)) {
-    const names = data.used.map(named).filter((/** @type {string | undefined} */ name) => name !== undefined && name in ONCE_USED);
+    const names = data.used
+      .map(named)
+      .filter((/** @type {string | undefined} */ name) => name !== undefined && name in ONCE_USED);
     event.waitUntil(fill(names).catch(() => undefined));
   }
 });

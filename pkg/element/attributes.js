@@ -5,9 +5,33 @@ import { COLORMAPS } from '../picture/colormaps.js';
 import { SightlineError } from '../util/errors.js';
 
 /** What is computed follows from these; a change starts again. */
-export const ASKS = ['src', 'saved', 'model', 'device', 'asset-base-url', 'method', 'target', 'layer', 'options', 'predict', 'loading'];
+export const ASKS = [
+  'src',
+  'saved',
+  'model',
+  'device',
+  'asset-base-url',
+  'method',
+  'target',
+  'layer',
+  'options',
+  'predict',
+  'loading',
+];
 /** These change only what it looks like. */
-export const LOOKS = ['alt', 'poster', 'controls', 'locked', 'theme', 'lang', 'colormap', 'opacity', 'scale', 'interpolation', 'top'];
+export const LOOKS = [
+  'alt',
+  'poster',
+  'controls',
+  'locked',
+  'theme',
+  'lang',
+  'colormap',
+  'opacity',
+  'scale',
+  'interpolation',
+  'top',
+];
 const BOOLEAN = ['controls', 'predict'];
 /** The property `saved` may also be an object, and `lang` is HTML's own. */
 const NOT_REFLECTED = ['saved', 'lang'];
@@ -35,13 +59,20 @@ export function reflect(type) {
         if (value === null || value === undefined || value === false) this.removeAttribute(name);
         else if (value === true) this.setAttribute(name, '');
         else if (isBoolean) this.toggleAttribute(name, Boolean(value));
-        else this.setAttribute(name, typeof value === 'object' && !(value instanceof URL) ? JSON.stringify(value) : String(value));
+        else
+          this.setAttribute(
+            name,
+            typeof value === 'object' && !(value instanceof URL) ? JSON.stringify(value) : String(value),
+          );
       },
     });
   }
 }
 
-/** Sets properties again that were set before the element was defined. @param {HTMLElement} element */
+/**
+ * Sets properties again that were set before the element was defined.
+ * @param {HTMLElement} element
+ */
 export function upgrade(element) {
   for (const name of [...ASKS, ...LOOKS].map(camel)) {
     if (!Object.hasOwn(element, name)) continue;
@@ -54,7 +85,12 @@ export function upgrade(element) {
 /** Whether a saved attribution is given itself, not its address. @param {string} text */
 export const isJson = (text) => text.trimStart().startsWith('{');
 
-/** The address that an attribute gives. @param {HTMLElement} element @param {string} name @returns {URL} */
+/**
+ * The address that an attribute gives.
+ * @param {HTMLElement} element
+ * @param {string} name
+ * @returns {URL}
+ */
 export function addressOf(element, name) {
   const text = element.getAttribute(name) ?? '';
   try {
@@ -90,7 +126,10 @@ function targetOf(text, labels) {
   if (/^\d{1,7}( or \d{1,7})+$/.test(wanted)) return { group: wanted.split(' or ').map(Number) };
   const at = labels.findIndex((label) => label.toLowerCase() === wanted.toLowerCase());
   if (at < 0)
-    throw new SightlineError('bad-option', `target: "${wanted.slice(0, 100)}" is neither a class index nor a label of this model`);
+    throw new SightlineError(
+      'bad-option',
+      `target: "${wanted.slice(0, 100)}" is neither a class index nor a label of this model`,
+    );
   return at;
 }
 
@@ -103,7 +142,9 @@ function optionsOf(element) {
   try {
     options = JSON.parse(text);
   } catch (cause) {
-    throw new SightlineError('bad-option', 'options: not valid JSON; give an object, such as {"nSteps": 20}', { cause });
+    throw new SightlineError('bad-option', 'options: not valid JSON; give an object, such as {"nSteps": 20}', {
+      cause,
+    });
   }
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     throw new SightlineError('bad-option', 'options must be an object, such as {"nSteps": 20}');
@@ -136,17 +177,29 @@ export function requestOf(element, { labels, methods, layers }, predictions) {
 /** Attributes that a result does not depend on: they say when it is computed and shown. */
 const WHEN = ['loading', 'predict'];
 
-/** All that a result depends on, as one text. @param {HTMLElement} element @param {string | object | null} saved */
+/**
+ * All that a result depends on, as one text.
+ * @param {HTMLElement} element
+ * @param {string | object | null} saved
+ */
 export const askedBy = (element, saved) =>
   JSON.stringify([...ASKS.filter((name) => !WHEN.includes(name)).map((name) => element.getAttribute(name)), saved]);
 
-/** Its own language, or that of what it stands in. @param {HTMLElement} element @returns {string} a BCP 47 tag */
+/**
+ * Its own language, or that of what it stands in.
+ * @param {HTMLElement} element
+ * @returns {string} a BCP 47 tag
+ */
 export function languageOf(element) {
   const around = /** @type {HTMLElement | null} */ (element.closest('[lang]'));
   return element.lang || around?.lang || document.documentElement.lang || 'en';
 }
 
-/** How the map is painted. @param {HTMLElement} element @returns {import('../index.js').RenderOptions} */
+/**
+ * How the map is painted.
+ * @param {HTMLElement} element
+ * @returns {import('../index.js').RenderOptions}
+ */
 export function looksOf(element) {
   const colormap = element.getAttribute('colormap');
   const scale = element.getAttribute('scale');
@@ -165,7 +218,11 @@ export function topOf(element) {
   return top > 0 && top <= 100 ? top : 20;
 }
 
-/** Whether a control is taken away. @param {HTMLElement} element @param {'method' | 'target' | 'look'} control */
+/**
+ * Whether a control is taken away.
+ * @param {HTMLElement} element
+ * @param {'method' | 'target' | 'look'} control
+ */
 export function isLocked(element, control) {
   const locked = element.getAttribute('locked');
   return locked !== null && (locked.trim() === '' || locked.split(/\s+/).includes(control));

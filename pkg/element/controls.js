@@ -1,5 +1,6 @@
 // @ts-check
-// The controls below the map: they set the element's attributes, which is all that the element listens to.
+// The controls below the map: they set the element's attributes, which is all that the element
+// listens to.
 
 import { COLORMAPS } from '../picture/colormaps.js';
 import { make } from '../util/dom.js';
@@ -10,13 +11,20 @@ import { isLocked, looksOf } from './attributes.js';
 
 /** @typedef {import('./strings.js').Strings} Strings */
 /** @typedef {import('./view.js').View} View */
-/** @typedef {Pick<import('../element.js').SightlineExplainer, 'attribution' | 'info' | 'predictions' | 'exportPng'>} Public */
+/**
+ * @typedef {Pick<import('../element.js').SightlineExplainer, 'attribution' | 'info' |
+ *   'predictions' | 'exportPng'>} Public
+ */
 /** @typedef {HTMLElement & Public} Element */
 
 /** So long does a saved picture's address live (ms). */
 const SAVING = 10_000;
 
-/** @param {View} view @param {Element} element @param {(error: import('../index.js').SightlineError) => void} onError */
+/**
+ * @param {View} view
+ * @param {Element} element
+ * @param {(error: import('../index.js').SightlineError) => void} onError
+ */
 export function wireControls(view, element, onError) {
   view.method.addEventListener('change', () => element.setAttribute('method', view.method.value));
   view.opacity.addEventListener('input', () => element.setAttribute('opacity', view.opacity.value));
@@ -65,15 +73,22 @@ export function dressControls(view, element, { strings, isVisible, colormap }) {
   view.coloursName.textContent = strings.colours;
   view.opacity.disabled = view.colours.disabled = isLocked(element, 'look');
   view.opacity.value = String(looksOf(element).alpha ?? 0.6);
-  if (!view.colours.options.length) view.colours.replaceChildren(...Object.keys(COLORMAPS).map((id) => new Option(id, id)));
-  for (const option of view.colours.options) option.text = strings.shared.texts[`colormap.${option.value}`] ?? option.value;
+  if (!view.colours.options.length)
+    view.colours.replaceChildren(...Object.keys(COLORMAPS).map((id) => new Option(id, id)));
+  for (const option of view.colours.options)
+    option.text = strings.shared.texts[`colormap.${option.value}`] ?? option.value;
   view.colours.value = colormap ?? 'inferno';
   view.save.textContent = strings.save;
   // A sandboxed frame may not download.
   view.save.hidden = globalThis.origin === 'null';
 }
 
-/** A button for each class; the one that has the focus keeps it. @param {View} view @param {Element} element @param {Strings} strings */
+/**
+ * A button for each class; the one that has the focus keeps it.
+ * @param {View} view
+ * @param {Element} element
+ * @param {Strings} strings
+ */
 function dressClasses(view, element, strings) {
   const active = /** @type {HTMLElement | null} */ (element.shadowRoot?.activeElement);
   const focused = active?.dataset.index;

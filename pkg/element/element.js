@@ -1,12 +1,25 @@
 // @ts-check
-// <sightline-explainer>: a photo, and where a classifier looked in it. What is needed to compute is loaded when something is to be computed.
+// <sightline-explainer>: a photo, and where a classifier looked in it. What is needed to compute is
+// loaded when something is to be computed.
 
 import { nearest } from '../i18n/strings.js';
 import { targetWords } from '../report/describe.js';
 import { aborted, SightlineError, wrap } from '../util/errors.js';
 import { fill } from '../util/text.js';
 import { methods } from '../wasm/registry.js';
-import { ASKS, addressOf, askedBy, isJson, LOOKS, languageOf, looksOf, reflect, requestOf, topOf, upgrade } from './attributes.js';
+import {
+  ASKS,
+  addressOf,
+  askedBy,
+  isJson,
+  LOOKS,
+  languageOf,
+  looksOf,
+  reflect,
+  requestOf,
+  topOf,
+  upgrade,
+} from './attributes.js';
 import { Busy } from './busy.js';
 import { dressControls, wireControls } from './controls.js';
 import { clearLegend, dressError, dressLegend, dressWarnings, named } from './legend.js';
@@ -19,7 +32,10 @@ import { build, dressPoster, paint } from './view.js';
 
 /** @typedef {import('../index.js').Attribution} Attribution */
 /** @typedef {import('../element.js').State} State */
-/** @typedef {import('../engine/leases.js').Progress | { stage: 'compute', loaded: number, total: number }} Progress */
+/**
+ * @typedef {import('../engine/leases.js').Progress | { stage: 'compute', loaded: number,
+ *   total: number }} Progress
+ */
 
 // A class must extend something on a server, too.
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
@@ -35,7 +51,10 @@ export class SightlineExplainer extends Base {
   #busy;
   /** @type {Schedule | undefined} */
   #schedule;
-  /** What is under way. @type {{ stop: AbortController, asked: string, result: Promise<Attribution> } | undefined} */
+  /**
+   * What is under way.
+   * @type {{ stop: AbortController, asked: string, result: Promise<Attribution> } | undefined}
+   */
   #run;
   #session = new Session();
   /** In the element's language once they are here; English before. */
@@ -53,7 +72,8 @@ export class SightlineExplainer extends Base {
   /** @type {SightlineError | undefined} */
   #error;
 
-  // --- the element as others see it -----------------------------------------------------------------------------------------------
+  // --- the element as others see it
+  // -----------------------------------------------------------------------------------------------
 
   /** @returns {State} */
   get state() {
@@ -75,7 +95,10 @@ export class SightlineExplainer extends Base {
     return this.#session.info;
   }
 
-  /** A saved attribution: its address, or what `toJson` made of it, as text or parsed. @returns {string | object | null} */
+  /**
+   * A saved attribution: its address, or what `toJson` made of it, as text or parsed.
+   * @returns {string | object | null}
+   */
   get saved() {
     return this.#saved ?? this.getAttribute('saved');
   }
@@ -92,7 +115,8 @@ export class SightlineExplainer extends Base {
    * @returns {Promise<Attribution>}
    */
   explain() {
-    if (!this.isConnected) return Promise.reject(new SightlineError('bad-option', 'the element is not in the document; add it first'));
+    if (!this.isConnected)
+      return Promise.reject(new SightlineError('bad-option', 'the element is not in the document; add it first'));
     this.#schedule?.skip();
     return this.#start();
   }
@@ -155,7 +179,8 @@ export class SightlineExplainer extends Base {
     else this.#dress();
   }
 
-  // --- what is computed -----------------------------------------------------------------------------------------------------------
+  // --- what is computed
+  // -----------------------------------------------------------------------------------------------------------
 
   /** Computes where there is something to compute. */
   #begin() {
@@ -197,7 +222,8 @@ export class SightlineExplainer extends Base {
   async #work(asked, signal) {
     try {
       this.#error = undefined;
-      // A map that answers something else is not left standing while this is computed for another photo.
+      // A map that answers something else is not left standing while this is computed for another
+      // photo.
       const { photo } = this.#session;
       if (photo && photo.url !== this.#photoUrl()) {
         this.#attribution = this.#rendered = undefined;
@@ -229,7 +255,11 @@ export class SightlineExplainer extends Base {
 
   /** Without a model. @param {AbortSignal} signal */
   async #load(signal) {
-    const [{ fromJson }, json] = await Promise.all([import('../report/json.js'), this.#savedJson(signal), this.#openPhoto(signal)]);
+    const [{ fromJson }, json] = await Promise.all([
+      import('../report/json.js'),
+      this.#savedJson(signal),
+      this.#openPhoto(signal),
+    ]);
     const attribution = fromJson(json);
     this.#session.leaveModel();
     this.#tell('load', { info: null, predictions: [] });
@@ -248,7 +278,10 @@ export class SightlineExplainer extends Base {
   async #compute(signal) {
     const session = this.#session;
     const onProgress = (/** @type {Progress} */ p) => this.#progress(p);
-    const [photo, explainer] = await Promise.all([this.#openPhoto(signal), session.openModel(this, signal, onProgress)]);
+    const [photo, explainer] = await Promise.all([
+      this.#openPhoto(signal),
+      session.openModel(this, signal, onProgress),
+    ]);
     const { blob } = /** @type {import('./sources.js').Photo} */ (photo);
     const { result, isFresh } = await session.classify(blob, explainer, signal);
     if (isFresh) {
@@ -274,7 +307,8 @@ export class SightlineExplainer extends Base {
     return photo;
   }
 
-  // --- predict, then reveal -------------------------------------------------------------------------------------------------------
+  // --- predict, then reveal
+  // -------------------------------------------------------------------------------------------------------
 
   /** Whether the map may be seen. */
   get #visible() {
@@ -283,7 +317,8 @@ export class SightlineExplainer extends Base {
 
   /**
    * Opens the area to paint on once it is known what is asked.
-   * @param {import('../index.js').Crop | null} crop @param {import('../index.js').Target | undefined} target
+   * @param {import('../index.js').Crop | null} crop @param {import('../index.js').Target |
+   *   undefined} target
    */
   #askForPrediction(crop, target) {
     const predict = this.#predict;
@@ -302,7 +337,8 @@ export class SightlineExplainer extends Base {
     );
   }
 
-  // --- what is shown --------------------------------------------------------------------------------------------------------------
+  // --- what is shown
+  // --------------------------------------------------------------------------------------------------------------
 
   /** The result is here, or there is none to wait for. */
   #settle() {
@@ -366,7 +402,10 @@ export class SightlineExplainer extends Base {
     this.#tell('error', { code: error.code, message: error.message, error });
   }
 
-  /** Puts all words into the element's language once its texts are here. If they cannot be fetched, they stay as they are. */
+  /**
+   * Puts all words into the element's language once its texts are here. If they cannot be fetched,
+   * they stay as they are.
+   */
   async #translate() {
     const isDone = () => this.#strings.locale === nearest(languageOf(this));
     if (isDone()) return;

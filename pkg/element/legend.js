@@ -11,7 +11,11 @@ import { fill, numberFormat, percent, warningText } from '../util/text.js';
 /** @typedef {import('./strings.js').Strings} Strings */
 /** @typedef {import('./view.js').View} View */
 
-/** A class and its probability. @param {{ label: string, probability: number }} prediction @param {Strings} strings */
+/**
+ * A class and its probability.
+ * @param {{ label: string, probability: number }} prediction
+ * @param {Strings} strings
+ */
 export const named = ({ label, probability }, { shared, locale }) =>
   `${fill(shared.class, { a: label })} (${percent(probability, locale)})`;
 
@@ -26,7 +30,8 @@ export function clearLegend(view, strings, alt) {
 
 /**
  * @param {View} view @param {Strings} strings
- * @param {{ attribution: Attribution, rendered: Rendered, labels: import('../index.js').Labels, alt: string,
+ * @param {{ attribution: Attribution, rendered: Rendered, labels: import('../index.js').Labels,
+ *   alt: string,
  *   first: { label: string, probability: number } | undefined }} shown `first`: the likeliest class
  */
 export function dressLegend(view, strings, { attribution, rendered, labels, alt, first }) {
@@ -51,11 +56,17 @@ export function dressLegend(view, strings, { attribution, rendered, labels, alt,
   view.note.textContent = rendered.empty ? strings.empty : noteOf(attribution, rendered, strings);
 }
 
-/** What the colours mean. @param {Attribution} attribution @param {Rendered} rendered @param {Strings} strings */
+/**
+ * What the colours mean.
+ * @param {Attribution} attribution
+ * @param {Rendered} rendered
+ * @param {Strings} strings
+ */
 function noteOf(attribution, { lo, percentile }, strings) {
   const isPositive = methodOf(attribution)?.sign === 'positive';
   const colours =
-    strings.shared.texts[`method.${attribution.method}.values`] ?? (isPositive ? strings.matters : lo < 0 ? strings.both : strings.speaks);
+    strings.shared.texts[`method.${attribution.method}.values`] ??
+    (isPositive ? strings.matters : lo < 0 ? strings.both : strings.speaks);
   return percentile < 100 ? `${colours} ${fill(strings.clipped, { percentile })}` : colours;
 }
 
@@ -67,12 +78,20 @@ export function dressWarnings(view, strings, warnings) {
   );
 }
 
-/** @param {View} view @param {Strings} strings @param {import('../index.js').SightlineError | undefined} error */
+/**
+ * @param {View} view
+ * @param {Strings} strings
+ * @param {import('../index.js').SightlineError | undefined} error
+ */
 export function dressError(view, strings, error) {
   view.error.hidden = !error;
   if (!error) return;
   view.error.dataset.code = error.code;
   const { texts } = strings.shared;
-  view.errorText.replaceChildren(`${texts[`error.${error.code}`] ?? texts['error.internal']} (`, english(error.message), ')');
+  view.errorText.replaceChildren(
+    `${texts[`error.${error.code}`] ?? texts['error.internal']} (`,
+    english(error.message),
+    ')',
+  );
   view.retry.textContent = strings.retry;
 }

@@ -1,5 +1,6 @@
 // @ts-check
-// Predict, then reveal: the learner paints where the model must have looked before the map is shown.
+// Predict, then reveal: the learner paints where the model must have looked before the map is
+// shown.
 
 import { placeOf } from '../picture/crop.js';
 import { GRID, PaintArea } from '../picture/paint-area.js';
@@ -20,7 +21,9 @@ export class Predict {
   #onReveal;
   #onAgain;
   #revealed = false;
-  /** The photo and the map that the painted area belongs to; empty where nothing is to be predicted. */
+  /**
+   * The photo and the map that the painted area belongs to; empty where nothing is to be predicted.
+   */
   #subject = '';
   /** How often the map was let be shown for this photo, and how many of those have been told. */
   #attempts = 0;
@@ -67,7 +70,10 @@ export class Predict {
     return this.#area.open;
   }
 
-  /** Another photo or map begins with nothing painted. @param {string} subject empty where nothing is to be predicted */
+  /**
+   * Another photo or map begins with nothing painted.
+   * @param {string} subject empty where nothing is to be predicted
+   */
   begin(subject) {
     if (subject !== this.#subject) {
       this.#subject = subject;
@@ -94,7 +100,10 @@ export class Predict {
     this.#dressTools();
   }
 
-  /** The texts of the present language. @param {boolean} isWanted whether the element is to ask for a prediction at all */
+  /**
+   * The texts of the present language.
+   * @param {boolean} isWanted whether the element is to ask for a prediction at all
+   */
   dress(isWanted) {
     const [view, strings] = [this.#view, this.#strings()];
     if (!isWanted) view.predict.hidden = view.area.hidden = true;
@@ -109,7 +118,11 @@ export class Predict {
     this.#dressTools();
   }
 
-  /** Says how the painted area agrees with the map. @param {Attribution} attribution @param {number} top in per cent */
+  /**
+   * Says how the painted area agrees with the map.
+   * @param {Attribution} attribution
+   * @param {number} top in per cent
+   */
   compare(attribution, top) {
     const result = overlap(this.#area.cells, attribution, { rows: GRID, columns: GRID, top });
     const strings = this.#strings();
@@ -127,7 +140,11 @@ export class Predict {
     return result;
   }
 
-  /** What the learner painted, once for each time that the map was let be shown. @param {Attribution} attribution @param {number} top */
+  /**
+   * What the learner painted, once for each time that the map was let be shown.
+   * @param {Attribution} attribution
+   * @param {number} top
+   */
   takeQuiz(attribution, top) {
     const result = this.compare(attribution, top);
     if (this.#toldAttempts === this.#attempts) return undefined;
@@ -151,7 +168,10 @@ export class Predict {
     view.reveal.disabled = view.clear.disabled = area.empty;
   }
 
-  /** @param {{ row: number, column: number, painted: boolean } | undefined} at where the keyboard painted */
+  /**
+   * @param {{ row: number, column: number, painted: boolean } | undefined} at where the keyboard
+   *   painted
+   */
   #painted(at) {
     this.#dressTools();
     if (!at) return;

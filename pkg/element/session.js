@@ -36,7 +36,11 @@ export class Session {
     return this.#explainer?.info ?? null;
   }
 
-  /** The photo, where one is named. @param {string} url empty for none @param {AbortSignal} signal */
+  /**
+   * The photo, where one is named.
+   * @param {string} url empty for none
+   * @param {AbortSignal} signal
+   */
   async openPhoto(url, signal) {
     if (this.#photo?.url === url) return this.#photo;
     if (!url) {
@@ -51,7 +55,8 @@ export class Session {
 
   /**
    * The model that an element's attributes name, which all elements of the page share.
-   * @param {HTMLElement} element @param {AbortSignal} signal @param {(p: Progress) => void} onProgress
+   * @param {HTMLElement} element @param {AbortSignal} signal @param {(p: Progress) => void}
+   *   onProgress
    */
   async openModel(element, signal, onProgress) {
     const folder = element.hasAttribute('asset-base-url') ? addressOf(element, 'asset-base-url').href : undefined;
@@ -74,7 +79,8 @@ export class Session {
    * @param {Blob} blob @param {Explainer} explainer @param {AbortSignal} signal
    */
   async classify(blob, explainer, signal) {
-    const known = this.#classified?.blob === blob && this.#classified.explainer === explainer ? this.#classified.result : undefined;
+    const known =
+      this.#classified?.blob === blob && this.#classified.explainer === explainer ? this.#classified.result : undefined;
     const result = known ?? (await explainer.classify(blob, { topK: 5, signal }));
     this.#explainer = explainer;
     this.#classified = { blob, explainer, result };

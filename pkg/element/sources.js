@@ -27,19 +27,24 @@ async function decode(blob) {
     const bitmap = await createImageBitmap(blob, { imageOrientation: 'from-image' });
     const shrink = MAX_SHOWN / Math.max(bitmap.width, bitmap.height);
     if (shrink >= 1) return bitmap;
-    const [resizeWidth, resizeHeight] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * shrink)));
+    const [resizeWidth, resizeHeight] = [bitmap.width, bitmap.height].map((side) =>
+      Math.max(1, Math.round(side * shrink)),
+    );
     const small = await createImageBitmap(bitmap, { resizeWidth, resizeHeight, resizeQuality: 'low' });
     bitmap.close();
     return small;
   } catch (cause) {
-    throw new SightlineError('unsupported-image', 'this browser cannot display the image; use a JPEG or PNG', { cause });
+    throw new SightlineError('unsupported-image', 'this browser cannot display the image; use a JPEG or PNG', {
+      cause,
+    });
   }
 }
 
 /** @param {URL} url @param {AbortSignal} signal @returns {Promise<string>} */
 export async function fetchSaved(url, signal) {
   const blob = await requestBlob(url, { signal });
-  if (blob.size > MAX_SAVED) throw new SightlineError('bad-option', `saved: ${url} is too large for an attribution; check the address`);
+  if (blob.size > MAX_SAVED)
+    throw new SightlineError('bad-option', `saved: ${url} is too large for an attribution; check the address`);
   return blob.text();
 }
 

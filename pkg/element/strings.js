@@ -1,10 +1,14 @@
 // @ts-check
-// What only <sightline-explainer> says, in English. Another language has it in its file in ../i18n/.
+// What only <sightline-explainer> says, in English. Another language has it in its file in
+// ../i18n/.
 
 import { nearest, english as shared, stringsFor, translation } from '../i18n/strings.js';
 
 /** @typedef {typeof own} OwnStrings */
-/** `shared`: the texts of the whole package. @typedef {OwnStrings & { shared: PackageStrings }} Strings */
+/**
+ * `shared`: the texts of the whole package.
+ * @typedef {OwnStrings & { shared: PackageStrings }} Strings
+ */
 /** @typedef {import('../index.js').Strings} PackageStrings */
 
 const own = {
@@ -12,7 +16,12 @@ const own = {
   /** The heading of the embed page. */
   page: 'Sightline: where the model looked',
   working: 'Working',
-  stages: { download: 'Downloading the model', wasm: 'Loading the program', device: 'Starting the device', weights: 'Loading the weights' },
+  stages: {
+    download: 'Downloading the model',
+    wasm: 'Loading the program',
+    device: 'Starting the device',
+    weights: 'Loading the weights',
+  },
   compute: 'Computing {method}',
   cancel: 'Cancel',
   retry: 'Try again',
@@ -54,7 +63,11 @@ export const english = { ...own, shared };
 /** By language; each is put together once. @type {Map<string, Promise<Strings>>} */
 const languages = new Map([['en', Promise.resolve(english)]]);
 
-/** The strings in the closest available language. @param {string} tag of BCP 47 @returns {Promise<Strings>} */
+/**
+ * The strings in the closest available language.
+ * @param {string} tag of BCP 47
+ * @returns {Promise<Strings>}
+ */
 export function elementStrings(tag) {
   const language = nearest(tag);
   const strings = languages.get(language) ?? translate(language);

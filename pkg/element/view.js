@@ -1,5 +1,6 @@
 // @ts-check
-// The inside of <sightline-explainer>: its shadow tree, built without markup so that no Content-Security-Policy or Trusted Types rule is in its way.
+// The inside of <sightline-explainer>: its shadow tree, built without markup so that no
+// Content-Security-Policy or Trusted Types rule is in its way.
 
 import { renderHeatmap } from '../picture/render.js';
 import { make } from '../util/dom.js';
@@ -10,48 +11,61 @@ import { make } from '../util/dom.js';
 const MAX_DRAWN = 1280;
 
 const CSS = `
-:host { display: block; --_ground: var(--sightline-background, #fff); --_ink: var(--sightline-color, #1c1d21); --_soft: var(--sightline-muted, #55565e);
-  --_line: var(--sightline-border, #c9c7c0); --_accent: var(--sightline-accent, #8f2d56); --_on-accent: var(--sightline-on-accent, #fff);
+:host { display: block; --_ground: var(--sightline-background, #fff); --_ink: var(--sightline-color, #1c1d21);
+  --_soft: var(--sightline-muted, #55565e);
+  --_line: var(--sightline-border, #c9c7c0); --_accent: var(--sightline-accent, #8f2d56);
+    --_on-accent: var(--sightline-on-accent, #fff);
   --_bar: var(--sightline-bar, #f3dbe5); --_alarm: var(--sightline-alarm, #fbe4e0); color-scheme: light; }
 :host([hidden]) { display: none; }
-:host([theme="dark"]) { --_ground: var(--sightline-background, #202226); --_ink: var(--sightline-color, #eceae6); --_soft: var(--sightline-muted, #b3b2af);
-  --_line: var(--sightline-border, #4a4c53); --_accent: var(--sightline-accent, #f0a1c1); --_on-accent: var(--sightline-on-accent, #2a0f1b);
+:host([theme="dark"]) { --_ground: var(--sightline-background, #202226); --_ink: var(--sightline-color, #eceae6);
+  --_soft: var(--sightline-muted, #b3b2af);
+  --_line: var(--sightline-border, #4a4c53); --_accent: var(--sightline-accent, #f0a1c1);
+    --_on-accent: var(--sightline-on-accent, #2a0f1b);
   --_bar: var(--sightline-bar, #53293c); --_alarm: var(--sightline-alarm, #4a211b); color-scheme: dark; }
 @media (prefers-color-scheme: dark) {
-  :host(:not([theme="light"])) { --_ground: var(--sightline-background, #202226); --_ink: var(--sightline-color, #eceae6); --_soft: var(--sightline-muted, #b3b2af);
-    --_line: var(--sightline-border, #4a4c53); --_accent: var(--sightline-accent, #f0a1c1); --_on-accent: var(--sightline-on-accent, #2a0f1b);
+  :host(:not([theme="light"])) { --_ground: var(--sightline-background, #202226);
+    --_ink: var(--sightline-color, #eceae6); --_soft: var(--sightline-muted, #b3b2af);
+    --_line: var(--sightline-border, #4a4c53); --_accent: var(--sightline-accent, #f0a1c1);
+      --_on-accent: var(--sightline-on-accent, #2a0f1b);
     --_bar: var(--sightline-bar, #53293c); --_alarm: var(--sightline-alarm, #4a211b); color-scheme: dark; }
 }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
-.base { background: var(--_ground); color: var(--_ink); border: 1px solid var(--_line); border-radius: var(--sightline-radius, 0.6rem); padding: 0.75rem;
-  max-width: var(--sightline-max-width, 40rem); font: var(--sightline-font, 400 1rem/1.45 system-ui, sans-serif); text-align: start; overflow-wrap: anywhere; }
+.base { background: var(--_ground); color: var(--_ink); border: 1px solid var(--_line);
+  border-radius: var(--sightline-radius, 0.6rem); padding: 0.75rem;
+  max-width: var(--sightline-max-width, 40rem); font: var(--sightline-font, 400 1rem/1.45 system-ui, sans-serif);
+    text-align: start; overflow-wrap: anywhere; }
 .base, .panel { display: grid; gap: 0.6rem; }
 figure { margin: 0; display: grid; gap: 0.5rem; }
-.frame { position: relative; border-radius: calc(var(--sightline-radius, 0.6rem) / 2); overflow: hidden; background: var(--_bar); }
+.frame { position: relative; border-radius: calc(var(--sightline-radius, 0.6rem) / 2); overflow: hidden;
+  background: var(--_bar); }
 .frame.bare { aspect-ratio: 4 / 3; }
 .poster, .map { display: block; width: 100%; height: auto; }
 .area { position: absolute; inset: 0; width: 100%; height: 100%; }
 .area.open { cursor: crosshair; touch-action: none; }
 .area:focus-visible { outline: 3px solid #ffd400; outline-offset: -3px; }
-.busy { position: absolute; inset: auto 0.5rem 0.5rem; display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; align-items: center; background: var(--_ground);
+.busy { position: absolute; inset: auto 0.5rem 0.5rem; display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem;
+  align-items: center; background: var(--_ground);
   border: 1px solid var(--_line); border-radius: 0.5rem; padding: 0.4rem 0.6rem; font-size: 0.875em; }
 progress { flex: 1 1 5rem; min-width: 4rem; accent-color: var(--_accent); }
 figcaption, p { margin: 0; }
-.legend { display: grid; grid-template-columns: auto 1fr auto; gap: 0.15rem 0.5rem; align-items: center; font-size: 0.875em; font-variant-numeric: tabular-nums; }
+.legend { display: grid; grid-template-columns: auto 1fr auto; gap: 0.15rem 0.5rem; align-items: center;
+  font-size: 0.875em; font-variant-numeric: tabular-nums; }
 .legend canvas { width: 100%; height: 0.7rem; border: 1px solid var(--_line); border-radius: 2px; }
 .note { grid-column: 1 / -1; color: var(--_soft); }
 .hint { color: var(--_soft); font-size: 0.875em; }
 .row { display: flex; flex-wrap: wrap; gap: 0.5rem 0.9rem; align-items: center; }
 label { display: inline-flex; gap: 0.4rem; align-items: center; max-width: 100%; }
-button, select { font: inherit; color: inherit; background: var(--_ground); border: 1px solid var(--_soft); border-radius: 0.4rem; padding: 0.3rem 0.7rem;
+button, select { font: inherit; color: inherit; background: var(--_ground); border: 1px solid var(--_soft);
+  border-radius: 0.4rem; padding: 0.3rem 0.7rem;
   min-height: 2.25rem; max-width: 100%; }
 button { cursor: pointer; justify-self: start; }
 button.primary { background: var(--_accent); color: var(--_on-accent); border-color: var(--_accent); }
 button[aria-pressed="true"] { outline: 2px solid var(--_accent); outline-offset: -1px; }
 button:disabled, select:disabled { opacity: 0.6; cursor: default; }
 input[type="range"] { accent-color: var(--_accent); width: 8rem; max-width: 100%; min-height: 1.5rem; }
-button:focus-visible, select:focus-visible, input:focus-visible { outline: 3px solid var(--_accent); outline-offset: 2px; }
+button:focus-visible, select:focus-visible, input:focus-visible { outline: 3px solid var(--_accent);
+  outline-offset: 2px; }
 .classes { list-style: none; margin: 0; padding: 0; display: grid; gap: 0.3rem; }
 .classes button { width: 100%; display: flex; justify-content: space-between; gap: 1rem; text-align: start;
   background: linear-gradient(to right, var(--_bar) var(--share), transparent var(--share)); }
@@ -132,7 +146,11 @@ export function build(root) {
   view.tools.append(make('label', {}, view.brushName, view.brush), view.erase, view.clear, view.reveal);
   view.predict.append(view.ask, view.keys, view.tools, view.score, view.again);
   view.methodLabel.append(view.methodName, view.method);
-  view.look.append(make('label', {}, view.opacityName, view.opacity), make('label', {}, view.coloursName, view.colours), view.save);
+  view.look.append(
+    make('label', {}, view.opacityName, view.opacity),
+    make('label', {}, view.coloursName, view.colours),
+    view.save,
+  );
   view.controls.append(view.classes, view.methodLabel, view.look);
   view.error.append(view.errorText, view.retry);
   const figure = make(
@@ -150,7 +168,8 @@ export function build(root) {
 
 /**
  * Draws the photo, and the map over it where that may be seen.
- * @param {View} view @param {ImageBitmap | undefined} photo @param {import('../index.js').Attribution | undefined} attribution
+ * @param {View} view @param {ImageBitmap | undefined} photo @param
+ *   {import('../index.js').Attribution | undefined} attribution
  * @param {{ isVisible: boolean, looks: import('../index.js').RenderOptions }} how
  * @returns {import('../index.js').Rendered | undefined} of the map
  */
@@ -177,7 +196,8 @@ export function paint({ map, poster, frame }, photo, attribution, { isVisible, l
 
 /**
  * The picture that is shown until the photo is here.
- * @param {View} view @param {HTMLElement} element @param {{ isWaiting: boolean, alt: string }} shown
+ * @param {View} view @param {HTMLElement} element @param {{ isWaiting: boolean, alt: string }}
+ *   shown
  */
 export function dressPoster({ map, poster, frame }, element, { isWaiting, alt }) {
   const address = element.getAttribute('poster');

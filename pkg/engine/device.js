@@ -4,7 +4,10 @@ import { SightlineError } from '../util/errors.js';
 import { fill } from '../util/text.js';
 
 /** @typedef {import('../index.js').Info['device']} Device */
-/** Why it is this device, in English and by key. @typedef {Pick<Device, 'reason' | 'key' | 'values'>} Reason */
+/**
+ * Why it is this device, in English and by key.
+ * @typedef {Pick<Device, 'reason' | 'key' | 'values'>} Reason
+ */
 /** @typedef {Reason & { kind: 'cpu' | 'webgpu' }} Choice */
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b|software/i;
@@ -26,7 +29,10 @@ export async function chooseDevice(wanted, hasBuild) {
   if (wanted === 'webgpu') {
     if (!adapter) throw new SightlineError('device-unavailable', `${missing.reason}; use the CPU`);
     if (!(await hasBuild()))
-      throw new SightlineError('device-unavailable', 'the WebGPU build is not available yet; use the CPU, or try again later');
+      throw new SightlineError(
+        'device-unavailable',
+        'the WebGPU build is not available yet; use the CPU, or try again later',
+      );
     return { kind: 'webgpu', ...because('device.webgpu.chosen') };
   }
   if (!adapter) return { kind: 'cpu', ...missing };
@@ -50,5 +56,9 @@ async function findAdapter() {
 /** @param {any} adapter */
 export function isSoftware(adapter) {
   const { vendor = '', architecture = '', device = '', description = '', isFallbackAdapter } = adapter.info ?? {};
-  return Boolean(isFallbackAdapter || adapter.isFallbackAdapter || SOFTWARE.test(`${vendor} ${architecture} ${device} ${description}`));
+  return Boolean(
+    isFallbackAdapter ||
+      adapter.isFallbackAdapter ||
+      SOFTWARE.test(`${vendor} ${architecture} ${device} ${description}`),
+  );
 }

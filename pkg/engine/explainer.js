@@ -14,10 +14,17 @@ export function only(rest, name) {
   if (unknown !== undefined) throw new SightlineError('bad-option', `${unknown}: ${name} has no such option`);
 }
 
-/** The core checks the options; this is what cannot even be sent to it. @param {Record<string, unknown>} request */
+/**
+ * The core checks the options; this is what cannot even be sent to it.
+ * @param {Record<string, unknown>} request
+ */
 function sendable(request) {
   for (const [name, value] of Object.entries(request)) {
-    if (typeof value === 'function' || typeof value === 'symbol' || (typeof value === 'number' && !Number.isFinite(value)))
+    if (
+      typeof value === 'function' ||
+      typeof value === 'symbol' ||
+      (typeof value === 'number' && !Number.isFinite(value))
+    )
       throw new SightlineError('bad-option', `${name}: ${String(value).slice(0, 40)} is not a valid option value`);
   }
 }
@@ -26,7 +33,8 @@ function sendable(request) {
 export const FOLLOW = Symbol('follow');
 
 /**
- * @param {import('../index.js').Info} info @param {import('../index.js').Attribution} result @param {Record<string, any>} request
+ * @param {import('../index.js').Info} info @param {import('../index.js').Attribution} result @param
+ *   {Record<string, any>} request
  * @returns {import('../index.js').Provenance}
  */
 function provenance({ model: { id, architecture, sha256, labels }, version }, { method, target }, request) {
@@ -63,8 +71,10 @@ export class Explainer {
   }
 
   /**
-   * Moves to WebGPU where that is the better device: after the first attribution, and once the device is warm.
-   * @param {Promise<import('./device.js').Choice>} best @param {(device: import('../index.js').Info['device']) => void} onDevice
+   * Moves to WebGPU where that is the better device: after the first attribution, and once the
+   * device is warm.
+   * @param {Promise<import('./device.js').Choice>} best @param {(device:
+   *   import('../index.js').Info['device']) => void} onDevice
    * @param {() => import('./host.js').Engine} onGpu
    */
   async [FOLLOW](best, onDevice, onGpu) {
@@ -74,7 +84,8 @@ export class Explainer {
       this.info = Object.freeze({ ...this.info, device: { ...this.info.device, ...change } });
       onDevice(this.info.device);
     };
-    const failed = (/** @type {unknown} */ error) => tell(because('device.webgpu.failed', { reason: wrap(error).message }));
+    const failed = (/** @type {unknown} */ error) =>
+      tell(because('device.webgpu.failed', { reason: wrap(error).message }));
     const choice = await best.catch(failed);
     // Whoever made this explainer has it by now.
     await new Promise((done) => setTimeout(done));
@@ -120,7 +131,8 @@ export class Explainer {
    */
   async attribute(image, { signal, stop, onProgress, onEstimate, ...request } = /** @type {any} */ ({})) {
     sendable(request);
-    if (stop !== undefined && !(stop instanceof AbortSignal)) throw new SightlineError('bad-option', 'stop must be an AbortSignal');
+    if (stop !== undefined && !(stop instanceof AbortSignal))
+      throw new SightlineError('bad-option', 'stop must be an AbortSignal');
     if (onEstimate !== undefined && typeof onEstimate !== 'function')
       throw new SightlineError('bad-option', 'onEstimate must be a function');
     const sent = await this.#withPictures(request, signal);
@@ -148,7 +160,8 @@ export class Explainer {
   }
 
   /**
-   * The map as it grows: an item for each estimate that the loop has time for, then one with the finished attribution. Leaving the loop ends the call.
+   * The map as it grows: an item for each estimate that the loop has time for, then one with the
+   * finished attribution. Leaving the loop ends the call.
    * @param {import('../index.js').ImageSource} image
    * @param {import('../index.js').AttributeOptions} options
    * @returns {AsyncGenerator<import('../index.js').Estimate, void, undefined>}
@@ -187,7 +200,8 @@ export class Explainer {
   }
 
   /**
-   * One request for many photos, one after the other. A photo that cannot be explained leaves its error in the list and the others go on.
+   * One request for many photos, one after the other. A photo that cannot be explained leaves its
+   * error in the list and the others go on.
    * @param {Iterable<import('../index.js').ImageSource>} images
    * @param {import('../index.js').BatchOptions} options
    * @returns {Promise<import('../index.js').BatchItem[]>}
@@ -202,7 +216,11 @@ export class Explainer {
       /** @type {import('../index.js').BatchItem} */
       let item;
       try {
-        item = { index, attribution: await this.attribute(image, /** @type {any} */ ({ ...request, signal })), error: null };
+        item = {
+          index,
+          attribution: await this.attribute(image, /** @type {any} */ ({ ...request, signal })),
+          error: null,
+        };
       } catch (error) {
         const wrapped = wrap(error);
         if (signal?.aborted) throw wrapped;
@@ -216,17 +234,20 @@ export class Explainer {
 
   /**
    * A layer's activations; those of `info.model.defaultLayer` where none is named.
-   * @param {import('../index.js').ImageSource} image @param {string} [layer] @param {{ signal?: AbortSignal }} [options]
+   * @param {import('../index.js').ImageSource} image @param {string} [layer] @param {{ signal?:
+   *   AbortSignal }} [options]
    */
   async activations(image, layer, { signal, ...rest } = {}) {
     only(rest, 'activations');
-    if (layer !== undefined && typeof layer !== 'string') throw new SightlineError('bad-option', 'layer must be the name of a layer');
+    if (layer !== undefined && typeof layer !== 'string')
+      throw new SightlineError('bad-option', 'layer must be the name of a layer');
     return this.#run(image, { op: 'activations', layer }, { signal });
   }
 
   /**
    * What the score changes by, per unit of the input or of a layer's activations.
-   * @param {import('../index.js').ImageSource} image @param {import('../index.js').GradientOptions} [options]
+   * @param {import('../index.js').ImageSource} image @param {import('../index.js').GradientOptions}
+   *   [options]
    */
   async gradients(image, { target, output, layer, signal, ...rest } = {}) {
     only(rest, 'gradients');
@@ -248,10 +269,17 @@ export class Explainer {
       return { data: Array.from(data), shape: Array.from(shape) };
     };
     if (baseline === undefined) return request;
-    return { ...request, baseline: Array.isArray(baseline) ? await Promise.all(baseline.map(tensor)) : await tensor(baseline) };
+    return {
+      ...request,
+      baseline: Array.isArray(baseline) ? await Promise.all(baseline.map(tensor)) : await tensor(baseline),
+    };
   }
 
-  /** The tensor that the model is fed. @param {import('../index.js').ImageSource} image @param {{ signal?: AbortSignal }} [options] */
+  /**
+   * The tensor that the model is fed.
+   * @param {import('../index.js').ImageSource} image
+   * @param {{ signal?: AbortSignal }} [options]
+   */
   async preprocess(image, { signal, ...rest } = {}) {
     only(rest, 'preprocess');
     return this.#run(image, { op: 'prepare' }, { signal });
@@ -263,8 +291,10 @@ export class Explainer {
   }
 
   /**
-   * @param {import('../index.js').ImageSource} image @param {{ op: string, [key: string]: unknown }} message
-   * @param {{ signal?: AbortSignal, stop?: AbortSignal, onProgress?: (p: any) => void, onEstimate?: (e: any) => void }} options
+   * @param {import('../index.js').ImageSource} image @param {{ op: string, [key: string]: unknown
+   *   }} message
+   * @param {{ signal?: AbortSignal, stop?: AbortSignal, onProgress?: (p: any) => void, onEstimate?:
+   *   (e: any) => void }} options
    * @returns {Promise<any>}
    */
   async #run(image, message, options) {
@@ -289,7 +319,8 @@ export class Explainer {
       // A photo that cannot be had is told at once.
       const [done, input] = await Promise.all([result, coming]);
       // Whoever asked paints first.
-      if (message.op === 'attribute' && this.#move) (globalThis.requestIdleCallback ?? setTimeout)(() => this.#move?.(input));
+      if (message.op === 'attribute' && this.#move)
+        (globalThis.requestIdleCallback ?? setTimeout)(() => this.#move?.(input));
       return done;
     } catch (error) {
       throw wrap(error);

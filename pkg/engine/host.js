@@ -1,19 +1,28 @@
 // @ts-check
-// The main thread's side of the one worker that all explainers of a page share. It owns the queues and the packages' sources, so that a worker
-// that died is replaced without losing anything but the call that killed it.
+// The main thread's side of the one worker that all explainers of a page share. It owns the queues
+// and the packages' sources, so that a worker that died is replaced without losing anything but the
+// call that killed it.
 
 import { request } from '../model/fetch.js';
 import { aborted, SightlineError } from '../util/errors.js';
 import { locate } from '../util/locate.js';
 
-/** @typedef {{ stage: string, loaded: number, total: number, passes?: { forward: number, backward: number } }} Progress */
+/**
+ * @typedef {{ stage: string, loaded: number, total: number, passes?: { forward: number,
+ *   backward: number } }} Progress
+ */
 /** @typedef {{ op: string, call: number, engine: number, [key: string]: unknown }} Request */
 /**
  * A model on a device: where it comes from, and the worker generation that holds it.
- * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL, source: import('../model/source.js').Source, generation: number,
+ * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL,
+ *   source: import('../model/source.js').Source, generation: number,
  *   opening?: Promise<any>, loading?: number, queue: Promise<unknown>, closed: boolean }} Engine
  */
-/** @typedef {{ request: Request, engine: Engine, retried: boolean, settled?: Promise<unknown>, resolve?: (v: any) => void, reject?: (e: Error) => void, onProgress?: (p: Progress) => void, onEstimate?: (e: any) => void }} Call */
+/**
+ * @typedef {{ request: Request, engine: Engine, retried: boolean, settled?: Promise<unknown>,
+ *   resolve?: (v: any) => void, reject?: (e: Error) => void, onProgress?: (p: Progress) => void,
+ *   onEstimate?: (e: any) => void }} Call
+ */
 
 /** @param {'cpu' | 'webgpu'} kind @param {URL} base */
 const moduleOf = (kind, base) => locate(`wasm/${kind}/sightline_bg.wasm`, base);
@@ -29,10 +38,18 @@ class Host {
   #calls = new Map();
   /** The calls of a dead worker that run again. @type {Promise<unknown>} */
   #retries = Promise.resolve();
-  /** Compiled builds by address: a replaced worker compiles nothing again. @type {Map<string, Promise<WebAssembly.Module>>} */
+  /**
+   * Compiled builds by address: a replaced worker compiles nothing again.
+   * @type {Map<string, Promise<WebAssembly.Module>>}
+   */
   #modules = new Map();
 
-  /** @param {'cpu' | 'webgpu'} kind @param {URL} base @param {import('../model/source.js').Source} source @returns {Engine} */
+  /**
+   * @param {'cpu' | 'webgpu'} kind
+   * @param {URL} base
+   * @param {import('../model/source.js').Source} source
+   * @returns {Engine}
+   */
   engine(kind, base, source) {
     return { id: this.#next++, kind, base, source, generation: -1, queue: Promise.resolve(), closed: false };
   }
@@ -63,7 +80,8 @@ class Host {
   /** @param {any} message */
   #receive({ call: id, result, error, progress, estimate, dead, lost }) {
     if (dead) return this.#died(dead);
-    if (lost !== undefined) return this.#died({ code: 'device-lost', message: `${lost}. The next request restarts the device.` });
+    if (lost !== undefined)
+      return this.#died({ code: 'device-lost', message: `${lost}. The next request restarts the device.` });
     const call = this.#calls.get(id);
     if (!call) return;
     if (progress) return call.onProgress?.(progress);
@@ -75,7 +93,10 @@ class Host {
     else call.resolve?.(result);
   }
 
-  /** The worker is gone: its culprit is told, everybody else's calls run again. @param {{ code: any, message: string }} reason */
+  /**
+   * The worker is gone: its culprit is told, everybody else's calls run again.
+   * @param {{ code: any, message: string }} reason
+   */
   #died({ code, message }) {
     this.#live?.terminate();
     this.#live = undefined;
@@ -84,7 +105,8 @@ class Host {
     const calls = [...this.#calls.values()];
     this.#calls.clear();
     const onGpu = code === 'device-lost';
-    const guilty = (/** @type {Call} */ call) => (onGpu ? call.engine.kind === 'webgpu' : calls.length === 1 || call.retried);
+    const guilty = (/** @type {Call} */ call) =>
+      onGpu ? call.engine.kind === 'webgpu' : calls.length === 1 || call.retried;
     for (const call of calls.filter(guilty)) call.reject?.(new SightlineError(code, message));
     // One after the other: if the worker dies again, it is known by whose fault.
     const innocent = calls.filter((call) => !guilty(call));
@@ -112,22 +134,41 @@ class Host {
       worker.postMessage(call.request);
     } catch (cause) {
       this.#calls.delete(call.request.call);
-      throw new SightlineError('out-of-memory', 'the image could not be sent to the worker; use a smaller one', { cause });
+      throw new SightlineError('out-of-memory', 'the image could not be sent to the worker; use a smaller one', {
+        cause,
+      });
     }
   }
 
-  /** @param {Engine} engine @param {Record<string, unknown> & { op: string }} message @param {(p: Progress) => void} [onProgress] @param {(e: any) => void} [onEstimate] @returns {{ id: number, result: Promise<any> }} */
+  /**
+   * @param {Engine} engine
+   * @param {Record<string, unknown> & { op: string }} message
+   * @param {(p: Progress) => void} [onProgress]
+   * @param {(e: any) => void} [onEstimate]
+   * @returns {{ id: number, result: Promise<any> }}
+   */
   #call(engine, message, onProgress, onEstimate) {
     const id = this.#next++;
     /** @type {Call} */
-    const call = { request: { ...message, call: id, engine: engine.id }, engine, retried: false, onProgress, onEstimate };
+    const call = {
+      request: { ...message, call: id, engine: engine.id },
+      engine,
+      retried: false,
+      onProgress,
+      onEstimate,
+    };
     const result = new Promise((resolve, reject) => Object.assign(call, { resolve, reject }));
     call.settled = result.catch(() => undefined);
     this.#send(call).catch((error) => call.reject?.(error));
     return { id, result };
   }
 
-  /** Starts what opening a model takes, beside the requests for its files. @param {'cpu' | 'webgpu'} kind @param {URL} base @param {(p: Progress) => void} [onProgress] */
+  /**
+   * Starts what opening a model takes, beside the requests for its files.
+   * @param {'cpu' | 'webgpu'} kind
+   * @param {URL} base
+   * @param {(p: Progress) => void} [onProgress]
+   */
   prepare(kind, base, onProgress) {
     // Who needs them is told of failures, and tries again.
     const url = locate(`wasm/${kind}/sightline.js`, base).href;
@@ -137,7 +178,11 @@ class Host {
     this.#module(moduleOf(kind, base), onProgress).catch(() => undefined);
   }
 
-  /** Makes the engine exist in the present worker. @param {Engine} engine @param {(p: Progress) => void} [onProgress] */
+  /**
+   * Makes the engine exist in the present worker.
+   * @param {Engine} engine
+   * @param {(p: Progress) => void} [onProgress]
+   */
   async open(engine, onProgress) {
     if (engine.generation === this.#generation && engine.opening) return engine.opening;
     engine.generation = this.#generation;
@@ -149,12 +194,22 @@ class Host {
     return engine.opening;
   }
 
-  /** Checks that the core supports what the package's config.json asks for, before its weights are here. @param {Engine} engine @param {(p: Progress) => void} [onProgress] */
+  /**
+   * Checks that the core supports what the package's config.json asks for, before its weights are
+   * here.
+   * @param {Engine} engine
+   * @param {(p: Progress) => void} [onProgress]
+   */
   async plan(engine, onProgress) {
     await (await this.#build(engine, 'plan', onProgress)).result;
   }
 
-  /** Sends the package to a worker with the engine's build. @param {Engine} engine @param {'open' | 'plan'} op @param {((p: Progress) => void) | undefined} onProgress */
+  /**
+   * Sends the package to a worker with the engine's build.
+   * @param {Engine} engine
+   * @param {'open' | 'plan'} op
+   * @param {((p: Progress) => void) | undefined} onProgress
+   */
   async #build(engine, op, onProgress) {
     const { kind, base, source } = engine;
     const module = await this.#module(moduleOf(kind, base), onProgress);
@@ -179,7 +234,11 @@ class Host {
         } catch (cause) {
           if (!(cause instanceof WebAssembly.CompileError))
             throw new SightlineError('network', `the download of ${url} was interrupted; try again`, { cause });
-          throw new SightlineError('device-unavailable', 'this browser does not support WebAssembly SIMD; use a newer one', { cause });
+          throw new SightlineError(
+            'device-unavailable',
+            'this browser does not support WebAssembly SIMD; use a newer one',
+            { cause },
+          );
         }
       });
       this.#modules.set(url.href, module);
@@ -189,10 +248,12 @@ class Host {
   }
 
   /**
-   * Runs `job` after those queued before it on this engine. An abort of `signal` rejects at once; the worker stops within a chunk. One of `stop`
-   * resolves with what there is.
-   * @param {Engine} engine @param {(send: (message: Record<string, unknown> & { op: string }) => Promise<any>) => Promise<any>} job
-   * @param {{ signal?: AbortSignal, stop?: AbortSignal, onProgress?: (p: Progress) => void, onEstimate?: (e: any) => void }} [options]
+   * Runs `job` after those queued before it on this engine. An abort of `signal` rejects at once;
+   * the worker stops within a chunk. One of `stop` resolves with what there is.
+   * @param {Engine} engine @param {(send: (message: Record<string, unknown> & { op: string }) =>
+   *   Promise<any>) => Promise<any>} job
+   * @param {{ signal?: AbortSignal, stop?: AbortSignal, onProgress?: (p: Progress) => void,
+   *   onEstimate?: (e: any) => void }} [options]
    * @returns {Promise<any>}
    */
   run(engine, job, { signal, stop, onProgress, onEstimate } = {}) {
@@ -203,7 +264,8 @@ class Host {
     /** @param {Record<string, unknown> & { op: string }} message */
     const send = async (message) => {
       if (withdrawn) throw aborted();
-      if (engine.closed) throw new SightlineError('bad-option', 'this explainer has been disposed of; create a new one');
+      if (engine.closed)
+        throw new SightlineError('bad-option', 'this explainer has been disposed of; create a new one');
       await this.open(engine);
       if (withdrawn) throw aborted();
       const onEstimateNow = onEstimate && ((/** @type {any} */ e) => withdrawn || onEstimate(e));
@@ -240,14 +302,23 @@ class Host {
       .catch(() => undefined);
   }
 
-  /** Closes an engine that nobody has got yet; its weights are not loaded any further. @param {Engine} engine */
+  /**
+   * Closes an engine that nobody has got yet; its weights are not loaded any further.
+   * @param {Engine} engine
+   */
   abandon(engine) {
-    if (engine.loading !== undefined) this.#live?.postMessage({ op: 'cancel', call: engine.loading, engine: engine.id });
+    if (engine.loading !== undefined)
+      this.#live?.postMessage({ op: 'cancel', call: engine.loading, engine: engine.id });
     this.close(engine);
   }
 }
 
-/** A worker from its address, or where the page's origin forbids that from a classic blob that imports it. @param {URL} url @returns {Promise<Worker>} */
+/**
+ * A worker from its address, or where the page's origin forbids that from a classic blob that
+ * imports it.
+ * @param {URL} url
+ * @returns {Promise<Worker>}
+ */
 function startWorker(url) {
   return new Promise((resolve, reject) => {
     const failed = (/** @type {unknown} */ cause) =>

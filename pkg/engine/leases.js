@@ -2,8 +2,14 @@
 // One explainer for all elements of a page that show the same model on the same device.
 
 /** @typedef {import('../index.js').Explainer} Explainer */
-/** @typedef {Parameters<NonNullable<import('../index.js').ExplainerOptions['onProgress']>>[0]} Progress */
-/** @typedef {{ key: string, users: Set<object>, explainer: Promise<Explainer>, stop: AbortController, listeners: Set<(p: Progress) => void>, timer?: ReturnType<typeof setTimeout> }} Entry */
+/**
+ * @typedef {Parameters<NonNullable<import('../index.js').ExplainerOptions['onProgress']>>[0]} Progress
+ */
+/**
+ * @typedef {{ key: string, users: Set<object>, explainer: Promise<Explainer>,
+ *   stop: AbortController, listeners: Set<(p: Progress) => void>,
+ *   timer?: ReturnType<typeof setTimeout> }} Entry
+ */
 /** @typedef {{ key: string, explainer: Promise<Explainer>, release: () => void }} Lease */
 
 /** So long does a model stay without users (ms): elements are moved and re-made. */
@@ -12,7 +18,8 @@ const GRACE = 5000;
 const entries = new Map();
 
 /**
- * @param {{ model: import('../index.js').ModelSource, device: string, assetBaseUrl?: string }} options
+ * @param {{ model: import('../index.js').ModelSource, device: string, assetBaseUrl?: string }}
+ *   options
  * @param {(p: Progress) => void} [onProgress]
  * @returns {Lease} to be released once
  */

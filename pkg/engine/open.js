@@ -1,5 +1,6 @@
 // @ts-check
-// From a model's name or files to an explainer: finds the model, chooses the device, and falls back to the CPU where WebGPU was only a guess.
+// From a model's name or files to an explainer: finds the model, chooses the device, and falls back
+// to the CPU where WebGPU was only a guess.
 
 import { requestJson } from '../model/fetch.js';
 import { addLabels, fetchWeights, findModel } from '../model/source.js';
@@ -18,13 +19,15 @@ export async function createExplainer(options) {
   try {
     const { model, device = 'auto', onDevice, signal, onProgress, assetBaseUrl, ...rest } = options ?? {};
     only(rest, 'createExplainer');
-    if (onDevice !== undefined && typeof onDevice !== 'function') throw new SightlineError('bad-option', 'onDevice must be a function');
+    if (onDevice !== undefined && typeof onDevice !== 'function')
+      throw new SightlineError('bad-option', 'onDevice must be a function');
     throwIfAborted(signal);
     const base = baseOf(assetBaseUrl);
     const progress = (/** @type {import('./host.js').Progress} */ { stage, loaded, total }) =>
       signal?.aborted || onProgress?.({ stage: /** @type {any} */ (stage), loaded, total });
     const hasBuild = async () => {
-      // Without the signal: the explainer may be there, and its first task over, before this is asked.
+      // Without the signal: the explainer may be there, and its first task over, before this is
+      // asked.
       const builds = await requestJson(locate('wasm/builds.json', base));
       return Boolean(builds?.webgpu);
     };
@@ -41,7 +44,10 @@ export async function createExplainer(options) {
     const { source, folder, kept } = found;
     await addLabels(source, base, { signal });
     let engine = host.engine(choice.kind, base, source);
-    /** Does it on the CPU where WebGPU was only a guess and fails. @param {(e: import('./host.js').Engine) => Promise<any>} work */
+    /**
+     * Does it on the CPU where WebGPU was only a guess and fails.
+     * @param {(e: import('./host.js').Engine) => Promise<any>} work
+     */
     const attempt = async (work) => {
       try {
         return await abortable(work(engine), signal);

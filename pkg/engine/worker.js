@@ -1,6 +1,7 @@
 // @ts-check
-// The worker host: holds the wasm builds, the engines (a model on a device each) and the running jobs. It makes no request of its own
-// but the import of the generated JavaScript; the compiled modules come from the main thread.
+// The worker host: holds the wasm builds, the engines (a model on a device each) and the running
+// jobs. It makes no request of its own but the import of the generated JavaScript; the compiled
+// modules come from the main thread.
 
 /** @typedef {import('./host.js').Request} Request */
 
@@ -16,15 +17,24 @@ const jobs = new Map();
 const early = new Set();
 /** Read from a Blob at once. */
 const PIECE = 4 << 20;
-/** Copied into the wasm memory at once: larger holes would be filled in part, and the next model need new memory. */
+/**
+ * Copied into the wasm memory at once: larger holes would be filled in part, and the next model
+ * need new memory.
+ */
 const BITE = 256 << 10;
-/** Weights of up to so many bytes are hashed by the browser, in one piece and beside the loading. */
+/**
+ * Weights of up to so many bytes are hashed by the browser, in one piece and beside the loading.
+ */
 const WHOLE = 64 << 20;
 const scope = /** @type {any} */ (globalThis);
 
 /** @param {object} message @param {Transferable[]} [transfer] */
 const post = (message, transfer = []) => scope.postMessage(message, transfer);
-/** Nothing in this worker can be relied on after a trap. @param {string | undefined} panic @param {string} message */
+/**
+ * Nothing in this worker can be relied on after a trap.
+ * @param {string | undefined} panic
+ * @param {string} message
+ */
 const die = (panic, message) => post({ dead: { code: panic === undefined ? 'out-of-memory' : 'internal', message } });
 
 /** @type {string | undefined} */
@@ -34,7 +44,8 @@ let panicked;
 function fatal(error) {
   if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) return false;
   // A trap without a panic is an allocation that failed.
-  if (panicked === undefined) die(undefined, `the computation ran out of memory; use a smaller model or image (${error.message})`);
+  if (panicked === undefined)
+    die(undefined, `the computation ran out of memory; use a smaller model or image (${error.message})`);
   return true;
 }
 
@@ -71,7 +82,12 @@ async function build(kind, url, module) {
 /** @param {string} code @param {string} message */
 const refusal = (code, message) => Object.assign(new Error(message), { code });
 
-/** Bytes of the weights, which lie in a file or in the browser's storage. @param {import('../model/source.js').Source} source @param {number} from @param {number} to */
+/**
+ * Bytes of the weights, which lie in a file or in the browser's storage.
+ * @param {import('../model/source.js').Source} source
+ * @param {number} from
+ * @param {number} to
+ */
 async function read({ weights, file }, from, to) {
   try {
     return new Uint8Array((await weights?.slice(from, to).arrayBuffer()) ?? []);
@@ -79,15 +95,19 @@ async function read({ weights, file }, from, to) {
     if (!(error instanceof DOMException)) throw error;
     throw weights instanceof File
       ? refusal('bad-model', `${file} could not be read (${error.message}); choose it again`)
-      : refusal('quota', `the browser could not store the weights (${error.message}); free disk space or use a smaller model`);
+      : refusal(
+          'quota',
+          `the browser could not store the weights (${error.message}); free disk space or use a smaller model`,
+        );
   }
 }
 
 /**
- * How the weights are to be read: a header, where the file is no safetensors file itself, the ranges that follow, and a config with what was assumed,
- * where there is none.
+ * How the weights are to be read: a header, where the file is no safetensors file itself, the
+ * ranges that follow, and a config with what was assumed, where there is none.
  * @param {any} glue @param {import('../model/source.js').Source} source
- * @returns {Promise<{ config: string, note?: string, header?: Uint8Array, ranges: [number, number][] }>}
+ * @returns {Promise<{ config: string, note?: string, header?: Uint8Array, ranges: [number,
+ *   number][] }>}
  */
 async function layout(glue, source) {
   const size = source.weights?.size ?? 0;
@@ -98,7 +118,8 @@ async function layout(glue, source) {
     const reader = new glue.StateDictReader(size);
     let found;
     try {
-      for (let range = reader.wants(); range; range = reader.wants()) reader.supply(await read(source, range[0], range[1]));
+      for (let range = reader.wants(); range; range = reader.wants())
+        reader.supply(await read(source, range[0], range[1]));
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) reader.free();
       throw error;
@@ -116,16 +137,25 @@ async function layout(glue, source) {
   if (source.config !== undefined) return { config: source.config, ranges };
   const length = format === 'safetensors' ? new DataView(start.buffer, start.byteOffset).getBigUint64(0, true) : 0n;
   if (length === 0n || length + 8n > size)
-    throw refusal('bad-model', `this is not a weights file; give a .safetensors file, or a .pth file with a state dict`);
+    throw refusal(
+      'bad-model',
+      `this is not a weights file; give a .safetensors file, or a .pth file with a state dict`,
+    );
   return { ...glue.guessConfig(await read(source, 8, 8 + Number(length))), ranges };
 }
 
-/** The SHA-256, where the browser computes it: it does in secure contexts alone. @param {Blob} weights @returns {Promise<string> | undefined} */
+/**
+ * The SHA-256, where the browser computes it: it does in secure contexts alone.
+ * @param {Blob} weights
+ * @returns {Promise<string> | undefined}
+ */
 function hashOf(weights) {
   const { subtle } = globalThis.crypto;
   if (!subtle) return undefined;
   const hash = weights.arrayBuffer().then((bytes) => subtle.digest('SHA-256', bytes));
-  const hex = hash.then((bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join(''));
+  const hex = hash.then((bytes) =>
+    [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join(''),
+  );
   // Weights that cannot be read are told of by who feeds them.
   hex.catch(() => undefined);
   return hex;
@@ -139,7 +169,9 @@ async function start({ call, kind, url, module }) {
   return { glue, device };
 }
 
-/** @type {Record<string, (request: any) => Promise<{ result?: any, transfer?: Transferable[] }>>} */
+/**
+ * @type {Record<string, (request: any) => Promise<{ result?: any, transfer?: Transferable[] }>>}
+ */
 const operations = {
   async plan(request) {
     const { kind, source } = request;
@@ -152,7 +184,9 @@ const operations = {
     const { glue, device } = await start(request);
     const { config, note, header, ranges } = await layout(glue, source).catch((error) => {
       const { code, message } = error;
-      throw code === 'bad-model' && !message.startsWith(source.file) ? refusal(code, `${source.file}: ${message}`) : error;
+      throw code === 'bad-model' && !message.startsWith(source.file)
+        ? refusal(code, `${source.file}: ${message}`)
+        : error;
     });
     const loader = new glue.Loader(config, source.labels, source.id, kind);
     const total = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
@@ -179,7 +213,8 @@ const operations = {
         }
       }
       // Of another file than safetensors only parts were fed, and not all in order.
-      for (let at = 0; header && at < source.weights.size; at += PIECE) digest?.update(await read(source, at, at + PIECE));
+      for (let at = 0; header && at < source.weights.size; at += PIECE)
+        digest?.update(await read(source, at, at + PIECE));
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) for (const held of [loader, digest]) held?.free();
       throw error;
@@ -225,11 +260,19 @@ const operations = {
   },
 };
 
-/** @param {number} call @param {number} engine @param {(made: any, job: any) => Promise<any>} run @param {boolean} [estimates] */
+/**
+ * @param {number} call
+ * @param {number} engine
+ * @param {(made: any, job: any) => Promise<any>} run
+ * @param {boolean} [estimates]
+ */
 async function work(call, engine, run, estimates) {
   const { made, glue } = engines.get(engine);
   const onProgress = (/** @type {number} */ loaded, /** @type {number} */ total) =>
-    post({ call, progress: { stage: 'compute', loaded, total, passes: { forward: job.forward, backward: job.backward } } });
+    post({
+      call,
+      progress: { stage: 'compute', loaded, total, passes: { forward: job.forward, backward: job.backward } },
+    });
   const onEstimate = (/** @type {Float32Array} */ values, /** @type {number[]} */ shape, /** @type {any} */ crop) =>
     post({ call, estimate: { values, shape, crop } }, [values.buffer]);
   const job = new glue.Job(onProgress, estimates ? onEstimate : undefined);
@@ -258,5 +301,7 @@ scope.addEventListener('message', async (/** @type {MessageEvent<Request>} */ { 
     post({ call, error: { code: typeof code === 'string' ? code : 'internal', message } });
   }
 });
-scope.addEventListener('messageerror', () => die(undefined, 'an image or model could not be received; use a smaller one'));
+scope.addEventListener('messageerror', () =>
+  die(undefined, 'an image or model could not be received; use a smaller one'),
+);
 post({ ready: true });

@@ -20,7 +20,11 @@ export const strings = {
   contrast: '„{a}“ und nicht „{b}“',
   group: 'eine der Klassen {list}',
   about: ' für {target}',
-  parts: { positive: 'der positiven Attribution{about}', negative: 'der negativen Attribution{about}', all: 'der Attribution{about}' },
+  parts: {
+    positive: 'der positiven Attribution{about}',
+    negative: 'der negativen Attribution{about}',
+    all: 'der Attribution{about}',
+  },
   seen: 'dessen, was das Modell sah',
   photo: 'des Fotos',
   map: 'der Karte',
@@ -38,7 +42,8 @@ export const strings = {
   rows: ['im oberen Drittel', 'im waagerechten mittleren Drittel', 'im unteren Drittel'],
   columns: ['im linken Drittel', 'im senkrechten mittleren Drittel', 'im rechten Drittel'],
   most: '{share} {part} liegen {region} {whole}',
-  spread: 'breite Verteilung {part}: kein Drittel enthält die Hälfte davon, und das meiste, {share}, liegt {region} {whole}',
+  spread:
+    'breite Verteilung {part}: kein Drittel enthält die Hälfte davon, und das meiste, {share}, liegt {region} {whole}',
   spot: 'die stärkste Stelle, eine von {columns} × {rows} Zellen, hat ihre Mitte bei {right} der Breite und {down} der Höhe',
   spots: 'der stärkste Wert kommt in {count} von {columns} × {rows} Zellen vor',
   uniform: 'der Wert ist überall gleich',
@@ -79,10 +84,12 @@ export const strings = {
     'error.quota': 'Der Speicherplatz reicht nicht.',
     'error.internal': 'Etwas ging schief.',
 
-    'warning.non-finite': '{count} von {cells} Werten sind keine endlichen Zahlen und stehen hier als 0: Die Berechnung lief über.',
+    'warning.non-finite':
+      '{count} von {cells} Werten sind keine endlichen Zahlen und stehen hier als 0: Die Berechnung lief über.',
     'warning.zero-map': 'Jeder Wert ist 0: Die Bewertung ändert sich nicht mit dem, was diese Methode betrachtet.',
     'warning.zero-map.disconnected': 'Jeder Wert ist 0: In die Bewertung geht nicht ein, was diese Methode betrachtet.',
-    'warning.zero-map.dead-relu': 'Jeder Wert ist 0: Keine Einheit dieser Schicht ist bei diesem Bild aktiv (tote ReLUs).',
+    'warning.zero-map.dead-relu':
+      'Jeder Wert ist 0: Keine Einheit dieser Schicht ist bei diesem Bild aktiv (tote ReLUs).',
     'warning.zero-map.saturated':
       'Jeder Wert ist 0: Auf dem Rückweg von der Bewertung verschwindet der Gradient (gesättigte Einheiten oder tote ReLUs).',
     'warning.zero-map.cancelled':
@@ -117,7 +124,8 @@ export const strings = {
 
     'colormap.blue-white-red': 'blau–weiß–rot',
 
-    'method.grad_cam.summary': 'Wo im Raster der Schicht würde mehr von dem, was das Modell dort fand, die Bewertung erhöhen?',
+    'method.grad_cam.summary':
+      'Wo im Raster der Schicht würde mehr von dem, was das Modell dort fand, die Bewertung erhöhen?',
     'method.grad_cam.caveat':
       'Das Raster ist grob, und der mittlere Gradient eines Kanals kann verbergen, dass er hier für die Klasse spricht und dort dagegen.',
     'method.grad_cam.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
@@ -131,8 +139,10 @@ export const strings = {
       'wird zum Nenner der Gewichte addiert; pytorch-grad-cam hat 1e-6, torch-cam kommt einem großen gleich',
     'method.grad_cam_plus_plus.option.epsilon.unit': 'quadrierter Gradient',
 
-    'method.hires_cam.summary': 'Wie viel trägt das, was die Schicht an jeder Stelle fand, in erster Ordnung zur Bewertung bei?',
-    'method.hires_cam.caveat': 'Das Raster ist grob, und ein Gradient ist eine Gerade: Was die Schichten dahinter sättigen, entgeht ihr.',
+    'method.hires_cam.summary':
+      'Wie viel trägt das, was die Schicht an jeder Stelle fand, in erster Ordnung zur Bewertung bei?',
+    'method.hires_cam.caveat':
+      'Das Raster ist grob, und ein Gradient ist eine Gerade: Was die Schichten dahinter sättigen, entgeht ihr.',
     'method.hires_cam.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
 
     'method.layer_cam.summary': 'Wo hat die Schicht gefunden, was an genau dieser Stelle für die Klasse spricht?',
@@ -145,29 +155,36 @@ export const strings = {
       'Das Raster ist grob; wo Aktivierungen beide Vorzeichen haben, kann ein Kanal mit einer Summe nahe 0 die anderen übertönen.',
     'method.xgrad_cam.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
 
-    'method.norm_grad.summary': 'Wie stark würde jede Stelle die Gewichte der Schicht ändern, wenn das Modell aus diesem Foto lernte?',
-    'method.norm_grad.caveat': 'Sie hat kein Vorzeichen: Was gegen die Klasse spricht, ist so hell wie das, was für sie spricht.',
+    'method.norm_grad.summary':
+      'Wie stark würde jede Stelle die Gewichte der Schicht ändern, wenn das Modell aus diesem Foto lernte?',
+    'method.norm_grad.caveat':
+      'Sie hat kein Vorzeichen: Was gegen die Klasse spricht, ist so hell wie das, was für sie spricht.',
     'method.norm_grad.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
 
     'method.eigen_cam.summary': 'Wo findet die Schicht, was das meiste ihrer Aktivität erklärt?',
-    'method.eigen_cam.caveat': 'Sie kennt die Klasse nicht: Sie zeigt, was der Schicht auffällt, wonach auch gefragt wird.',
+    'method.eigen_cam.caveat':
+      'Sie kennt die Klasse nicht: Sie zeigt, was der Schicht auffällt, wonach auch gefragt wird.',
     'method.eigen_cam.cost': '1 Vorwärtsdurchlauf bis zur Schicht',
     'method.eigen_cam.values': 'Stellen mit höheren Werten fallen der Schicht stärker auf.',
     'method.eigen_cam.option.centre': 'vor der Zerlegung den Mittelwert jedes Kanals abziehen',
 
-    'method.eigen_grad_cam.summary': 'Wo ist, was das meiste von dem erklärt, das in der Schicht für die Klasse spricht?',
+    'method.eigen_grad_cam.summary':
+      'Wo ist, was das meiste von dem erklärt, das in der Schicht für die Klasse spricht?',
     'method.eigen_grad_cam.caveat':
       'Eine einzige Richtung unter den Kanälen: Belege anderer Art fehlen, und was bleibt, muss nicht die Bewertung ergeben.',
     'method.eigen_grad_cam.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
     'method.eigen_grad_cam.citation': 'nach Muhammad and Yeasin 2020',
     'method.eigen_grad_cam.option.centre': 'vor der Zerlegung den Mittelwert jedes Kanals abziehen',
 
-    'method.score_cam.summary': 'Welche Kanäle der Schicht zeigen dem Modell, als Masken benutzt, was es für diese Bewertung braucht?',
+    'method.score_cam.summary':
+      'Welche Kanäle der Schicht zeigen dem Modell, als Masken benutzt, was es für diese Bewertung braucht?',
     'method.score_cam.caveat':
       'Eine Maske bringt auch eigene Kanten mit, und ein Softmax über die Bewertungen lässt wenige Kanäle entscheiden.',
     'method.score_cam.cost': '1 Vorwärtsdurchlauf bis zur Schicht und 1 je Maske, so viele wie Kanäle',
-    'method.score_cam.option.difference': 'nach dem Zuwachs gegenüber der Bewertung einer leeren Eingabe gewichten, ohne Softmax',
-    'method.score_cam.option.alignCorners': 'Kanäle von Ecke zu Ecke vergrößern statt nach Pixelmitten, wie pytorch-grad-cam',
+    'method.score_cam.option.difference':
+      'nach dem Zuwachs gegenüber der Bewertung einer leeren Eingabe gewichten, ohne Softmax',
+    'method.score_cam.option.alignCorners':
+      'Kanäle von Ecke zu Ecke vergrößern statt nach Pixelmitten, wie pytorch-grad-cam',
     'method.score_cam.option.scaleFirst': 'Kanäle vor dem Vergrößern auf [0, 1] bringen, wie torch-cam',
     'method.score_cam.option.maxChannels': 'wie viele Kanäle gewichtet werden, die mit der größten Varianz; 0 für alle',
     'method.score_cam.option.maxChannels.unit': 'Kanäle',
@@ -175,12 +192,14 @@ export const strings = {
     'method.score_cam.option.chunkSize.unit': inputs,
 
     'method.ablation_cam.summary': 'Ohne welche Kanäle der Schicht fällt die Bewertung, und wo sind diese aktiv?',
-    'method.ablation_cam.caveat': 'Kanäle werden einzeln entfernt: Was zwei gemeinsam sagen, zählt für keinen oder für beide.',
+    'method.ablation_cam.caveat':
+      'Kanäle werden einzeln entfernt: Was zwei gemeinsam sagen, zählt für keinen oder für beide.',
     'method.ablation_cam.cost': '1 Vorwärtsdurchlauf bis zur Schicht und 1 ab der Schicht für jeden ihrer Kanäle',
     'method.ablation_cam.option.replacement':
       'worauf ein Kanal gesetzt wird; weit unter allen Werten ist es, was pytorch-grad-cam in Schichten mit negativen tut',
     'method.ablation_cam.option.replacement.unit': 'Aktivierung',
-    'method.ablation_cam.option.maxChannels': 'wie viele Kanäle gewichtet werden, die mit der größten Varianz; 0 für alle',
+    'method.ablation_cam.option.maxChannels':
+      'wie viele Kanäle gewichtet werden, die mit der größten Varianz; 0 für alle',
     'method.ablation_cam.option.maxChannels.unit': 'Kanäle',
     'method.ablation_cam.option.chunkSize': chunkSize,
     'method.ablation_cam.option.chunkSize.unit': inputs,
@@ -203,7 +222,8 @@ export const strings = {
     'method.smooth_grad.cost': 'nSamples Vorwärts- und Rückwärtsdurchläufe',
     'method.smooth_grad.option.nSamples': 'wie viele Gradienten gesammelt werden',
     'method.smooth_grad.option.nSamples.unit': 'verrauschte Kopien',
-    'method.smooth_grad.option.noiseLevel': 'Standardabweichung des Rauschens, als Anteil an größtem minus kleinstem Wert der Eingabe',
+    'method.smooth_grad.option.noiseLevel':
+      'Standardabweichung des Rauschens, als Anteil an größtem minus kleinstem Wert der Eingabe',
     'method.smooth_grad.option.noiseLevel.unit': 'des Wertebereichs der Eingabe',
     'method.smooth_grad.option.seed': seed,
     'method.smooth_grad.option.noise': 'standardnormalverteilte Zahlen statt gezogener',
@@ -217,7 +237,8 @@ export const strings = {
     'method.smooth_grad_sq.cost': 'nSamples Vorwärts- und Rückwärtsdurchläufe',
     'method.smooth_grad_sq.option.nSamples': 'wie viele Gradienten gesammelt werden',
     'method.smooth_grad_sq.option.nSamples.unit': 'verrauschte Kopien',
-    'method.smooth_grad_sq.option.noiseLevel': 'Standardabweichung des Rauschens, als Anteil an größtem minus kleinstem Wert der Eingabe',
+    'method.smooth_grad_sq.option.noiseLevel':
+      'Standardabweichung des Rauschens, als Anteil an größtem minus kleinstem Wert der Eingabe',
     'method.smooth_grad_sq.option.noiseLevel.unit': 'des Wertebereichs der Eingabe',
     'method.smooth_grad_sq.option.seed': seed,
     'method.smooth_grad_sq.option.noise': 'standardnormalverteilte Zahlen statt gezogener',
@@ -230,21 +251,24 @@ export const strings = {
     'method.var_grad.cost': 'nSamples Vorwärts- und Rückwärtsdurchläufe',
     'method.var_grad.option.nSamples': 'wie viele Gradienten gesammelt werden',
     'method.var_grad.option.nSamples.unit': 'verrauschte Kopien',
-    'method.var_grad.option.noiseLevel': 'Standardabweichung des Rauschens, als Anteil an größtem minus kleinstem Wert der Eingabe',
+    'method.var_grad.option.noiseLevel':
+      'Standardabweichung des Rauschens, als Anteil an größtem minus kleinstem Wert der Eingabe',
     'method.var_grad.option.noiseLevel.unit': 'des Wertebereichs der Eingabe',
     'method.var_grad.option.seed': seed,
     'method.var_grad.option.noise': 'standardnormalverteilte Zahlen statt gezogener',
     'method.var_grad.option.chunkSize': chunkSize,
     'method.var_grad.option.chunkSize.unit': inputs,
 
-    'method.guided_backprop.summary': 'Welche feinen Strukturen lösen die Einheiten aus, die für die Bewertung sprechen?',
+    'method.guided_backprop.summary':
+      'Welche feinen Strukturen lösen die Einheiten aus, die für die Bewertung sprechen?',
     'method.guided_backprop.caveat':
       'Sie stellt beinahe die Kanten des Fotos wieder her, gleich für welche Klasse: ein scharfes Bild, kaum eine Erklärung.',
     'method.guided_backprop.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf',
     'method.guided_backprop.option.rule':
       'was ein ReLU zurückgibt: positive Gradienten seiner aktiven Einheiten oder alle positiven Gradienten',
 
-    'method.guided_grad_cam.summary': 'Welche feinen Strukturen liegen dort, wo die Schicht etwas fand, das für die Klasse spricht?',
+    'method.guided_grad_cam.summary':
+      'Welche feinen Strukturen liegen dort, wo die Schicht etwas fand, das für die Klasse spricht?',
     'method.guided_grad_cam.caveat':
       'Die Schärfe ist die von Guided Backpropagation und hängt kaum von der Klasse ab: Nur der Ort kommt von Grad-CAM.',
     'method.guided_grad_cam.cost': '2 Vorwärts- und 2 Rückwärtsdurchläufe, ein Paar davon ab der Schicht',
@@ -262,7 +286,8 @@ export const strings = {
     'method.integrated_gradients.option.blurSigma.unit': pixels,
     'method.integrated_gradients.option.seed': seed,
     'method.integrated_gradients.option.quadrature': 'die Integrationsregel',
-    'method.integrated_gradients.option.tolerance': 'verdoppelt nSteps, bis der Rest höchstens so groß ist; 0 lässt nSteps',
+    'method.integrated_gradients.option.tolerance':
+      'verdoppelt nSteps, bis der Rest höchstens so groß ist; 0 lässt nSteps',
     'method.integrated_gradients.option.tolerance.unit': "von F(x) - F(x')",
     'method.integrated_gradients.option.maxSteps': 'wo das Verdoppeln mit einer Toleranz endet',
     'method.integrated_gradients.option.maxSteps.unit': points,
@@ -270,14 +295,16 @@ export const strings = {
     'method.integrated_gradients.option.chunkSize.unit': inputs,
 
     'method.blur_ig.summary': 'Wie viel hat jedes Pixel zur Bewertung beigetragen, während das Foto scharf wurde?',
-    'method.blur_ig.caveat': 'Was die stärkste Unschärfe übersteht, etwa die Farbe einer großen Fläche, bekommt nichts.',
+    'method.blur_ig.caveat':
+      'Was die stärkste Unschärfe übersteht, etwa die Farbe einer großen Fläche, bekommt nichts.',
     'method.blur_ig.cost': 'nSteps Vorwärts- und Rückwärtsdurchläufe',
     'method.blur_ig.option.nSteps': 'Unschärfen auf dem Weg',
     'method.blur_ig.option.nSteps.unit': points,
     'method.blur_ig.option.maxSigma': 'Standardabweichung der stärksten Unschärfe; ihre Varianz, wenn sqrtScale an ist',
     'method.blur_ig.option.maxSigma.unit': pixels,
     'method.blur_ig.option.sqrtScale': 'Varianzen in gleichen Abständen statt Standardabweichungen',
-    'method.blur_ig.option.gradStep': 'wie viel breiter die Unschärfe ist, mit der die Ableitung vergleicht; 0 = die nächste auf dem Weg',
+    'method.blur_ig.option.gradStep':
+      'wie viel breiter die Unschärfe ist, mit der die Ableitung vergleicht; 0 = die nächste auf dem Weg',
     'method.blur_ig.option.gradStep.unit': pixels,
     'method.blur_ig.option.chunkSize': chunkSize,
     'method.blur_ig.option.chunkSize.unit': inputs,
@@ -291,7 +318,8 @@ export const strings = {
     'method.guided_ig.option.nSteps.unit': points,
     'method.guided_ig.option.fraction': 'wie viele Werte, die mit den kleinsten Gradienten, sich zugleich bewegen',
     'method.guided_ig.option.fraction.unit': 'Anteil der Werte',
-    'method.guided_ig.option.maxDist': 'wie weit ein Wert von der Geraden abweichen darf: 0 = Integrated Gradients, 1 = beliebig',
+    'method.guided_ig.option.maxDist':
+      'wie weit ein Wert von der Geraden abweichen darf: 0 = Integrated Gradients, 1 = beliebig',
     'method.guided_ig.option.maxDist.unit': 'Anteil des Wegs',
     'method.guided_ig.option.baseline': baseline,
     'method.guided_ig.option.blurSigma': blurSigma,
@@ -299,7 +327,8 @@ export const strings = {
     'method.guided_ig.option.seed': seed,
 
     'method.xrai.summary': 'Welche Gebiete des Fotos haben Pixel für Pixel am meisten zur Bewertung beigetragen?',
-    'method.xrai.caveat': 'Gebiete entstehen allein aus Farbe: Was sich ein Gebiet mit etwas Wichtigem teilt, sieht ebenso wichtig aus.',
+    'method.xrai.caveat':
+      'Gebiete entstehen allein aus Farbe: Was sich ein Gebiet mit etwas Wichtigem teilt, sieht ebenso wichtig aus.',
     'method.xrai.cost': '2 nSteps Vorwärts- und Rückwärtsdurchläufe',
     'method.xrai.option.algorithm': 'ob der Gewinn eines Gebiets nach jeder Wahl neu bestimmt wird oder einmal',
     'method.xrai.option.nSteps': 'Punkte auf dem Weg von jedem Vergleichsbild',
@@ -328,12 +357,14 @@ export const strings = {
     'method.deep_lift.option.blurSigma': blurSigma,
     'method.deep_lift.option.blurSigma.unit': pixels,
     'method.deep_lift.option.seed': seed,
-    'method.deep_lift.option.pooling': 'Max-Pooling: Anteile, die aufgehen, oder der einfache Gradient, wie captum hinter einem ReLU',
+    'method.deep_lift.option.pooling':
+      'Max-Pooling: Anteile, die aufgehen, oder der einfache Gradient, wie captum hinter einem ReLU',
 
     'method.salient_relevance.summary': 'Welche Flächen stechen durch die Relevanz heraus, die LRP ihnen gibt?',
     'method.salient_relevance.caveat':
       'Sie zeigt, wo die Relevanz anders ist als ringsum, dafür oder dagegen, nicht, wie viel es davon gibt.',
-    'method.salient_relevance.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf wie LRP und ein Vergleich aller Patches auf der CPU',
+    'method.salient_relevance.cost':
+      '1 Vorwärts- und 1 Rückwärtsdurchlauf wie LRP und ein Vergleich aller Patches auf der CPU',
     'method.salient_relevance.option.epsilon': 'wird zum Betrag der Nenner voll verbundener Schichten addiert',
     'method.salient_relevance.option.composite': 'die Regeln: in der ersten Schicht die flache oder die z+-Regel',
     'method.salient_relevance.option.neighbours': 'mit wie vielen der ähnlichsten Patches ein Patch verglichen wird',
@@ -350,12 +381,14 @@ export const strings = {
     'method.attention_rollout.option.headFusion': 'wie aus den Köpfen eines Blocks einer wird',
     'method.attention_rollout.option.discard': 'Anteil der kleinsten Einträge jedes Blocks, die als 0 zählen',
 
-    'method.chefer.summary': 'Durch welche Patches erreichte Aufmerksamkeit, die die Bewertung erhöht, den Token des Klassifikators?',
+    'method.chefer.summary':
+      'Durch welche Patches erreichte Aufmerksamkeit, die die Bewertung erhöht, den Token des Klassifikators?',
     'method.chefer.caveat':
       'Es fehlt, was mehr Aufmerksamkeit senken würde, und alles, was die Bewertung auf anderem Weg als durch Aufmerksamkeit erreicht.',
     'method.chefer.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf der Blöcke',
 
-    'method.raw_attention.summary': 'Welche Patches betrachtet ein Token, in einem Block, mit einem Kopf oder dem Mittel aller?',
+    'method.raw_attention.summary':
+      'Welche Patches betrachtet ein Token, in einem Block, mit einem Kopf oder dem Mittel aller?',
     'method.raw_attention.caveat': 'Sie ist für jede Klasse gleich, und was betrachtet wird, muss nichts ändern.',
     'method.raw_attention.cost': '1 Block vorwärts',
     'method.raw_attention.values': 'Höhere Werte werden stärker betrachtet.',
@@ -366,7 +399,8 @@ export const strings = {
 
     'method.token_cut.summary':
       'In welche zwei Teile zerfallen die Patches nach dem, was sie enthalten, und welcher der beiden sticht heraus?',
-    'method.token_cut.caveat': 'Sie weiß von keiner Klasse und findet immer zwei Teile, auch wo es nur ein Ding oder keines gibt.',
+    'method.token_cut.caveat':
+      'Sie weiß von keiner Klasse und findet immer zwei Teile, auch wo es nur ein Ding oder keines gibt.',
     'method.token_cut.cost': '1 Block vorwärts',
     'method.token_cut.values': 'Positive Werte sind der Teil, der heraussticht, negative der Rest.',
     'method.token_cut.option.tau': 'Kosinus, über dem zwei Patches einander gleichen',
@@ -375,10 +409,13 @@ export const strings = {
     'method.occlusion.summary': 'Wie weit fällt die Bewertung, wenn ein Fenster das Foto an dieser Stelle verdeckt?',
     'method.occlusion.caveat':
       'Was an zwei Stellen zu sehen ist, entgeht ihr, denn wird eine verdeckt, bleibt die andere; und der Rand des Fensters ist selbst etwas Neues.',
-    'method.occlusion.cost': 'ein Vorwärtsdurchlauf je Fenster: 225 ohne Optionen, etwa 18 s, wo ein Durchlauf 0,08 s dauert',
-    'method.occlusion.option.window': 'die Seite des Fensters, höchstens die kürzere Seite der Eingabe; ohne Angabe ein Achtel davon',
+    'method.occlusion.cost':
+      'ein Vorwärtsdurchlauf je Fenster: 225 ohne Optionen, etwa 18 s, wo ein Durchlauf 0,08 s dauert',
+    'method.occlusion.option.window':
+      'die Seite des Fensters, höchstens die kürzere Seite der Eingabe; ohne Angabe ein Achtel davon',
     'method.occlusion.option.window.unit': pixels,
-    'method.occlusion.option.stride': 'von Fenster zu Fenster, höchstens die Seite des Fensters; ohne Angabe die Hälfte davon',
+    'method.occlusion.option.stride':
+      'von Fenster zu Fenster, höchstens die Seite des Fensters; ohne Angabe die Hälfte davon',
     'method.occlusion.option.stride.unit': pixels,
     'method.occlusion.option.baseline': baseline,
     'method.occlusion.option.blurSigma': blurSigma,
@@ -387,7 +424,8 @@ export const strings = {
     'method.occlusion.option.chunkSize': chunkSize,
     'method.occlusion.option.chunkSize.unit': inputs,
 
-    'method.rise.summary': 'Wie hoch bleibt die Bewertung im Mittel, wenn diese Stelle zu den gezeigten Teilen des Fotos gehört?',
+    'method.rise.summary':
+      'Wie hoch bleibt die Bewertung im Mittel, wenn diese Stelle zu den gezeigten Teilen des Fotos gehört?',
     'method.rise.caveat':
       'Ein Mittel über zufällige Masken: Das Rauschen schwindet mit der Wurzel ihrer Zahl, und nichts Feineres als die Zelle einer Maske wird sichtbar.',
     'method.rise.cost': 'nSamples Vorwärtsdurchläufe: 400 ohne Optionen, etwa 32 s, wo ein Durchlauf 0,08 s dauert',
@@ -414,7 +452,8 @@ export const strings = {
     'method.lime.option.nSamples.unit': 'Stichproben',
     'method.lime.option.nSegments': 'ungefähre Zahl der Superpixel',
     'method.lime.option.nSegments.unit': 'Superpixel',
-    'method.lime.option.compactness': 'Farbunterschied, der so viel wiegt wie die Breite eines Superpixels; je größer, desto quadratischer',
+    'method.lime.option.compactness':
+      'Farbunterschied, der so viel wiegt wie die Breite eines Superpixels; je größer, desto quadratischer',
     'method.lime.option.compactness.unit': 'Einheiten von CIELAB',
     'method.lime.option.kernelWidth': 'wie nah eine Stichprobe am ganzen Foto sein muss, um zu zählen',
     'method.lime.option.kernelWidth.unit': 'Kosinusabstand',
@@ -432,8 +471,10 @@ export const strings = {
       'Was ist der gerechte Anteil jedes Superpixels an der Differenz zwischen der Bewertung des Fotos und der des Vergleichsbilds?',
     'method.kernel_shap.caveat':
       'Gerecht nach Shapleys Axiomen über Fotos mit Löchern, die das Modell im Training nie sah; eine Schätzung, solange nicht jede Koalition versucht wurde.',
-    'method.kernel_shap.cost': 'nSamples + 1 Vorwärtsdurchläufe: 401 ohne Optionen, etwa 32 s, wo ein Durchlauf 0,08 s dauert',
-    'method.kernel_shap.option.nSamples': 'Koalitionen von Superpixeln, paarweise; alle, wenn es nicht mehr als so viele sind',
+    'method.kernel_shap.cost':
+      'nSamples + 1 Vorwärtsdurchläufe: 401 ohne Optionen, etwa 32 s, wo ein Durchlauf 0,08 s dauert',
+    'method.kernel_shap.option.nSamples':
+      'Koalitionen von Superpixeln, paarweise; alle, wenn es nicht mehr als so viele sind',
     'method.kernel_shap.option.nSamples.unit': 'Koalitionen',
     'method.kernel_shap.option.nSegments': 'ungefähre Zahl der Superpixel',
     'method.kernel_shap.option.nSegments.unit': 'Superpixel',

@@ -12,7 +12,11 @@ export const describeStrings = {
   contrast: '“{a}” and not “{b}”',
   group: 'any of {list}',
   about: ' for {target}',
-  parts: { positive: 'the positive attribution{about}', negative: 'the negative attribution{about}', all: 'the attribution{about}' },
+  parts: {
+    positive: 'the positive attribution{about}',
+    negative: 'the negative attribution{about}',
+    all: 'the attribution{about}',
+  },
   seen: 'of what the model saw',
   photo: 'of the photo',
   map: 'of the map',

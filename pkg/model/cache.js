@@ -1,20 +1,28 @@
 // @ts-check
-// Models kept on the user's machine, in Cache Storage: one cache for each, which holds a record and the weights in the pieces they came in.
-// Pieces instead of one file, so that an interrupted download goes on after a reload.
+// Models kept on the user's machine, in Cache Storage: one cache for each, which holds a record and
+// the weights in the pieces they came in. Pieces instead of one file, so that an interrupted
+// download goes on after a reload.
 
 import { texts } from '../i18n/en.js';
 import { fill } from '../util/text.js';
 
 const PREFIX = 'sightline:';
-/** Keys in a cache must look like addresses; this one can never exist. @param {string | number} name */
+/**
+ * Keys in a cache must look like addresses; this one can never exist.
+ * @param {string | number} name
+ */
 const key = (name) => `https://sightline.invalid/${name}`;
 
 /**
- * @typedef {{ id: string, url: string, config: string, complete: boolean, date: string, validator?: string, total?: number, expected?: string,
+ * @typedef {{ id: string, url: string, config: string, complete: boolean, date: string,
+ *   validator?: string, total?: number, expected?: string,
  *   sha256?: string, architecture?: string, numClasses?: number }} Record
  */
 
-/** Undefined outside a secure context, in a sandboxed frame and outside a browser. @returns {CacheStorage | undefined} */
+/**
+ * Undefined outside a secure context, in a sandboxed frame and outside a browser.
+ * @returns {CacheStorage | undefined}
+ */
 function storage() {
   try {
     return globalThis.caches;
@@ -26,13 +34,19 @@ function storage() {
 /** @param {Cache} cache @returns {Promise<Record | undefined>} */
 const recordOf = async (cache) => (await cache.match(key('record')))?.json();
 
-/** One model's place. Where there is no storage, or it fails, nothing is kept and everything else works. */
+/**
+ * One model's place. Where there is no storage, or it fails, nothing is kept and everything else
+ * works.
+ */
 export class Kept {
   /** @type {Blob[]} */
   pieces = [];
   /** @type {Record | undefined} */
   record;
-  /** Why the model is not kept, where that is worth saying. @type {import('../index.js').Warning | undefined} */
+  /**
+   * Why the model is not kept, where that is worth saying.
+   * @type {import('../index.js').Warning | undefined}
+   */
   warning;
   /** @type {Cache | undefined} */
   #cache;
@@ -45,7 +59,10 @@ export class Kept {
     this.#url = url;
   }
 
-  /** @param {string} id @param {string} url the folder; what is kept under this id from another one does not count */
+  /**
+   * @param {string} id
+   * @param {string} url the folder; what is kept under this id from another one does not count
+   */
   static async find(id, url) {
     const kept = new Kept(id, url);
     try {
@@ -97,10 +114,20 @@ export class Kept {
   /** What config.json says, to go with the pieces. */
   config = '';
 
-  /** Sets a new download's place up. @param {{ validator?: string, total?: number, expected?: string }} file */
+  /**
+   * Sets a new download's place up.
+   * @param {{ validator?: string, total?: number, expected?: string }} file
+   */
   async begin(file) {
     await this.clear();
-    this.record = { ...file, id: this.#id, url: this.#url, config: this.config, complete: false, date: new Date().toISOString() };
+    this.record = {
+      ...file,
+      id: this.#id,
+      url: this.#url,
+      config: this.config,
+      complete: false,
+      date: new Date().toISOString(),
+    };
     await this.#try(async () => {
       this.#cache = await storage()?.open(PREFIX + this.#id);
       await this.#write();
@@ -110,7 +137,9 @@ export class Kept {
   /** Keeps the next piece. @param {Blob} piece */
   async put(piece) {
     const at = this.pieces.push(piece) - 1;
-    await this.#try(() => this.#cache?.put(key(at), new Response(piece, { headers: { 'content-length': String(piece.size) } })));
+    await this.#try(() =>
+      this.#cache?.put(key(at), new Response(piece, { headers: { 'content-length': String(piece.size) } })),
+    );
   }
 
   /** Changes the record. @param {Partial<Record>} change */
@@ -167,10 +196,16 @@ const warningOf = (code, values) => ({
 /** @param {Cache} cache */
 async function bytesIn(cache) {
   const entries = await cache.matchAll();
-  return entries.reduce((sum, { headers }) => sum + (headers.has('content-length') ? Number(headers.get('content-length')) : 0), 0);
+  return entries.reduce(
+    (sum, { headers }) => sum + (headers.has('content-length') ? Number(headers.get('content-length')) : 0),
+    0,
+  );
 }
 
-/** The kept models, complete ones and what interrupted downloads left. @returns {Promise<import('../index.js').CachedModel[]>} */
+/**
+ * The kept models, complete ones and what interrupted downloads left.
+ * @returns {Promise<import('../index.js').CachedModel[]>}
+ */
 export async function listCached() {
   try {
     const caches = storage();

@@ -6,8 +6,10 @@ import { aborted, SightlineError } from '../util/errors.js';
 /** @typedef {(loaded: number, total: number | undefined) => void} OnBytes */
 /**
  * Where a download keeps its pieces, so that a later one goes on from them.
- * @typedef {{ pieces: Blob[], validator?: string, total?: number, expected?: string, clear: () => Promise<void>,
- *   begin: (file: { validator?: string, total?: number, expected?: string }) => Promise<void>, put: (piece: Blob) => Promise<void> }} Keeper
+ * @typedef {{ pieces: Blob[], validator?: string, total?: number, expected?: string,
+ *   clear: () => Promise<void>,
+ *   begin: (file: { validator?: string, total?: number, expected?: string }) => Promise<void>,
+ *   put: (piece: Blob) => Promise<void> }} Keeper
  */
 
 /** A piece of a download is kept as soon as it has this many bytes. */
@@ -19,10 +21,17 @@ const FIRST_WAIT = 500;
 /** A server's `Retry-After` is heeded up to here (ms). */
 const LONGEST_WAIT = 20_000;
 
-/** Faults that may pass, and how long to wait at least (ms). @type {WeakMap<SightlineError, number>} */
+/**
+ * Faults that may pass, and how long to wait at least (ms).
+ * @type {WeakMap<SightlineError, number>}
+ */
 const passing = new WeakMap();
 
-/** @param {string} message @param {unknown} cause @param {number} [wait] for a fault that may pass */
+/**
+ * @param {string} message
+ * @param {unknown} cause
+ * @param {number} [wait] for a fault that may pass
+ */
 function fault(message, cause, wait) {
   const error = new SightlineError('network', message, { cause });
   if (wait !== undefined) passing.set(error, wait);
@@ -32,7 +41,8 @@ function fault(message, cause, wait) {
 /**
  * One request.
  * @param {string | URL} url
- * @param {{ signal?: AbortSignal, method?: string, headers?: Record<string, string>, cache?: RequestCache, known?: boolean }} [options]
+ * @param {{ signal?: AbortSignal, method?: string, headers?: Record<string, string>, cache?:
+ *   RequestCache, known?: boolean }} [options]
  *   `known`: this server has answered before, so that silence is a fault that may pass
  * @returns {Promise<Response>} a response with a status of 200 to 299
  */
@@ -57,15 +67,26 @@ export async function request(url, { signal, known = false, ...options } = {}) {
   const cause = { status };
   if (status === 404) throw fault(`${url} was not found (404); check the address`, cause);
   if (status === 401 || status === 403)
-    throw fault(`access to ${url} was denied (${status}): it does not exist, is private, or needs an account; check the address`, cause);
+    throw fault(
+      `access to ${url} was denied (${status}): it does not exist, is private, or needs an account; check the address`,
+      cause,
+    );
   const after = Number(response.headers.get('retry-after') ?? 0);
   const wait = Number.isFinite(after) ? Math.min(after * 1000, LONGEST_WAIT) : 0;
   if (status === 429) throw fault(`requests to ${url} are rate-limited (429); try again in a few minutes`, cause, wait);
-  if (status >= 500) throw fault(`${url} is not available: its server reported an error (${status}); try again later`, cause, wait);
+  if (status >= 500)
+    throw fault(`${url} is not available: its server reported an error (${status}); try again later`, cause, wait);
   throw fault(`${url} answered with status ${status}`, cause);
 }
 
-/** Repeats what fails by a fault that may pass. @template T @param {() => Promise<T>} attempt @param {AbortSignal | undefined} signal @param {() => boolean} [advanced] whether the last attempt got further than all before @returns {Promise<T>} */
+/**
+ * Repeats what fails by a fault that may pass.
+ * @template T
+ * @param {() => Promise<T>} attempt
+ * @param {AbortSignal | undefined} signal
+ * @param {() => boolean} [advanced] whether the last attempt got further than all before
+ * @returns {Promise<T>}
+ */
 async function persist(attempt, signal, advanced = () => false) {
   for (let failures = 0; ; ) {
     try {
@@ -89,7 +110,11 @@ function pause(ms, signal) {
   });
 }
 
-/** Refuses a page in a file's place, as servers send it for addresses that they do not know. @param {string | URL} url @param {Response} response */
+/**
+ * Refuses a page in a file's place, as servers send it for addresses that they do not know.
+ * @param {string | URL} url
+ * @param {Response} response
+ */
 function noPage(url, response) {
   if (!response.headers.get('content-type')?.startsWith('text/html')) return;
   response.body?.cancel().catch(() => undefined);
@@ -102,13 +127,19 @@ function lengthOf(response) {
   return length === null || response.headers.has('content-encoding') ? undefined : Number(length);
 }
 
-/** Which bytes of how many a 206 holds, where the server lets us see it. @param {Response} response */
+/**
+ * Which bytes of how many a 206 holds, where the server lets us see it.
+ * @param {Response} response
+ */
 function partOf(response) {
   const found = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '');
   return found ? { start: Number(found[1]), total: Number(found[2]) } : undefined;
 }
 
-/** What changes when the file does, as far as the server lets us see it. @param {Response} response */
+/**
+ * What changes when the file does, as far as the server lets us see it.
+ * @param {Response} response
+ */
 const validatorOf = (response) => response.headers.get('etag') ?? response.headers.get('last-modified') ?? undefined;
 
 /**
@@ -127,14 +158,18 @@ export function requestSize(url, { signal } = {}) {
 }
 
 /**
- * A whole file. Faults that may pass are tried again; what broke off goes on from the bytes that are there.
+ * A whole file. Faults that may pass are tried again; what broke off goes on from the bytes that
+ * are there.
  *
- * The request for the rest carries no `If-Range`: to another origin that needs a preflight, which the hosts behind a hub's redirections refuse. Instead
- * the answer's validator is compared, and the file is fetched from its start where it differs.
+ * The request for the rest carries no `If-Range`: to another origin that needs a preflight, which
+ * the hosts behind a hub's redirections refuse. Instead the answer's validator is compared, and the
+ * file is fetched from its start where it differs.
  * @param {string | URL} url
- * @param {{ signal?: AbortSignal, onBytes?: OnBytes, keeper?: Keeper, allow?: (bytes: number) => void }} [options]
+ * @param {{ signal?: AbortSignal, onBytes?: OnBytes, keeper?: Keeper, allow?: (bytes: number) =>
+ *   void }} [options]
  *   `allow` throws where so many bytes are too many
- * @returns {Promise<{ blob: Blob, expected?: string }>} with the SHA-256 that the server gives, if it does
+ * @returns {Promise<{ blob: Blob, expected?: string }>} with the SHA-256 that the server gives, if
+ *   it does
  */
 export async function download(url, { signal, onBytes, keeper, allow } = {}) {
   let pieces = [...(keeper?.pieces ?? [])];
@@ -180,9 +215,14 @@ export async function download(url, { signal, onBytes, keeper, allow } = {}) {
     let exact = part || response.type === 'basic';
     if (part) {
       if (from === 0)
-        throw fault(`${url}: the server sent only part of the file (206) although all of it was requested; try again later`, undefined);
+        throw fault(
+          `${url}: the server sent only part of the file (206) although all of it was requested; try again later`,
+          undefined,
+        );
       const sent = partOf(response);
-      const fits = sent ? sent.start === from && sent.total === (total ?? sent.total) : total === from + (lengthOf(response) ?? Number.NaN);
+      const fits = sent
+        ? sent.start === from && sent.total === (total ?? sent.total)
+        : total === from + (lengthOf(response) ?? Number.NaN);
       if (!fits || validatorOf(response) !== validator) {
         await response.body?.cancel();
         await startOver();
@@ -206,7 +246,11 @@ export async function download(url, { signal, onBytes, keeper, allow } = {}) {
         value = (await reader?.read())?.value;
       } catch (cause) {
         if (signal?.aborted) throw aborted();
-        throw fault(`the download of ${url} was interrupted after ${loaded} ${total ? `of ${total} ` : ''}bytes; try again`, cause, 0);
+        throw fault(
+          `the download of ${url} was interrupted after ${loaded} ${total ? `of ${total} ` : ''}bytes; try again`,
+          cause,
+          0,
+        );
       }
       if (!value) break;
       tail.push(value);

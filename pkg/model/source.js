@@ -8,13 +8,17 @@ import { Kept } from './cache.js';
 import { download, requestBlob, requestJson, requestSize } from './fetch.js';
 
 /**
- * A model package as the worker takes it. The weights stay a Blob, which costs no wasm memory and can be sent again when a worker is replaced.
- * `config` is the text of config.json, where there is one; `file` is the weights' name.
- * @typedef {{ id: string, config?: string, weights?: Blob, file: string, labels?: string[] }} Source
+ * A model package as the worker takes it. The weights stay a Blob, which costs no wasm memory and
+ * can be sent again when a worker is replaced. `config` is the text of config.json, where there is
+ * one; `file` is the weights' name.
+ * @typedef {{ id: string, config?: string, weights?: Blob, file: string,
+ *   labels?: string[] }} Source
  */
 /**
- * Where a package comes from. A folder's weights are not here yet; `file` is the address of one of its files.
- * @typedef {{ source: Source, folder?: URL, file?: (name: string) => URL, kept?: Kept, expected?: string }} Found
+ * Where a package comes from. A folder's weights are not here yet; `file` is the address of one of
+ * its files.
+ * @typedef {{ source: Source, folder?: URL, file?: (name: string) => URL, kept?: Kept,
+ *   expected?: string }} Found
  */
 
 const WEIGHTS = 'model.safetensors';
@@ -24,7 +28,11 @@ const NAME = /^\w(?:[\w.-]*\w)?\/\w(?:[\w.-]*\w)?$/;
 /** @param {string} message */
 const bad = (message) => new SightlineError('bad-option', `model: ${message}`);
 
-/** Refuses weights that could not be opened, before they are read. @param {string} name @returns {(bytes: number) => void} */
+/**
+ * Refuses weights that could not be opened, before they are read.
+ * @param {string} name
+ * @returns {(bytes: number) => void}
+ */
 const allow = (name) => (bytes) => {
   if (bytes <= limits.weightsBytes) return;
   const gb = (/** @type {number} */ n) => (n / 1e9).toFixed(1);
@@ -55,7 +63,8 @@ export async function findModel(model, base, options) {
     const path = `models/${entry.path}`;
     return fromFolder(new URL(path, base), options, { id: model, file: (name) => locate(`${path}/${name}`, base) });
   }
-  if (typeof model !== 'object' || model === null) throw bad('give a built-in id, { hub }, { url } or { config, weights }');
+  if (typeof model !== 'object' || model === null)
+    throw bad('give a built-in id, { hub }, { url } or { config, weights }');
   if ('hub' in model) return fromHub(model.hub, undefined, base, options);
   if ('url' in model) return fromFolder(address(model.url, globalThis.location?.href), options);
   if (!('weights' in model)) throw bad('give a built-in id, { hub }, { url } or { config, weights }');
@@ -66,7 +75,11 @@ export async function findModel(model, base, options) {
   const file = String(name ?? (weights instanceof File ? weights.name : WEIGHTS));
   allow(file)(blob.size);
   const text =
-    config === undefined || typeof config === 'string' ? config : config instanceof Blob ? await config.text() : JSON.stringify(config);
+    config === undefined || typeof config === 'string'
+      ? config
+      : config instanceof Blob
+        ? await config.text()
+        : JSON.stringify(config);
   return { source: { id: 'package', config: text, weights: blob, file } };
 }
 
@@ -79,29 +92,42 @@ function address(url, base) {
   }
 }
 
-/** @param {unknown} name @param {ModelList | undefined} list @param {URL} base @param {{ signal?: AbortSignal }} options */
+/**
+ * @param {unknown} name
+ * @param {ModelList | undefined} list
+ * @param {URL} base
+ * @param {{ signal?: AbortSignal }} options
+ */
 async function fromHub(name, list, base, options) {
   if (typeof name !== 'string' || !NAME.test(name) || name.includes('..')) {
     throw bad(`"${name}" is not a name on a hub; give owner/name, with letters, digits, dots, dashes and underscores`);
   }
   const { hub } = list ?? (await modelList(base, options));
-  if (typeof hub !== 'string' || !hub.includes('{name}')) throw bad('models/models.json names no hub; add "hub", an address with {name}');
+  if (typeof hub !== 'string' || !hub.includes('{name}'))
+    throw bad('models/models.json names no hub; add "hub", an address with {name}');
   return fromFolder(address(hub.replaceAll('{name}', name), new URL('models/', base)), options, undefined, name);
 }
 
-/** A file of the folder; an address's query belongs to each of them. @param {URL} folder @param {string} name */
+/**
+ * A file of the folder; an address's query belongs to each of them.
+ * @param {URL} folder
+ * @param {string} name
+ */
 const inside = (folder, name) => new URL(`${folder.pathname.replace(/\/$/, '')}/${name}${folder.search}`, folder);
 
 /**
  * @param {URL} folder @param {{ signal?: AbortSignal }} options
- * @param {{ id: string, file: (name: string) => URL }} [builtin] of a built-in model, which is not kept
+ * @param {{ id: string, file: (name: string) => URL }} [builtin] of a built-in model, which is not
+ *   kept
  * @param {string} [name] the name on the hub @returns {Promise<Found>}
  */
 async function fromFolder(folder, { signal }, builtin, name) {
   const id = builtin?.id ?? name ?? folder.href;
   const file = builtin?.file ?? ((/** @type {string} */ name) => inside(folder, name));
   const kept = builtin === undefined ? await Kept.find(id, folder.href) : undefined;
-  const config = kept?.record?.complete ? kept.record.config : await (await requestBlob(file('config.json'), { signal })).text();
+  const config = kept?.record?.complete
+    ? kept.record.config
+    : await (await requestBlob(file('config.json'), { signal })).text();
   if (kept) kept.config = config;
   return { source: { id, config, file: WEIGHTS }, folder, file, kept };
 }
@@ -170,7 +196,10 @@ async function inspect(model, base, options) {
     files,
     architecture: typeof read?.architecture === 'string' ? read.architecture : null,
     numClasses: typeof numClasses === 'number' ? numClasses : null,
-    cached: kept && record ? { bytes: await kept.bytes(), complete: record.complete, date: record.date, sha256: record.sha256 } : null,
+    cached:
+      kept && record
+        ? { bytes: await kept.bytes(), complete: record.complete, date: record.date, sha256: record.sha256 }
+        : null,
   };
 }
 
@@ -180,7 +209,8 @@ async function inspect(model, base, options) {
  */
 export async function addLabels(source, base, options) {
   let needed = source.config === undefined;
-  // Only for the decision whether they are worth fetching: the core reads and checks the config itself.
+  // Only for the decision whether they are worth fetching: the core reads and checks the config
+  // itself.
   try {
     const { num_classes, label_names, model_args } = JSON.parse(source.config ?? '{}');
     needed ||= (model_args?.num_classes ?? num_classes) === 1000 && !label_names;
@@ -202,19 +232,24 @@ const lists = new Map();
 async function modelList(base, options) {
   const url = locate('models/models.json', base);
   const list = lists.get(url.href) ?? (await requestJson(url, options));
-  if (!Array.isArray(list?.models)) throw new SightlineError('network', `${url} is not a list of models: it has no "models"`);
+  if (!Array.isArray(list?.models))
+    throw new SightlineError('network', `${url} is not a list of models: it has no "models"`);
   lists.set(url.href, list);
   return structuredClone(list);
 }
 
-/** The models of `models/models.json`: the built-in ones, and what else it offers. @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options] */
+/**
+ * The models of `models/models.json`: the built-in ones, and what else it offers.
+ * @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options]
+ */
 export async function listModels({ assetBaseUrl, signal } = {}) {
   return (await modelList(baseOf(assetBaseUrl), { signal })).models;
 }
 
 /**
  * What opening a model takes, before anything large is fetched.
- * @param {import('../index.js').ModelSource} model @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options]
+ * @param {import('../index.js').ModelSource} model @param {{ assetBaseUrl?: string | URL, signal?:
+ *   AbortSignal }} [options]
  */
 export async function inspectModel(model, { assetBaseUrl, signal } = {}) {
   try {

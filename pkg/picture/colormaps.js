@@ -1,20 +1,24 @@
 // @ts-check
-// Colour maps as a few anchors, evenly spaced, interpolated in sRGB. viridis, inferno and cividis are matplotlib's (CC0), sampled at 17 points;
-// all three are perceptually even and safe for colour-blind readers. blue-white-red is ColorBrewer's RdBu, its white at zero.
+// Colour maps as a few anchors, evenly spaced, interpolated in sRGB. viridis, inferno and cividis
+// are matplotlib's (CC0), sampled at 17 points; all three are perceptually even and safe for
+// colour-blind readers. blue-white-red is ColorBrewer's RdBu, its white at zero.
 
 /** @type {Record<string, { diverging: boolean, anchors: string }>} */
 export const COLORMAPS = {
   viridis: {
     diverging: false,
-    anchors: '440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c 1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725',
+    anchors:
+      '440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c 1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725',
   },
   inferno: {
     diverging: false,
-    anchors: '000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 bc3754 d24644 e45a31 f1731d f98e09 fcac11 f9cb35 f2ea69 fcffa4',
+    anchors:
+      '000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 bc3754 d24644 e45a31 f1731d f98e09 fcac11 f9cb35 f2ea69 fcffa4',
   },
   cividis: {
     diverging: false,
-    anchors: '00224e 002e6a 1a386f 32436d 434e6c 535a6d 61656f 6f7073 7d7c78 8c8878 9b9476 aba072 bcae6c cdbb63 dec958 f0d846 fee838',
+    anchors:
+      '00224e 002e6a 1a386f 32436d 434e6c 535a6d 61656f 6f7073 7d7c78 8c8878 9b9476 aba072 bcae6c cdbb63 dec958 f0d846 fee838',
   },
   'blue-white-red': { diverging: true, anchors: '053061 2166ac 4393c3 92c5de f7f7f7 f4a582 d6604d b2182b 67001f' },
 };

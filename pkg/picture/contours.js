@@ -1,13 +1,35 @@
 // @ts-check
 // Lines of equal value.
 
-/** Which two of a square's edges (0 top, 1 right, 2 bottom, 3 left) a line joins, by the corners at or above the level (1, 2, 4, 8 clockwise from the upper left). */
-const JOINS = [[], [3, 0], [0, 1], [3, 1], [1, 2], [], [0, 2], [3, 2], [2, 3], [2, 0], [], [2, 1], [1, 3], [1, 0], [0, 3], []];
+/**
+ * Which two of a square's edges (0 top, 1 right, 2 bottom, 3 left) a line joins, by the corners at
+ * or above the level (1, 2, 4, 8 clockwise from the upper left).
+ */
+const JOINS = [
+  [],
+  [3, 0],
+  [0, 1],
+  [3, 1],
+  [1, 2],
+  [],
+  [0, 2],
+  [3, 2],
+  [2, 3],
+  [2, 0],
+  [],
+  [2, 1],
+  [1, 3],
+  [1, 0],
+  [0, 3],
+  [],
+];
 
 /**
- * Marching squares (Lorensen and Cline 1987, in the plane): the lines at which the values, linear between the centres of their cells, pass `level`.
- * A saddle is cut as its mean says. Lines end at the outermost centres.
- * @param {Float32Array} values [h, w], row-major @param {number} h @param {number} w @param {number} level
+ * Marching squares (Lorensen and Cline 1987, in the plane): the lines at which the values, linear
+ * between the centres of their cells, pass `level`. A saddle is cut as its mean says. Lines end at
+ * the outermost centres.
+ * @param {Float32Array} values [h, w], row-major @param {number} h @param {number} w @param
+ *   {number} level
  * @returns {number[]} segments x1, y1, x2, y2 in cells, the first cell's centre at 0.5, 0.5
  */
 export function smoothContour(values, h, w, level) {
@@ -29,8 +51,10 @@ export function smoothContour(values, h, w, level) {
         else lines.push(x + 0.5, y + 0.5 + (level - a) / (d - a));
       };
       let joins = JOINS[corners] ?? [];
-      // The two corners on one diagonal: joined in the middle where the mean is at or above the level, else each cut off.
-      if (corners === 5 || corners === 10) joins = (corners === 5) === a + b + c + d >= 4 * level ? [0, 1, 2, 3] : [3, 0, 1, 2];
+      // The two corners on one diagonal: joined in the middle where the mean is at or above the
+      // level, else each cut off.
+      if (corners === 5 || corners === 10)
+        joins = (corners === 5) === a + b + c + d >= 4 * level ? [0, 1, 2, 3] : [3, 0, 1, 2];
       joins.forEach(edge);
     }
   }
@@ -38,8 +62,10 @@ export function smoothContour(values, h, w, level) {
 }
 
 /**
- * The same for values shown as cells: the borders between cells at or above the level and those below.
- * @param {Float32Array} values [h, w], row-major @param {number} h @param {number} w @param {number} level
+ * The same for values shown as cells: the borders between cells at or above the level and those
+ * below.
+ * @param {Float32Array} values [h, w], row-major @param {number} h @param {number} w @param
+ *   {number} level
  */
 export function cellContour(values, h, w, level) {
   /** @type {number[]} */

@@ -3,7 +3,12 @@
 
 /** @typedef {import('../index.js').Crop} Crop */
 
-/** Where it lies on a picture of the whole photo of this size; all of it where there is none. @param {Crop | null | undefined} crop @param {number} width @param {number} height */
+/**
+ * Where it lies on a picture of the whole photo of this size; all of it where there is none.
+ * @param {Crop | null | undefined} crop
+ * @param {number} width
+ * @param {number} height
+ */
 export const placeOf = (crop, width, height) =>
   crop
     ? {

@@ -19,7 +19,8 @@ import { limits } from '../wasm/registry.js';
  */
 export async function toInput(image, signal) {
   throwIfAborted(signal);
-  if (typeof image === 'string') return encoded(await requestBlob(new URL(image, globalThis.location?.href), { signal }));
+  if (typeof image === 'string')
+    return encoded(await requestBlob(new URL(image, globalThis.location?.href), { signal }));
   if (image instanceof Blob) return encoded(image);
   // Copies: a call may wait in its queue while the caller goes on with what is theirs.
   if (image instanceof ArrayBuffer) return { kind: 'encoded', bytes: copy(new Uint8Array(image)) };
@@ -40,7 +41,8 @@ export async function toInput(image, signal) {
 }
 
 /**
- * The browser's own decoder, for formats that the core names but does not read (HEIC, AVIF); undefined where it does not read them either.
+ * The browser's own decoder, for formats that the core names but does not read (HEIC, AVIF);
+ * undefined where it does not read them either.
  * @param {Input} input @returns {Promise<Input | undefined>}
  */
 export async function decodeByBrowser(input) {
@@ -48,7 +50,9 @@ export async function decodeByBrowser(input) {
   const brand = String.fromCharCode(...input.bytes.subarray(8, 12));
   const type = brand.startsWith('avi') ? 'image/avif' : 'image/heic';
   try {
-    const bitmap = await createImageBitmap(new Blob([/** @type {BlobPart} */ (input.bytes)], { type }), { imageOrientation: 'from-image' });
+    const bitmap = await createImageBitmap(new Blob([/** @type {BlobPart} */ (input.bytes)], { type }), {
+      imageOrientation: 'from-image',
+    });
     const result = pixels(bitmap);
     bitmap.close();
     return result;
@@ -77,7 +81,14 @@ async function encoded(blob) {
 
 /** @param {unknown} image @returns {image is CanvasImageSource} */
 export function isDrawable(image) {
-  const types = ['ImageBitmap', 'HTMLImageElement', 'HTMLCanvasElement', 'OffscreenCanvas', 'HTMLVideoElement', 'VideoFrame'];
+  const types = [
+    'ImageBitmap',
+    'HTMLImageElement',
+    'HTMLCanvasElement',
+    'OffscreenCanvas',
+    'HTMLVideoElement',
+    'VideoFrame',
+  ];
   return types.some((name) => {
     const type = Reflect.get(globalThis, name);
     return typeof type === 'function' && image instanceof type;
@@ -96,7 +107,8 @@ export function sizeOf(image) {
 /** @param {CanvasImageSource} image @returns {Input} */
 function pixels(image) {
   const { width, height } = sizeOf(image);
-  if (!(width > 0 && height > 0)) throw new SightlineError('unsupported-image', 'the image has no pixels; wait until it has loaded');
+  if (!(width > 0 && height > 0))
+    throw new SightlineError('unsupported-image', 'the image has no pixels; wait until it has loaded');
   if (width * height > limits.pixels) {
     throw new SightlineError(
       'image-too-large',

@@ -24,7 +24,11 @@ export class PaintArea {
   #last;
   #onChange;
 
-  /** @param {HTMLCanvasElement} canvas lies over the photo @param {(at: { row: number, column: number, painted: boolean } | undefined) => void} onChange after each change, with the place where the keyboard made it */
+  /**
+   * @param {HTMLCanvasElement} canvas lies over the photo
+   * @param {(at: { row: number, column: number, painted: boolean } | undefined) => void} onChange
+   *   after each change, with the place where the keyboard made it
+   */
   constructor(canvas, onChange) {
     this.#canvas = canvas;
     this.#onChange = onChange;
@@ -70,7 +74,11 @@ export class PaintArea {
     this.#onChange(undefined);
   }
 
-  /** @param {number} width of the canvas @param {number} height @param {Box} box where the model looked */
+  /**
+   * @param {number} width of the canvas
+   * @param {number} height
+   * @param {Box} box where the model looked
+   */
   place(width, height, box) {
     [this.#canvas.width, this.#canvas.height, this.#box] = [width, height, box];
     this.draw();
@@ -93,7 +101,12 @@ export class PaintArea {
     this.#onChange(undefined);
   }
 
-  /** Paints the cells whose centres lie within the brush. @param {number} column @param {number} row @param {boolean} on */
+  /**
+   * Paints the cells whose centres lie within the brush.
+   * @param {number} column
+   * @param {number} row
+   * @param {boolean} on
+   */
   #dab(column, row, on) {
     const radius = this.brush / 2;
     for (let r = Math.max(0, Math.floor(row - radius)); r < Math.min(GRID, row + radius); r++)
@@ -118,11 +131,15 @@ export class PaintArea {
     if (!move && !isPaint && !isErase && !size) return;
     event.preventDefault();
     this.#keys = true;
-    if (size) this.brush = BRUSHES[Math.min(BRUSHES.length - 1, Math.max(0, BRUSHES.indexOf(this.brush) + size))] ?? this.brush;
+    if (size)
+      this.brush = BRUSHES[Math.min(BRUSHES.length - 1, Math.max(0, BRUSHES.indexOf(this.brush) + size))] ?? this.brush;
     if (move) {
       const step = (this.brush + 1) >> 1;
       const clamp = (/** @type {number} */ v) => Math.min(GRID - 1, Math.max(0, v));
-      this.#cursor = { column: clamp(this.#cursor.column + move[0] * step), row: clamp(this.#cursor.row + move[1] * step) };
+      this.#cursor = {
+        column: clamp(this.#cursor.column + move[0] * step),
+        row: clamp(this.#cursor.row + move[1] * step),
+      };
     }
     // Shift paints on the way.
     const { column, row } = this.#cursor;

@@ -1,5 +1,6 @@
 // @ts-check
-// From numbers to a picture: synchronous, on the main thread, without wasm. The numbers are read and never changed.
+// From numbers to a picture: synchronous, on the main thread, without wasm. The numbers are read
+// and never changed.
 
 import { SightlineError } from '../util/errors.js';
 import { methods } from '../wasm/registry.js';
@@ -11,31 +12,56 @@ import { isDrawable, sizeOf } from './image.js';
 /** @typedef {import('../index.js').Attribution} Attribution */
 
 const MAX_SIDE = 1280;
-/** A smooth heatmap is interpolated and coloured at up to this size and enlarged by the browser from there: it has to fit one frame. */
+/**
+ * A smooth heatmap is interpolated and coloured at up to this size and enlarged by the browser from
+ * there: it has to fit one frame.
+ */
 const MAX_PAINTED = 896;
-/** Contours of coarse maps are drawn from values interpolated to this many along the longer side. */
+/**
+ * Contours of coarse maps are drawn from values interpolated to this many along the longer side.
+ */
 const CONTOURED = 224;
 const NOT_KEPT = [128, 128, 128];
-/** What was painted last for an attribution, so that a change of opacity only draws. @type {WeakMap<Float32Array, { key: string, layer: OffscreenCanvas }>} */
+/**
+ * What was painted last for an attribution, so that a change of opacity only draws.
+ * @type {WeakMap<Float32Array, { key: string, layer: OffscreenCanvas }>}
+ */
 const painted = new WeakMap();
 /** @type {WeakMap<Float32Array, Map<string, Float32Array>>} */
 const planes = new WeakMap();
-/** The largest value on a scale, by scale and percentile. @type {WeakMap<Float32Array, Map<string, number>>} */
+/**
+ * The largest value on a scale, by scale and percentile.
+ * @type {WeakMap<Float32Array, Map<string, number>>}
+ */
 const tops = new WeakMap();
-/** A plane interpolated to the size that was painted last. @type {WeakMap<Float32Array, { key: string, field: Float32Array }>} */
+/**
+ * A plane interpolated to the size that was painted last.
+ * @type {WeakMap<Float32Array, { key: string, field: Float32Array }>}
+ */
 const fields = new WeakMap();
-/** A field's values above zero in ascending order, by whether they are magnitudes. @type {WeakMap<Float32Array, Map<boolean, Float32Array>>} */
+/**
+ * A field's values above zero in ascending order, by whether they are magnitudes.
+ * @type {WeakMap<Float32Array, Map<boolean, Float32Array>>}
+ */
 const ranks = new WeakMap();
-/** The lines drawn last, by whether their levels are below zero. @type {WeakMap<Float32Array, Map<boolean, { key: string, path: Path2D }>>} */
+/**
+ * The lines drawn last, by whether their levels are below zero.
+ * @type {WeakMap<Float32Array, Map<boolean, { key: string, path: Path2D }>>}
+ */
 const contoured = new WeakMap();
 
-/** The registry's entry of an attribution's method; undefined where it names none. @param {{ method?: string }} attribution */
+/**
+ * The registry's entry of an attribution's method; undefined where it names none.
+ * @param {{ method?: string }} attribution
+ */
 export const methodOf = ({ method }) => methods.find(({ id }) => id === method);
 
 /**
- * The attribution as one plane [h, w]: channels are summed, or their largest magnitude is taken where the method's registry entry says so.
+ * The attribution as one plane [h, w]: channels are summed, or their largest magnitude is taken
+ * where the method's registry entry says so.
  * @param {import('../index.js').Paintable} attribution
- * @param {'none' | 'sum' | 'max_abs'} [channels] as the registry says of the attribution's method where left out, and the sum where it names none
+ * @param {'none' | 'sum' | 'max_abs'} [channels] as the registry says of the attribution's method
+ *   where left out, and the sum where it names none
  * @returns {{ plane: Float32Array, h: number, w: number }}
  */
 export function toPlane(attribution, channels = methodOf(attribution)?.channels ?? 'sum') {
@@ -62,7 +88,8 @@ export function toPlane(attribution, channels = methodOf(attribution)?.channels 
 }
 
 /**
- * The numbers at the ends of the colour scale. `percentile` cuts outliers off: the scale ends where that share of the magnitudes ends.
+ * The numbers at the ends of the colour scale. `percentile` cuts outliers off: the scale ends where
+ * that share of the magnitudes ends.
  * @param {Float32Array} plane @param {import('../index.js').Scale} scale @param {number} percentile
  * @returns {[number, number]}
  */
@@ -81,26 +108,34 @@ function limits(plane, scale, percentile) {
   let top = known.get(key);
   if (top === undefined) {
     const sizes = plane.map((v) => (scale === 'positive' ? v : Math.abs(v))).filter((v) => v > 0 && v < Infinity);
-    if (percentile < 100) top = sizes.sort()[Math.min(sizes.length - 1, Math.ceil((sizes.length * percentile) / 100) - 1)] ?? 0;
+    if (percentile < 100)
+      top = sizes.sort()[Math.min(sizes.length - 1, Math.ceil((sizes.length * percentile) / 100) - 1)] ?? 0;
     else top = sizes.reduce((a, b) => Math.max(a, b), 0);
     known.set(key, top);
   }
   return scale === 'positive' ? [0, top] : [-top, top];
 }
 
-/** The percentile at which the scale of an attribution ends unless told otherwise. @param {{ space: string }} attribution */
+/**
+ * The percentile at which the scale of an attribution ends unless told otherwise.
+ * @param {{ space: string }} attribution
+ */
 const percentileOf = ({ space }) => (space === 'input' ? 99 : 100);
 
 /** @param {number} percentile */
 function checkPercentile(percentile) {
-  if (!(percentile > 0 && percentile <= 100)) throw new SightlineError('bad-option', 'percentile must be above 0 and at most 100');
+  if (!(percentile > 0 && percentile <= 100))
+    throw new SightlineError('bad-option', 'percentile must be above 0 and at most 100');
 }
 
 /**
- * One scale for several maps: the widest of theirs. Their values must be comparable, as those of one method on one model are.
+ * One scale for several maps: the widest of theirs. Their values must be comparable, as those of
+ * one method on one model are.
  * @param {import('../index.js').Paintable[]} attributions
- * @param {{ scale?: 'positive' | 'symmetric', percentile?: number, channels?: 'none' | 'sum' | 'max_abs' }} [options] as `renderHeatmap` takes them
- * @returns {[number, number]} the ends, for `scale` of `renderHeatmap`; [0, 1] or [-1, 1] where all maps are empty
+ * @param {{ scale?: 'positive' | 'symmetric', percentile?: number, channels?: 'none' | 'sum' |
+ *   'max_abs' }} [options] as `renderHeatmap` takes them
+ * @returns {[number, number]} the ends, for `scale` of `renderHeatmap`; [0, 1] or [-1, 1] where all
+ *   maps are empty
  */
 export function sharedScale(attributions, { scale = 'positive', percentile, channels } = {}) {
   if (percentile !== undefined) checkPercentile(percentile);
@@ -111,8 +146,10 @@ export function sharedScale(attributions, { scale = 'positive', percentile, chan
 }
 
 /**
- * The number under a point of the canvas, as computed: that of the cell that the point lies in, whatever was interpolated for painting.
- * @param {import('../index.js').Paintable} attribution @param {import('../index.js').Rendered} rendered what `renderHeatmap` returned for it
+ * The number under a point of the canvas, as computed: that of the cell that the point lies in,
+ * whatever was interpolated for painting.
+ * @param {import('../index.js').Paintable} attribution @param {import('../index.js').Rendered}
+ *   rendered what `renderHeatmap` returned for it
  * @param {number} x in the canvas's pixels @param {number} y
  * @returns {import('../index.js').Place | null} null beside the heatmap
  */
@@ -124,17 +161,26 @@ export function valueAt(attribution, { place, channels }, x, y) {
   return { value: plane[row * w + column] ?? 0, row, column, rows: h, columns: w };
 }
 
-/** @param {import('../index.js').RenderOptions} options @param {number} lo @param {number} hi @returns {number[]} */
+/**
+ * @param {import('../index.js').RenderOptions} options
+ * @param {number} lo
+ * @param {number} hi
+ * @returns {number[]}
+ */
 function levelsOf({ contours = 0 }, lo, hi) {
   if (Array.isArray(contours)) {
-    if (!contours.every(Number.isFinite)) throw new SightlineError('bad-option', 'contours: every level must be a number');
+    if (!contours.every(Number.isFinite))
+      throw new SightlineError('bad-option', 'contours: every level must be a number');
     return contours;
   }
   if (!(Number.isInteger(contours) && contours >= 0 && contours <= 20))
     throw new SightlineError('bad-option', 'contours must be a list of levels, or their number, from 0 to 20');
   const parts = Array.from({ length: contours }, (_, i) => (i + 1) / (contours + 1));
-  // A scale with both signs has as many on each side of zero: a line at zero would follow the noise of what is nearly zero.
-  return lo < 0 && hi > 0 ? [...parts.map((p) => lo * p).reverse(), ...parts.map((p) => hi * p)] : parts.map((p) => lo + (hi - lo) * p);
+  // A scale with both signs has as many on each side of zero: a line at zero would follow the noise
+  // of what is nearly zero.
+  return lo < 0 && hi > 0
+    ? [...parts.map((p) => lo * p).reverse(), ...parts.map((p) => hi * p)]
+    : parts.map((p) => lo + (hi - lo) * p);
 }
 
 /**
@@ -153,7 +199,11 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
   const colormap = options.colormap ?? (scale === 'symmetric' ? 'blue-white-red' : 'inferno');
   const percentile = options.percentile ?? percentileOf(attribution);
   const rgb = table(colormap);
-  if (!rgb) throw new SightlineError('bad-option', `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${colormap}"`);
+  if (!rgb)
+    throw new SightlineError(
+      'bad-option',
+      `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${colormap}"`,
+    );
   if (!(alpha >= 0 && alpha <= 1)) throw new SightlineError('bad-option', 'alpha must be from 0 to 1');
   checkPercentile(percentile);
   if (interpolation !== 'smooth' && interpolation !== 'cells')
@@ -164,13 +214,20 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
     throw new SightlineError('bad-option', 'only needs a photo, and a threshold that says how much of it to show');
   const picture = image instanceof ImageData ? toCanvas(image) : image;
   if (picture !== null && !isDrawable(picture))
-    throw new SightlineError('bad-option', 'image must be an ImageBitmap, an image or canvas element, ImageData or null');
+    throw new SightlineError(
+      'bad-option',
+      'image must be an ImageBitmap, an image or canvas element, ImageData or null',
+    );
 
   const { plane, h, w } = toPlane(attribution, channels);
   const [lo, hi] = limits(plane, scale, percentile);
   const contours = levelsOf(options, lo, hi);
   const crop = attribution.crop;
-  const full = picture ? sizeOf(picture) : crop ? { width: crop.photoWidth, height: crop.photoHeight } : { width: w, height: h };
+  const full = picture
+    ? sizeOf(picture)
+    : crop
+      ? { width: crop.photoWidth, height: crop.photoHeight }
+      : { width: w, height: h };
   const shrink = Math.min(1, MAX_SIDE / Math.max(full.width, full.height));
   const grow = picture || crop ? shrink : Math.max(1, Math.floor(448 / Math.max(w, h)));
   const width = Math.max(1, Math.round(full.width * grow));
@@ -185,14 +242,27 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
   const place = placeOf(crop, width, height);
   const clipped = plane.reduce((n, v) => n + (v > hi || (lo < 0 && v < lo) ? 1 : 0), 0) / plane.length;
   /** @type {import('../index.js').Rendered} */
-  const rendered = { lo, hi, colormap, percentile, clipped, channels, empty: !(hi > lo), place, threshold: null, contours: [] };
+  const rendered = {
+    lo,
+    hi,
+    colormap,
+    percentile,
+    clipped,
+    channels,
+    empty: !(hi > lo),
+    place,
+    threshold: null,
+    contours: [],
+  };
   // A map without anything to show is not stretched to full colour: the photo stays as it is.
   if (rendered.empty) return rendered;
 
   const smooth = interpolation === 'smooth';
   // Cells are painted one pixel each and enlarged without smoothing.
   const part = Math.min(1, MAX_PAINTED / Math.max(place.width, place.height));
-  const [columns, rows] = smooth ? [Math.max(1, Math.round(place.width * part)), Math.max(1, Math.round(place.height * part))] : [w, h];
+  const [columns, rows] = smooth
+    ? [Math.max(1, Math.round(place.width * part)), Math.max(1, Math.round(place.height * part))]
+    : [w, h];
   const field = smooth ? fieldOf(plane, h, w, columns, rows) : plane;
   const signed = lo < 0;
   rendered.threshold = threshold === undefined ? null : { percent: threshold, ...keep(field, signed, threshold) };
@@ -224,8 +294,9 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
 }
 
 /**
- * The smallest value among the largest `percent` of the field, of which those at or below zero (for magnitudes: at zero) are never kept,
- * and the share of the field that it keeps: less where not as many are above zero, more where equal values lie at the cut.
+ * The smallest value among the largest `percent` of the field, of which those at or below zero (for
+ * magnitudes: at zero) are never kept, and the share of the field that it keeps: less where not as
+ * many are above zero, more where equal values lie at the cut.
  * @param {Float32Array} field @param {boolean} magnitudes @param {number} percent
  */
 function keep(field, magnitudes, percent) {
@@ -242,7 +313,8 @@ function keep(field, magnitudes, percent) {
 
 /**
  * The plane interpolated (bilinear between cell centres) to width x height.
- * @param {Float32Array} plane @param {number} h @param {number} w @param {number} width @param {number} height
+ * @param {Float32Array} plane @param {number} h @param {number} w @param {number} width @param
+ *   {number} height
  */
 function fieldOf(plane, h, w, width, height) {
   const key = `${width} ${height}`;
@@ -253,7 +325,13 @@ function fieldOf(plane, h, w, width, height) {
   return field;
 }
 
-/** @param {Float32Array} plane @param {number} h @param {number} w @param {number} width @param {number} height */
+/**
+ * @param {Float32Array} plane
+ * @param {number} h
+ * @param {number} w
+ * @param {number} width
+ * @param {number} height
+ */
 function interpolate(plane, h, w, width, height) {
   const field = new Float32Array(width * height);
   const columns = axis(width, w);
@@ -278,14 +356,19 @@ function interpolate(plane, h, w, width, height) {
   return field;
 }
 
-/** A colour as the 32-bit word of an ImageData, whose bytes lie in the machine's order. @param {ArrayLike<number>} rgb */
+/**
+ * A colour as the 32-bit word of an ImageData, whose bytes lie in the machine's order.
+ * @param {ArrayLike<number>} rgb
+ */
 const word = (rgb) => new Uint32Array(new Uint8Array([...Array.from(rgb), 255]).buffer)[0] ?? 0;
 
 /**
  * Colours a field; `inside` undefined leaves what is kept transparent.
  * @param {Float32Array} field @param {number} width @param {number} height
- * @param {{ inside: Uint8ClampedArray | undefined, outside: number }} colours @param {number} lo @param {number} hi
- * @param {number | null} cut what is below is not kept @param {boolean} magnitudes whether the cut is one of magnitudes
+ * @param {{ inside: Uint8ClampedArray | undefined, outside: number }} colours @param {number} lo
+ *   @param {number} hi
+ * @param {number | null} cut what is below is not kept @param {boolean} magnitudes whether the cut
+ *   is one of magnitudes
  */
 function paint(field, width, height, { inside, outside }, lo, hi, cut, magnitudes) {
   const pixels = new ImageData(width, height);
@@ -304,8 +387,10 @@ function paint(field, width, height, { inside, outside }, lo, hi, cut, magnitude
 
 /**
  * Light lines with a dark rim; at values below zero dark ones with a light rim. Seen on any colour.
- * @param {CanvasRenderingContext2D} context @param {Float32Array} plane @param {number} h @param {number} w @param {number[]} levels
- * @param {boolean} smooth @param {import('../index.js').Rendered['place']} place @param {boolean} negative
+ * @param {CanvasRenderingContext2D} context @param {Float32Array} plane @param {number} h @param
+ *   {number} w @param {number[]} levels
+ * @param {boolean} smooth @param {import('../index.js').Rendered['place']} place @param {boolean}
+ *   negative
  */
 function drawContours(context, plane, h, w, levels, smooth, place, negative) {
   const key = JSON.stringify([levels, smooth, place]);
@@ -341,7 +426,11 @@ function drawContours(context, plane, h, w, levels, smooth, place, negative) {
   context.lineCap = 'butt';
 }
 
-/** For each of `length` pixels the two cells that it lies between, and how far. @param {number} length @param {number} cells */
+/**
+ * For each of `length` pixels the two cells that it lies between, and how far.
+ * @param {number} length
+ * @param {number} cells
+ */
 function axis(length, cells) {
   const [low, high, part] = [new Uint32Array(length), new Uint32Array(length), new Float64Array(length)];
   for (let i = 0; i < length; i++) {
@@ -361,10 +450,18 @@ function toCanvas(pixels) {
   return canvas;
 }
 
-/** Paints the colour scale, low values left. @param {HTMLCanvasElement} canvas @param {string} colormap */
+/**
+ * Paints the colour scale, low values left.
+ * @param {HTMLCanvasElement} canvas
+ * @param {string} colormap
+ */
 export function renderColorbar(canvas, colormap) {
   const rgb = table(colormap);
-  if (!rgb) throw new SightlineError('bad-option', `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${colormap}"`);
+  if (!rgb)
+    throw new SightlineError(
+      'bad-option',
+      `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${colormap}"`,
+    );
   canvas.width = 256;
   canvas.height = 1;
   const pixels = new ImageData(256, 1);

@@ -1,5 +1,6 @@
 // @ts-check
-// A sentence about a map, from its numbers alone. Without wasm, DOM or anything random: the same numbers give the same words.
+// A sentence about a map, from its numbers alone. Without wasm, DOM or anything random: the same
+// numbers give the same words.
 
 import { describeStrings } from '../i18n/en.js';
 import { isWhole } from '../picture/crop.js';
@@ -15,10 +16,12 @@ const HOLDS = { ninth: 0.4, third: 0.5 };
 const LITTLE = 0.05;
 
 /**
- * What a map shows, in one to three sentences: where most of what is positive lies, its strongest spot, and what share is negative and where. The map is the one
- * that is painted: channels made one as `toPlane` does, ninths and thirds being those of the map's area.
+ * What a map shows, in one to three sentences: where most of what is positive lies, its strongest
+ * spot, and what share is negative and where. The map is the one that is painted: channels made one
+ * as `toPlane` does, ninths and thirds being those of the map's area.
  * @param {import('../index.js').Describable} attribution
- * @param {{ labels?: import('../index.js').Labels, strings?: Partial<Strings>, channels?: import('../index.js').Channels }} [options]
+ * @param {{ labels?: import('../index.js').Labels, strings?: Partial<Strings>, channels?:
+ *   import('../index.js').Channels }} [options]
  * @returns {string}
  */
 export function describe(attribution, options = {}) {
@@ -74,7 +77,10 @@ export function describe(attribution, options = {}) {
   return said.join(' ');
 }
 
-/** @typedef {{ h: number, w: number, whole: string, number: Intl.NumberFormat, strings: Strings }} Context */
+/**
+ * @typedef {{ h: number, w: number, whole: string, number: Intl.NumberFormat,
+ *   strings: Strings }} Context
+ */
 
 /**
  * Where most of `mass` [h, w] lies. Cells across a border count on each side by their area.
@@ -87,7 +93,8 @@ function where(mass, part, context) {
   mass.forEach((v, i) => {
     if (v === 0) return;
     const [y, x] = [Math.floor(i / w), i % w];
-    for (const [row, height] of down[y] ?? []) for (const [column, width] of right[x] ?? []) ninths[row * 3 + column] += v * height * width;
+    for (const [row, height] of down[y] ?? [])
+      for (const [column, width] of right[x] ?? []) ninths[row * 3 + column] += v * height * width;
   });
   const total = sum(ninths);
   const rows = [0, 1, 2].map((r) => sum(ninths.slice(r * 3, r * 3 + 3)) / total);
@@ -103,7 +110,11 @@ function where(mass, part, context) {
   return say(share >= HOLDS.third ? strings.most : strings.spread, share, [...strings.rows, ...strings.columns][third]);
 }
 
-/** For each of n cells side by side the thirds of the whole that it lies in, and its share in each. @param {number} n @returns {[number, number][][]} */
+/**
+ * For each of n cells side by side the thirds of the whole that it lies in, and its share in each.
+ * @param {number} n
+ * @returns {[number, number][][]}
+ */
 function overlaps(n) {
   return Array.from({ length: n }, (_, i) =>
     [0, 1, 2]
@@ -115,7 +126,12 @@ function overlaps(n) {
 /** Whether a map says nothing about a class. @param {{ method?: string }} attribution */
 export const isClassFree = (attribution) => methodOf(attribution)?.classFree ?? false;
 
-/** What is explained, in words. @param {import('../index.js').Target} target @param {import('../index.js').Labels} labels @param {Strings} strings */
+/**
+ * What is explained, in words.
+ * @param {import('../index.js').Target} target
+ * @param {import('../index.js').Labels} labels
+ * @param {Strings} strings
+ */
 export function targetWords(target, labels, strings = describeStrings) {
   const name = (/** @type {number} */ k) => labels[k] ?? String(k);
   if (typeof target === 'number') return fill(strings.class, { a: name(target) });
@@ -123,7 +139,11 @@ export function targetWords(target, labels, strings = describeStrings) {
   return fill(strings.group, { list: target.group.map((k) => fill(strings.class, { a: name(k) })).join(', ') });
 }
 
-/** A share in words; never rounded to all or nothing. @param {number} share @param {Pick<Context, 'number' | 'strings'>} context */
+/**
+ * A share in words; never rounded to all or nothing.
+ * @param {number} share
+ * @param {Pick<Context, 'number' | 'strings'>} context
+ */
 function percent(share, { number, strings }) {
   const rounded = Math.round(share * 100);
   // Sums of thousands of numbers miss the whole by a little.

@@ -16,10 +16,15 @@ export function toJson({ values, layers, ...rest }) {
     layers: layers.map(({ id, shape, values }) => ({ id, shape, values: numbers(values) })),
     values: numbers(values),
   };
-  return JSON.stringify(plain, (_, value) => (ArrayBuffer.isView(value) ? Array.from(/** @type {Float32Array} */ (value)) : value));
+  return JSON.stringify(plain, (_, value) =>
+    ArrayBuffer.isView(value) ? Array.from(/** @type {Float32Array} */ (value)) : value,
+  );
 }
 
-/** In the fewest digits that give the same float32; null where there are none. @param {Float32Array} values */
+/**
+ * In the fewest digits that give the same float32; null where there are none.
+ * @param {Float32Array} values
+ */
 const numbers = (values) =>
   Array.from(values, (v) => {
     if (!Number.isFinite(v)) return null;
@@ -36,7 +41,8 @@ const MAX_VALUES = 2 ** 24;
 const MAX_TEXT = 2e8;
 
 /**
- * Field by field: what is not known is left out, as are the method's details, and what is not as it should be is refused.
+ * Field by field: what is not known is left out, as are the method's details, and what is not as it
+ * should be is refused.
  * @param {string | object} json
  * @returns {Attribution}
  */
@@ -50,7 +56,8 @@ export function fromJson(json) {
       throw new SightlineError('bad-option', 'attribution: not valid JSON; give the text that toJson made', { cause });
     }
   }
-  if (typeof from !== 'object' || from === null || from.format !== FORMAT) throw bad('this is not an attribution saved by Sightline');
+  if (typeof from !== 'object' || from === null || from.format !== FORMAT)
+    throw bad('this is not an attribution saved by Sightline');
   if (from.formatVersion !== 1) throw bad('it was saved by a newer version of Sightline; update this one');
   const space = oneOf(from.space, ['layer', 'input'], 'space');
   const shape = shapeOf(from.shape, [2, 3], 'shape');
@@ -102,7 +109,13 @@ function finite(value, name) {
   if (typeof value !== 'number') throw bad(`${name} must be a number`);
   return value;
 }
-/** @template {string} T @param {any} value @param {T[]} choices @param {string} name @returns {T} */
+/**
+ * @template {string} T
+ * @param {any} value
+ * @param {T[]} choices
+ * @param {string} name
+ * @returns {T}
+ */
 function oneOf(value, choices, name) {
   if (!choices.includes(value)) throw bad(`${name} must be one of ${choices.join(', ')}`);
   return value;
@@ -155,11 +168,13 @@ function warningOf(value) {
 }
 /** @param {any} value @returns {import('../index.js').Crop} */
 function cropOf(value) {
-  const [x, y, width, height, photoWidth, photoHeight] = ['x', 'y', 'width', 'height', 'photoWidth', 'photoHeight'].map((name) => {
-    const n = value[name];
-    if (typeof n !== 'number' || !(n >= 0 && n <= 1e6)) throw bad(`crop: ${name} must be a number of pixels`);
-    return n;
-  });
+  const [x, y, width, height, photoWidth, photoHeight] = ['x', 'y', 'width', 'height', 'photoWidth', 'photoHeight'].map(
+    (name) => {
+      const n = value[name];
+      if (typeof n !== 'number' || !(n >= 0 && n <= 1e6)) throw bad(`crop: ${name} must be a number of pixels`);
+      return n;
+    },
+  );
   const crop = /** @type {import('../index.js').Crop} */ ({ x, y, width, height, photoWidth, photoHeight });
   const inside = crop.x + crop.width <= crop.photoWidth * 1.001 && crop.y + crop.height <= crop.photoHeight * 1.001;
   if (!(crop.width > 0 && crop.height > 0 && inside)) throw bad('crop must lie within the photo');

@@ -5,9 +5,15 @@ import { table } from '../picture/colormaps.js';
 import { SightlineError } from '../util/errors.js';
 import { fill, numberFormat, shortNumber } from '../util/text.js';
 
-/** @typedef {import('../index.js').DescribeStrings & import('../index.js').ExportStrings} Strings */
+/**
+ * @typedef {import('../index.js').DescribeStrings & import('../index.js').ExportStrings} Strings
+ */
 /** @typedef {import('../index.js').Rendered} Rendered */
-/** `slot`: its place in the grid, row by row. @typedef {{ picture: OffscreenCanvas, title: string, rendered: Rendered | null, slot: number }} Tile */
+/**
+ * `slot`: its place in the grid, row by row.
+ * @typedef {{ picture: OffscreenCanvas, title: string, rendered: Rendered | null,
+ *   slot: number }} Tile
+ */
 
 /** Of one picture, at least and at most; of each of several. */
 export const WIDTHS = { one: 440, most: 1280, several: 360 };
@@ -21,9 +27,13 @@ function notes({ percentile, clipped, threshold, contours, empty }, strings) {
   const share = (/** @type {number} */ v) => fill(strings.share, { percent: number.format(v * 100) });
   return [
     ...(empty ? [strings.blank] : []),
-    ...(percentile < 100 && clipped > 0 ? [fill(strings.percentile, { percentile: String(percentile), share: share(clipped) })] : []),
+    ...(percentile < 100 && clipped > 0
+      ? [fill(strings.percentile, { percentile: String(percentile), share: share(clipped) })]
+      : []),
     ...(threshold ? [fill(strings.threshold, { share: share(threshold.kept) })] : []),
-    ...(contours.length ? [fill(strings.contours, { levels: contours.map((v) => shortNumber(v, strings.locale)).join(', ') })] : []),
+    ...(contours.length
+      ? [fill(strings.contours, { levels: contours.map((v) => shortNumber(v, strings.locale)).join(', ') })]
+      : []),
   ].join(' ');
 }
 
@@ -33,7 +43,8 @@ export const columnsFor = (tiles) => (tiles <= 3 ? tiles : Math.ceil(Math.sqrt(t
 /**
  * The pictures in rows, each with its title and legend, and the texts below.
  * @param {Tile[]} tiles
- * @param {{ legend: boolean, columns: number, shared: boolean, texts: { text: string, colour: string }[], strings: Strings }} options
+ * @param {{ legend: boolean, columns: number, shared: boolean, texts: { text: string, colour:
+ *   string }[], strings: Strings }} options
  */
 export function layOut(tiles, { legend, columns, shared, texts, strings }) {
   const one = tiles.length === 1;
@@ -42,7 +53,8 @@ export function layOut(tiles, { legend, columns, shared, texts, strings }) {
   const [gap, line, bar] = [size, Math.round(size * 1.4), Math.round(size * 0.9)];
   const width = columns * tile + (columns + 1) * gap;
   const measure = new OffscreenCanvas(1, 1).getContext('2d');
-  if (!measure) throw new SightlineError('out-of-memory', 'the browser could not create a canvas; close other pages first');
+  if (!measure)
+    throw new SightlineError('out-of-memory', 'the browser could not create a canvas; close other pages first');
   const font = (/** @type {boolean} */ bold) => `${bold ? '600 ' : ''}${size}px system-ui, sans-serif`;
   const wrap = (/** @type {string} */ text, /** @type {number} */ room, bold = false) => {
     measure.font = font(bold);
@@ -62,7 +74,11 @@ export function layOut(tiles, { legend, columns, shared, texts, strings }) {
     const title = Math.max(...range.map((i) => titles[i]?.length ?? 0)) * line;
     const picture = Math.max(...range.map((i) => heights[i] ?? 0));
     const below = Math.max(
-      ...range.map((i) => (own && tiles[i]?.rendered && !tiles[i]?.rendered?.empty ? scaleHeight : 0) + (captions[i]?.length ?? 0) * line),
+      ...range.map(
+        (i) =>
+          (own && tiles[i]?.rendered && !tiles[i]?.rendered?.empty ? scaleHeight : 0) +
+          (captions[i]?.length ?? 0) * line,
+      ),
     );
     rows.push({ y, title, picture, height: title + picture + (below ? size / 2 + below : 0) });
     y += (rows.at(-1)?.height ?? 0) + gap;
@@ -78,12 +94,21 @@ export function layOut(tiles, { legend, columns, shared, texts, strings }) {
   const page = new OffscreenCanvas(width, Math.ceil(y));
   const context = page.getContext('2d');
   if (!context)
-    throw new SightlineError('out-of-memory', `the browser could not create a canvas of ${width} x ${y} pixels; export fewer maps`);
+    throw new SightlineError(
+      'out-of-memory',
+      `the browser could not create a canvas of ${width} x ${y} pixels; export fewer maps`,
+    );
   context.fillStyle = PAPER;
   context.fillRect(0, 0, page.width, page.height);
   context.textBaseline = 'top';
   context.imageSmoothingQuality = 'high';
-  const write = (/** @type {string[]} */ lines, /** @type {number} */ x, /** @type {number} */ top, colour = INK, bold = false) => {
+  const write = (
+    /** @type {string[]} */ lines,
+    /** @type {number} */ x,
+    /** @type {number} */ top,
+    colour = INK,
+    bold = false,
+  ) => {
     context.font = font(bold);
     context.fillStyle = colour;
     lines.forEach((text, i) => context.fillText(text, x, top + i * line + (line - size) / 2));
@@ -138,7 +163,11 @@ export function layOut(tiles, { legend, columns, shared, texts, strings }) {
   return page;
 }
 
-/** Lines that fit; words that do not are broken. @param {string} text @param {(part: string) => boolean} fits */
+/**
+ * Lines that fit; words that do not are broken.
+ * @param {string} text
+ * @param {(part: string) => boolean} fits
+ */
 function wrapped(text, fits) {
   /** @type {string[]} */
   const lines = [];

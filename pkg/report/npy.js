@@ -6,7 +6,8 @@
 /** @param {Pick<Attribution, 'values' | 'shape'>} attribution */
 export function toNpy({ values, shape }) {
   const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
-  // Magic, version 1.0 and the header's length are 10 bytes; the data begin at a multiple of 64, behind a line feed.
+  // Magic, version 1.0 and the header's length are 10 bytes; the data begin at a multiple of 64,
+  // behind a line feed.
   const length = Math.ceil((10 + dict.length + 1) / 64) * 64;
   const bytes = new Uint8Array(length + values.length * 4);
   const view = new DataView(bytes.buffer);

@@ -1,14 +1,19 @@
 // @ts-check
-// How well an area that somebody painted agrees with a map: two numbers, and what chance would give.
+// How well an area that somebody painted agrees with a map: two numbers, and what chance would
+// give.
 
 import { toPlane } from '../picture/render.js';
 import { SightlineError } from '../util/errors.js';
 
-/** Cells that differ by less than this share count as equally strong: where one of the map's cells covers several, they differ by rounding alone. */
+/**
+ * Cells that differ by less than this share count as equally strong: where one of the map's cells
+ * covers several, they differ by rounding alone.
+ */
 const TIE = 1e-6;
 
 /**
- * Of `n` cells side by side, what share of each falls into each of `m` equal parts of the same length.
+ * Of `n` cells side by side, what share of each falls into each of `m` equal parts of the same
+ * length.
  * @param {number} n @param {number} m @returns {{ from: number, to: number, share: number }[]}
  */
 function shares(n, m) {
@@ -25,9 +30,10 @@ function shares(n, m) {
 }
 
 /**
- * The positive part of a map [h, w] on a grid of rows x columns that covers the same area. Each cell's value is spread evenly over its area, so that
- * the sum stays what it was.
- * @param {Float32Array} plane @param {number} h @param {number} w @param {number} rows @param {number} columns @returns {Float64Array}
+ * The positive part of a map [h, w] on a grid of rows x columns that covers the same area. Each
+ * cell's value is spread evenly over its area, so that the sum stays what it was.
+ * @param {Float32Array} plane @param {number} h @param {number} w @param {number} rows @param
+ *   {number} columns @returns {Float64Array}
  */
 function positiveOn(plane, h, w, rows, columns) {
   const out = new Float64Array(rows * columns);
@@ -43,16 +49,21 @@ function positiveOn(plane, h, w, rows, columns) {
 }
 
 /**
- * Compares a painted area with a map. Negative values count as nothing. The map is taken as computed, each number spread evenly over its cell,
- * whatever is interpolated for the eye.
+ * Compares a painted area with a map. Negative values count as nothing. The map is taken as
+ * computed, each number spread evenly over its cell, whatever is interpolated for the eye.
  *
- * `share` is the part of the positive attribution that lies inside the painted area; painting at random would catch `area` of it on average.
- * `iou` is the intersection over union of the painted area and the strongest `top` % of the area that the model saw; cells as strong as the last of
- * those belong to them (`topArea` says how much that is), cells without positive attribution never do.
- * @param {ArrayLike<number>} painted row-major, `rows * columns` long, over the part of the photo that the model saw; other than 0 is painted
+ * `share` is the part of the positive attribution that lies inside the painted area; painting at
+ * random would catch `area` of it on average. `iou` is the intersection over union of the painted
+ * area and the strongest `top` % of the area that the model saw; cells as strong as the last of
+ * those belong to them (`topArea` says how much that is), cells without positive attribution never
+ * do.
+ * @param {ArrayLike<number>} painted row-major, `rows * columns` long, over the part of the photo
+ *   that the model saw; other than 0 is painted
  * @param {import('../index.js').Paintable} attribution
- * @param {{ rows: number, columns: number, top?: number, channels?: 'none' | 'sum' | 'max_abs' }} grid
- * @returns {{ area: number, share: number | null, iou: number | null, top: number, topArea: number }} shares from 0 to 1; null where no value of the map is positive
+ * @param {{ rows: number, columns: number, top?: number, channels?: 'none' | 'sum' | 'max_abs' }}
+ *   grid
+ * @returns {{ area: number, share: number | null, iou: number | null, top: number, topArea: number
+ *   }} shares from 0 to 1; null where no value of the map is positive
  */
 export function overlap(painted, attribution, { rows, columns, top = 20, channels }) {
   const cells = rows * columns;

@@ -1,5 +1,6 @@
 // @ts-check
-// A picture to take away: one map or several, with their legends, their origin, and the same again as text in the file.
+// A picture to take away: one map or several, with their legends, their origin, and the same again
+// as text in the file.
 
 import { describeStrings, exportStrings } from '../i18n/en.js';
 import { isDrawable, sizeOf } from '../picture/image.js';
@@ -16,13 +17,18 @@ import { columnsFor, INK, layOut, SOFT, WIDTHS } from './layout.js';
 const MAX_TILES = 64;
 
 /**
- * @param {Attribution | Attribution[]} attributions @param {CanvasImageSource | ImageData | null} image
+ * @param {Attribution | Attribution[]} attributions @param {CanvasImageSource | ImageData | null}
+ *   image
  * @param {import('../index.js').ExportOptions} [options]
  * @returns {Promise<Blob>}
  */
 export async function exportPng(attributions, image, options = {}) {
   const list = Array.isArray(attributions) ? attributions : [attributions];
-  const { what = list.length > 1 ? 'comparison' : image ? 'overlay' : 'heatmap', legend = true, provenance = true } = options;
+  const {
+    what = list.length > 1 ? 'comparison' : image ? 'overlay' : 'heatmap',
+    legend = true,
+    provenance = true,
+  } = options;
   const looks = list.map((_, i) => (Array.isArray(options.render) ? options.render[i] : options.render) ?? {});
   if (!['heatmap', 'overlay', 'comparison'].includes(what))
     throw new SightlineError('bad-option', `what must be heatmap, overlay or comparison; got "${what}"`);
@@ -52,11 +58,16 @@ export async function exportPng(attributions, image, options = {}) {
       : renderHeatmap(picture, null, { ...attribution, crop: null }, { ...render, alpha: 1, only: false });
     return { picture, title: options.titles?.[i] ?? named(attribution), rendered };
   });
-  const shown = what === 'comparison' && photo ? [{ picture: photo, title: strings.image, rendered: null }, ...maps] : maps;
-  // With the columns named, the photo stands before the first row of maps and nothing before the others.
+  const shown =
+    what === 'comparison' && photo ? [{ picture: photo, title: strings.image, rendered: null }, ...maps] : maps;
+  // With the columns named, the photo stands before the first row of maps and nothing before the
+  // others.
   const before = shown.length - maps.length;
   const across = columns ? Math.min(columns, list.length) + before : columnsFor(shown.length);
-  const tiles = shown.map((tile, i) => ({ ...tile, slot: columns && before && i ? i + Math.floor((i - 1) / columns) : i }));
+  const tiles = shown.map((tile, i) => ({
+    ...tile,
+    slot: columns && before && i ? i + Math.floor((i - 1) / columns) : i,
+  }));
 
   const sentences = list.map((a, i) => {
     const { channels } = looks[i] ?? {};
@@ -99,24 +110,34 @@ export async function exportPng(attributions, image, options = {}) {
 }
 
 /**
- * The photo as wide as a picture of several, or at least as wide as one alone, so that what is painted on it stays sharp.
+ * The photo as wide as a picture of several, or at least as wide as one alone, so that what is
+ * painted on it stays sharp.
  * @param {CanvasImageSource | ImageData} image @param {boolean} several
  */
 async function fitted(image, several) {
   const source = image instanceof ImageData ? await createImageBitmap(image) : image;
   if (!isDrawable(source))
-    throw new SightlineError('bad-option', 'image must be an ImageBitmap, an image or canvas element, ImageData or null');
+    throw new SightlineError(
+      'bad-option',
+      'image must be an ImageBitmap, an image or canvas element, ImageData or null',
+    );
   const { width, height } = sizeOf(source);
   const wide = several ? WIDTHS.several : Math.max(WIDTHS.one, Math.min(width, WIDTHS.most));
   const canvas = new OffscreenCanvas(wide, Math.max(1, Math.round((height * wide) / width)));
   const context = canvas.getContext('2d');
-  if (!context) throw new SightlineError('out-of-memory', 'the browser could not create a canvas; close other pages first');
+  if (!context)
+    throw new SightlineError('out-of-memory', 'the browser could not create a canvas; close other pages first');
   context.imageSmoothingQuality = 'high';
   context.drawImage(source, 0, 0, canvas.width, canvas.height);
   return canvas;
 }
 
-/** Model, method, options and version; what several maps have in common once. @param {Attribution[]} list @param {(a: Attribution) => string} named @param {Strings} strings */
+/**
+ * Model, method, options and version; what several maps have in common once.
+ * @param {Attribution[]} list
+ * @param {(a: Attribution) => string} named
+ * @param {Strings} strings
+ */
 function originOf(list, named, strings) {
   const lines = list.map((a) => {
     const options = Object.entries(a.provenance?.options ?? {}).map(([name, value]) => `${name} ${value}`);
@@ -131,7 +152,11 @@ function originOf(list, named, strings) {
   return [...new Set(lines), ...new Set(models), ...new Set(versions)];
 }
 
-/** Adds international text chunks (iTXt of the PNG specification) behind the header. @param {Blob} png @param {Record<string, string>} texts */
+/**
+ * Adds international text chunks (iTXt of the PNG specification) behind the header.
+ * @param {Blob} png
+ * @param {Record<string, string>} texts
+ */
 async function withText(png, texts) {
   const bytes = new Uint8Array(await png.arrayBuffer());
   const encoder = new TextEncoder();

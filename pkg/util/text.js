@@ -1,8 +1,13 @@
 // @ts-check
 // Templates, warnings and numbers in the words of a language.
 
-/** A template with its `{names}` replaced. @param {string} template @param {Record<string, string | number>} values */
-export const fill = (template, values) => template.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+/**
+ * A template with its `{names}` replaced.
+ * @param {string} template
+ * @param {Record<string, string | number>} values
+ */
+export const fill = (template, values) =>
+  template.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 
 /** Making one is slow. @type {Map<string, Intl.NumberFormat>} */
 const formats = new Map();
@@ -18,7 +23,11 @@ export function numberFormat(locale, options = {}) {
   return format;
 }
 
-/** @param {number} share from 0 to 1 @param {string} locale @param {number} [digits] behind the point, at most */
+/**
+ * @param {number} share from 0 to 1
+ * @param {string} locale
+ * @param {number} [digits] behind the point, at most
+ */
 export const percent = (share, locale, digits = 0) =>
   numberFormat(locale, { style: 'percent', maximumFractionDigits: digits }).format(share);
 
@@ -45,7 +54,10 @@ export function warningText({ key, values }, { texts, locale }) {
   if (template === undefined) return undefined;
   const names = [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
   if (!names.every((name) => Object.hasOwn(values, name))) return undefined;
-  const words = Object.entries(values).map(([name, value]) => [name, typeof value === 'number' ? quantity(value, locale) : value]);
+  const words = Object.entries(values).map(([name, value]) => [
+    name,
+    typeof value === 'number' ? quantity(value, locale) : value,
+  ]);
   return fill(template, Object.fromEntries(words));
 }
 

@@ -1,10 +1,13 @@
-// The browser bench: runs its sections, prints what they measured, writes JSON and plots. `cargo xtask bench` starts it, with the site built in dist/ and the
-// contenders' models in SIGHTLINE_BENCH_MODELS.
-// usage: node tests/bench/bench.mjs OUT [--quick] [--only SECTION] [--model NAME] [--against DIST]
+// The browser bench: runs its sections, prints what they measured, writes JSON and plots. `cargo
+// xtask bench` starts it, with the site built in dist/ and the contenders' models in
+// SIGHTLINE_BENCH_MODELS. usage: node tests/bench/bench.mjs OUT [--quick] [--only SECTION] [--model
+// NAME] [--against DIST]
 //
-// A section is a module `sections/NAME.mjs` that exports `title` and `run(world)`: the rows of its result, a list of flat objects with a `name`; and `device`, 'cpu' or
-// 'webgpu', where it wants the bench's browser, and on WebGPU the adapter. The bench adds when, where and with what they were measured, and writes
-// { section, title, date, build, machine, browser, versions, ...result } to OUT/NAME.json.
+// A section is a module `sections/NAME.mjs` that exports `title` and `run(world)`: the rows of its
+// result, a list of flat objects with a `name`; and `device`, 'cpu' or 'webgpu', where it wants the
+// bench's browser, and on WebGPU the adapter. The bench adds when, where and with what they were
+// measured, and writes { section, title, date, build, machine, browser, versions, ...result } to
+// OUT/NAME.json.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
@@ -29,7 +32,10 @@ mkdirSync(out, { recursive: true });
 const here = join(root, 'tests/bench');
 const converted = process.env.SIGHTLINE_BENCH_MODELS ?? join(root, 'target/bench/models');
 
-/** The models there are, with the folders of their packages as served. A model without `onnx` is not run by onnxruntime. */
+/**
+ * The models there are, with the folders of their packages as served. A model without `onnx` is not
+ * run by onnxruntime.
+ */
 function models() {
   const given = (id, title, side, folder, path, weights = path) => {
     if (!existsSync(join(folder, 'config.json'))) return [];
@@ -79,7 +85,10 @@ async function launchGpu() {
       const found = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
       if (!found) return undefined;
       const { vendor, architecture, device, description } = found.info;
-      return { name: [vendor, architecture, device, description].filter(Boolean).join(' '), software: isSoftware(found) };
+      return {
+        name: [vendor, architecture, device, description].filter(Boolean).join(' '),
+        software: isSoftware(found),
+      };
     });
     await page.close();
     if (adapter && (!adapter.software || flags === undefined)) return { browser, adapter };

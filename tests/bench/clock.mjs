@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Gives the page `workedMs()`: the milliseconds that processors have worked for the browser's pages, of all threads. What one contender with one thread takes of it is
- * its time on a machine that does nothing else. Linux alone says it finely enough.
+ * Gives the page `workedMs()`: the milliseconds that processors have worked for the browser's
+ * pages, of all threads. What one contender with one thread takes of it is its time on a machine
+ * that does nothing else. Linux alone says it finely enough.
  */
 export async function tellWork(browser, page) {
   if (process.platform !== 'linux') return;
@@ -18,6 +19,7 @@ export async function tellWork(browser, page) {
       return 0;
     }
   };
-  const total = () => tasks.flatMap((folder) => readdirSync(folder).map((thread) => nanoseconds(join(folder, thread, 'schedstat'))));
+  const total = () =>
+    tasks.flatMap((folder) => readdirSync(folder).map((thread) => nanoseconds(join(folder, thread, 'schedstat'))));
   await page.exposeFunction('workedMs', () => total().reduce((sum, value) => sum + value, 0) / 1e6);
 }

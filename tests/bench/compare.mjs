@@ -9,7 +9,8 @@ const SAME = { logits: 1e-3, map: 0.999 };
 
 /**
  * @param {any} world @param {'cpu' | 'webgpu'} device
- * @param {(model: any) => { least: number, most: number, budget: number, warm: number, steps: number, measures: string[] } | undefined} plan
+ * @param {(model: any) => { least: number, most: number, budget: number, warm: number, steps:
+ *   number, measures: string[] } | undefined} plan
  * @param {string[]} [contenders] the first is Sightline
  */
 export async function compare(world, device, plan, contenders = PEERS) {
@@ -53,13 +54,15 @@ export async function compare(world, device, plan, contenders = PEERS) {
         if (contender === 'sightline') continue;
         const difference = disagreement(measure, numbers.sightline, values);
         agreement.push({ name: `${model.id} ${measure} ${contender}`, ...difference });
-        if (!difference.same) throw new Error(`${contender} computes something else than Sightline: ${JSON.stringify(agreement.at(-1))}`);
+        if (!difference.same)
+          throw new Error(`${contender} computes something else than Sightline: ${JSON.stringify(agreement.at(-1))}`);
       }
     }
     await page.evaluate(([measures, options]) => bench.warmUp(measures, options), [measures, { ...options, classes }]);
     const start = performance.now();
     let rounds = 0;
-    for (; rounds < least || (rounds < most && performance.now() - start < budget); rounds++) await page.evaluate(() => bench.round());
+    for (; rounds < least || (rounds < most && performance.now() - start < budget); rounds++)
+      await page.evaluate(() => bench.round());
     for (const { contender, measure, samples } of await page.evaluate(() => bench.times)) {
       rows.push({
         name: `${model.id} ${measure} ${contender}`,

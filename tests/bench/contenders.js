@@ -1,9 +1,11 @@
-// What is compared, each behind the same few calls: Sightline, tfjs, onnxruntime-web. In the browser.
+// What is compared, each behind the same few calls: Sightline, tfjs, onnxruntime-web. In the
+// browser.
 /* global tf */
 import { build, readSafetensors } from './tfjs-models.js';
 
 /**
- * A model held by a contender. Inputs are by number; every call ends when its numbers are in JavaScript's hands.
+ * A model held by a contender. Inputs are by number; every call ends when its numbers are in
+ * JavaScript's hands.
  * @typedef {{
  *   sees?(i: number): Promise<unknown>,
  *   forward(i: number): Promise<Float32Array>,
@@ -42,7 +44,9 @@ const sightline =
         switchClass: (i, target) => values(explainer.attribute(inputs[i], { method: 'grad_cam', target })),
         gradient: (i, target) => fresh(explainer.gradients(inputs[i], { target })),
         integrated: (i, target, nSteps) =>
-          values(explainer.attribute(inputs[i], { method: 'integrated_gradients', target, nSteps, quadrature: 'midpoint' })),
+          values(
+            explainer.attribute(inputs[i], { method: 'integrated_gradients', target, nSteps, quadrature: 'midpoint' }),
+          ),
         close: () => explainer.dispose(),
       };
     };
@@ -69,7 +73,9 @@ const contenders = {
       // What is made until the model is closed belongs to it.
       tf.engine().startScope();
       const net = build(readSafetensors(await bytes(source.weights)), await json(source.config));
-      const photos = inputs.map(({ data, shape }) => tf.tidy(() => tf.transpose(tf.tensor4d(data, [1, ...shape]), [0, 2, 3, 1])));
+      const photos = inputs.map(({ data, shape }) =>
+        tf.tidy(() => tf.transpose(tf.tensor4d(data, [1, ...shape]), [0, 2, 3, 1])),
+      );
       const logits = (x) => net.head(net.features(x));
       const score = (y, target) => tf.reshape(tf.slice(y, [0, target], [1, 1]), []);
       /** Runs and reads. */
@@ -79,7 +85,8 @@ const contenders = {
         result.dispose();
         return data;
       };
-      const planes = (data, [, h, w, c]) => Float32Array.from(data, (_, i) => data[(i % (h * w)) * c + Math.floor(i / (h * w))]);
+      const planes = (data, [, h, w, c]) =>
+        Float32Array.from(data, (_, i) => data[(i % (h * w)) * c + Math.floor(i / (h * w))]);
       const cam = (features, target) => {
         const { map, ...rest } = features;
         let [a, g] = [map, tf.grad((map) => score(net.head({ map, ...rest }), target))(map)];
@@ -103,7 +110,9 @@ const contenders = {
         // As with Sightline the logits are there too.
         async gradient(i, target) {
           let y;
-          const { value, grad } = tf.tidy(() => tf.valueAndGrad((x) => score((y = tf.keep(logits(x))), target))(photos[i]));
+          const { value, grad } = tf.tidy(() =>
+            tf.valueAndGrad((x) => score((y = tf.keep(logits(x))), target))(photos[i]),
+          );
           const [data] = await Promise.all([grad.data(), y.data()]);
           tf.dispose([value, grad, y]);
           return data;
@@ -111,7 +120,8 @@ const contenders = {
         integrated: (i, target, steps) =>
           read(() => {
             let sum = tf.zerosLike(photos[i]);
-            for (let s = 0; s < steps; s++) sum = tf.tidy(() => tf.add(sum, gradient(tf.mul(photos[i], (s + 0.5) / steps), target)));
+            for (let s = 0; s < steps; s++)
+              sum = tf.tidy(() => tf.add(sum, gradient(tf.mul(photos[i], (s + 0.5) / steps), target)));
             return tf.mul(tf.mul(sum, 1 / steps), photos[i]);
           }),
         /** As Sightline's: channel by channel. */
@@ -157,7 +167,10 @@ function script(src) {
 /** Sightline keeps the last photo: `other` shows it another one than the k-th run's. */
 const other = (model, _, k) => model.sees?.((k + 1) % 2);
 
-/** What is measured, of the contenders that have a function of that name: the k-th run, and what comes before a sample. */
+/**
+ * What is measured, of the contenders that have a function of that name: the k-th run, and what
+ * comes before a sample.
+ */
 const measures = {
   forward: { before: other, run: (model, _, k) => model.forward(k % 2) },
   gradCam: { before: other, run: (model, { classes }, k) => model.gradCam(k % 2, classes[0]) },
@@ -183,7 +196,11 @@ export class Bench {
     for (const name of names) this.#openers[name] = await contenders[name]({ device });
   }
 
-  /** Opens the model anew with each contender; what they say of their device. @param {Source} source @param {string[]} photos addresses */
+  /**
+   * Opens the model anew with each contender; what they say of their device.
+   * @param {Source} source
+   * @param {string[]} photos addresses
+   */
   async load(source, photos) {
     await this.close();
     const api = await import('/pkg/index.js');
@@ -212,7 +229,11 @@ export class Bench {
     this.#models = {};
   }
 
-  /** The numbers of one run by each contender that can. @param {keyof typeof measures} measure @param {any} options */
+  /**
+   * The numbers of one run by each contender that can.
+   * @param {keyof typeof measures} measure
+   * @param {any} options
+   */
   async numbers(measure, options) {
     const { before, run } = measures[measure];
     const numbers = {};
@@ -229,7 +250,8 @@ export class Bench {
   #rounds = 0;
 
   /**
-   * Gets ready to time: a lane for each contender and measure, warmed up for `warm` milliseconds, as the browser compiles what is hot a second time.
+   * Gets ready to time: a lane for each contender and measure, warmed up for `warm` milliseconds,
+   * as the browser compiles what is hot a second time.
    * @param {(keyof typeof measures)[]} names @param {any} options
    */
   async warmUp(names, { warm, ...options }) {
@@ -248,7 +270,10 @@ export class Bench {
     }
   }
 
-  /** One sample of each lane. They take turns, so that what else the machine does meets all alike: every ratio is of one run. */
+  /**
+   * One sample of each lane. They take turns, so that what else the machine does meets all alike:
+   * every ratio is of one run.
+   */
   async round() {
     const count = this.#lanes.length;
     for (let i = 0; i < count; i++) {
@@ -264,7 +289,10 @@ export class Bench {
   }
 }
 
-/** Milliseconds of a run, and of them those that a processor worked on it, where that can be known; of something quick the mean of as many as fill 20 ms. */
+/**
+ * Milliseconds of a run, and of them those that a processor worked on it, where that can be known;
+ * of something quick the mean of as many as fill 20 ms.
+ */
 async function sample(lane) {
   const { before, run } = measures[lane.measure];
   await before(lane.model, lane.options, lane.k);

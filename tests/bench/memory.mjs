@@ -1,6 +1,8 @@
-// Memory over many explanations in a row, of mixed methods and photos: the wasm memory, the JavaScript heaps of page and worker after a garbage
-// collection, and on WebGPU the buffers alive; and the peak that each model takes, and that many steps take in place of few.
-// usage: node tests/bench/memory.mjs [COUNT] [DEVICE] [MODEL...], models by id or address        prints JSON, { section, browser, rows }; on the dist/ of SIGHTLINE_DIST
+// Memory over many explanations in a row, of mixed methods and photos: the wasm memory, the
+// JavaScript heaps of page and worker after a garbage collection, and on WebGPU the buffers alive;
+// and the peak that each model takes, and that many steps take in place of few. usage: node
+// tests/bench/memory.mjs [COUNT] [DEVICE] [MODEL...], models by id or address        prints JSON, {
+// section, browser, rows }; on the dist/ of SIGHTLINE_DIST
 import { pathToFileURL } from 'node:url';
 import { launch, openApi, serve } from '../browser/harness.mjs';
 
@@ -32,7 +34,10 @@ function countBuffers() {
   };
 }
 
-/** Commands to the page's worker, once it has one. @param {import('playwright-core').CDPSession} cdp */
+/**
+ * Commands to the page's worker, once it has one.
+ * @param {import('playwright-core').CDPSession} cdp
+ */
 async function workerSession(cdp) {
   let session;
   let next = 0;
@@ -49,11 +54,17 @@ async function workerSession(cdp) {
   return (method) => {
     const id = ++next;
     const answer = new Promise((done) => open.set(id, done));
-    return cdp.send('Target.sendMessageToTarget', { sessionId: session, message: JSON.stringify({ id, method }) }).then(() => answer);
+    return cdp
+      .send('Target.sendMessageToTarget', { sessionId: session, message: JSON.stringify({ id, method }) })
+      .then(() => answer);
   };
 }
 
-/** A blank page whose memory can be asked for. @param {import('playwright-core').Browser} browser @param {string} url */
+/**
+ * A blank page whose memory can be asked for.
+ * @param {import('playwright-core').Browser} browser
+ * @param {string} url
+ */
 async function measured(browser, url) {
   const page = await browser.newPage();
   page.on('worker', (worker) => worker.evaluate(countBuffers).catch(() => undefined));
@@ -75,12 +86,16 @@ async function measured(browser, url) {
   return { page, read };
 }
 
-/** Explains on the page, from the `from`-th of a fixed series on: each method (or of `only`) in turn, and with each round another photo and class. */
+/**
+ * Explains on the page, from the `from`-th of a fixed series on: each method (or of `only`) in
+ * turn, and with each round another photo and class.
+ */
 const explain = (page, { model, device, from, count, only = [] }) =>
   page.evaluate(
     async ({ model, device, from, count, only, photos, short }) => {
       globalThis.held ??= new Map();
-      if (!held.has(model)) held.set(model, await api.createExplainer({ model: model.startsWith('/') ? { url: model } : model, device }));
+      if (!held.has(model))
+        held.set(model, await api.createExplainer({ model: model.startsWith('/') ? { url: model } : model, device }));
       const explainer = held.get(model);
       const wanted = only.length ? only : explainer.info.model.methods;
       const methods = api.listMethods().filter(({ id }) => wanted.includes(id));
@@ -122,7 +137,10 @@ export async function peak(browser, url, { model, device, nSteps }) {
   return wasm;
 }
 
-/** @param {{ count?: number, every?: number, steps?: number[], device?: 'cpu' | 'webgpu', models?: string[] }} [options] */
+/**
+ * @param {{ count?: number, every?: number, steps?: number[], device?: 'cpu' | 'webgpu', models?:
+ *   string[] }} [options]
+ */
 export async function memory({
   count = 500,
   every = 50,
@@ -135,7 +153,9 @@ export async function memory({
   const rows = [];
   for (const model of models) {
     const { rows: found, weights } = await series(browser, server.url, { model, device, count, every });
-    rows.push(...found.map((row) => ({ name: `${model}, ${device}: ${row.explanations} explanations`, weights, ...row })));
+    rows.push(
+      ...found.map((row) => ({ name: `${model}, ${device}: ${row.explanations} explanations`, weights, ...row })),
+    );
     for (const nSteps of steps)
       rows.push({
         name: `${model}, ${device}: integrated gradients, ${nSteps} steps`,

@@ -20,7 +20,10 @@ ${body.join('\n')}
 </svg>
 `;
 
-/** The others' times by Sightline's, on a logarithmic axis: to the right of 1 they are slower. Bars reach from their fastest to their slowest sample. */
+/**
+ * The others' times by Sightline's, on a logarithmic axis: to the right of 1 they are slower. Bars
+ * reach from their fastest to their slowest sample.
+ */
 function speed(result) {
   const list = groups(result.rows).filter(({ of }) => of.sightline && Object.keys(of).length > 1);
   const [left, right, top, step] = [290, 30, 92, 21];
@@ -66,7 +69,9 @@ function speed(result) {
       body.push(text(16, y + 4, modelName({ model, side }), { bold: true }));
     }
     before = model;
-    body.push(text(left - 12, y + 4, MEASURES[measure].replace('integrated gradients, a', 'IG'), { anchor: 'end', size: 11 }));
+    body.push(
+      text(left - 12, y + 4, MEASURES[measure].replace('integrated gradients, a', 'IG'), { anchor: 'end', size: 11 }),
+    );
     for (const [name, row] of Object.entries(of)) {
       const { min, median, max } = timeOf(row);
       const [a, b, c] = [min, median, max].map((v) => at(v / timeOf(of.sightline).median));
@@ -76,7 +81,11 @@ function speed(result) {
   return page(width, height, `${result.title}: the others' times by Sightline's`, body);
 }
 
-const PANELS = { steps: 'steps of integrated gradients', masks: 'masks of RISE', pixels: 'pixels of the input, forward' };
+const PANELS = {
+  steps: 'steps of integrated gradients',
+  masks: 'masks of RISE',
+  pixels: 'pixels of the input, forward',
+};
 
 /** Time over steps, masks and pixels with the straight line through the medians. */
 function cost(result) {
@@ -89,7 +98,10 @@ function cost(result) {
     const rows = result.rows.filter((row) => row.series === series);
     const { slope, intercept, r2 } = result.fits.find(({ name }) => name === series);
     const [left, right] = [62 + i * 282, 62 + i * 282 + 208];
-    const [most, longest] = [Math.max(...rows.map((row) => row.x)) * 1.05, Math.max(...rows.map((row) => row.max)) * 1.05];
+    const [most, longest] = [
+      Math.max(...rows.map((row) => row.x)) * 1.05,
+      Math.max(...rows.map((row) => row.max)) * 1.05,
+    ];
     const x = (value) => left + (value / most) * (right - left);
     const y = (value) => height - bottom - (value / longest) * (height - bottom - top);
     body.push(
@@ -98,7 +110,12 @@ function cost(result) {
       text(left, top - 8, `ms, ${rows[0].model}`, { size: 11, fill: '#555' }),
     );
     for (const row of rows)
-      body.push(text(x(row.x), y(0) + 15, row.x >= 1000 ? `${(row.x / 1000).toFixed(0)}k` : row.x, { size: 10, anchor: 'middle' }));
+      body.push(
+        text(x(row.x), y(0) + 15, row.x >= 1000 ? `${(row.x / 1000).toFixed(0)}k` : row.x, {
+          size: 10,
+          anchor: 'middle',
+        }),
+      );
     const grain = 10 ** Math.floor(Math.log10(longest));
     const tick = [5, 2, 1, 0.5].map((k) => k * grain).find((size) => longest / size >= 2);
     for (let value = tick; value < longest; value += tick)

@@ -25,7 +25,10 @@ export function spread(samples) {
   return { min, median: mid, max };
 }
 
-/** The straight line through the medians by least squares. @param {{ x: number, median: number }[]} rows */
+/**
+ * The straight line through the medians by least squares.
+ * @param {{ x: number, median: number }[]} rows
+ */
 export function line(rows) {
   const mean = (values) => values.reduce((sum, v) => sum + v, 0) / values.length;
   const [x, y] = [mean(rows.map((row) => row.x)), mean(rows.map((row) => row.median))];
@@ -42,19 +45,27 @@ export function groups(rows) {
   const keys = [...new Set(rows.map(({ model, measure }) => `${model} ${measure}`))];
   return keys.map((key) => {
     const of = rows.filter(({ model, measure }) => `${model} ${measure}` === key);
-    const forward = rows.find((row) => row.model === of[0].model && row.measure === 'forward' && row.contender === 'sightline');
+    const forward = rows.find(
+      (row) => row.model === of[0].model && row.measure === 'forward' && row.contender === 'sightline',
+    );
     return { ...of[0], of: Object.fromEntries(of.map((row) => [row.contender, row])), forward };
   });
 }
 
-/** What ratios are made of: the time that a processor worked, where it is known, as it does not depend on what else the machine does. */
+/**
+ * What ratios are made of: the time that a processor worked, where it is known, as it does not
+ * depend on what else the machine does.
+ */
 export const timeOf = (row) => row.worked ?? row;
 const ofMedian = (row) => timeOf(row).median;
 
 /** Of integrated gradients a step's, without the baseline's forward pass. */
 const inForwards = (row, forward) => (ofMedian(row) / ofMedian(forward) - (row.steps ? 1 : 0)) / (row.steps ?? 1);
 
-/** Times of each contender (median, min to max, in milliseconds), how many times Sightline's median the others take, and Sightline's in its own forward passes. */
+/**
+ * Times of each contender (median, min to max, in milliseconds), how many times Sightline's median
+ * the others take, and Sightline's in its own forward passes.
+ */
 export function table(rows) {
   const contenders = [...new Set(rows.map(({ contender }) => contender))];
   const peers = contenders.filter((name) => name !== 'sightline');
@@ -88,20 +99,27 @@ export function table(rows) {
 /** Columns under each other: words to the left, numbers to the right. @param {string[][]} lines */
 export function aligned(lines) {
   const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)));
-  return lines.map((line) => line.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ')).join('\n');
+  return lines
+    .map((line) => line.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '))
+    .join('\n');
 }
 
 /** When, with what and where a result was measured, in two lines. */
 export function origin({ section, date, machine, browser, versions, build, quick }) {
   const { cpu, cores, adapter } = machine;
-  const peers = ['cpu', 'webgpu'].includes(section) ? [`tfjs ${versions.tfjs}`, `onnxruntime-web ${versions['onnxruntime-web']}`] : [];
+  const peers = ['cpu', 'webgpu'].includes(section)
+    ? [`tfjs ${versions.tfjs}`, `onnxruntime-web ${versions['onnxruntime-web']}`]
+    : [];
   return [
     [date, `Sightline ${versions.sightline}`, ...peers, browser].filter(Boolean).join(', '),
     `${adapter ? `adapter: ${adapter}; ` : ''}${cpu}, ${cores} cores${build === 'release' ? '' : `; ${build} build`}${quick ? '; quick' : ''}`,
   ];
 }
 
-/** What the project wants of a device's rows: [goal, model, the figure, whether it is reached]. A figure of two contenders is a ratio of medians. */
+/**
+ * What the project wants of a device's rows: [goal, model, the figure, whether it is reached]. A
+ * figure of two contenders is a ratio of medians.
+ */
 export function goals(rows) {
   const lines = [];
   const add = (goal, row, figure, reached) => lines.push([reached ? 'yes' : 'NO', goal, modelName(row), figure]);
@@ -112,7 +130,8 @@ export function goals(rows) {
     const { measure } = row;
     const forwards = inForwards(sightline, row.forward);
     const ahead = Math.min(...peers) / ofMedian(sightline);
-    if (measure === 'forward' && peers.length) add('forward no slower than the faster other', row, ahead.toFixed(2), ahead >= 1);
+    if (measure === 'forward' && peers.length)
+      add('forward no slower than the faster other', row, ahead.toFixed(2), ahead >= 1);
     if (measure === 'gradCam') add('Grad-CAM at most 1.2 forwards', row, forwards.toFixed(2), forwards <= 1.2);
     if (measure === 'gradient' && peers.length) add('gradient no slower than tfjs', row, ahead.toFixed(2), ahead >= 1);
     if (measure === 'switchClass') add('another class under 50 ms', row, ms(sightline.median), sightline.median < 50);

@@ -1,6 +1,7 @@
-// How long the page takes: from opening it to the first heatmap with nothing kept (cold) and on the next visit (warm), to the heatmap of
-// another class of the same photo, and to paint with another opacity or other colours. Times in milliseconds.
-// usage: node tests/bench/start.mjs [RUNS]        prints JSON, { section, browser, rows }; on the dist/ of SIGHTLINE_DIST
+// How long the page takes: from opening it to the first heatmap with nothing kept (cold) and on the
+// next visit (warm), to the heatmap of another class of the same photo, and to paint with another
+// opacity or other colours. Times in milliseconds. usage: node tests/bench/start.mjs [RUNS]
+// prints JSON, { section, browser, rows }; on the dist/ of SIGHTLINE_DIST
 import { pathToFileURL } from 'node:url';
 import { explained, idle, launch, serve } from '../browser/harness.mjs';
 import { spread } from './report.mjs';
@@ -51,13 +52,15 @@ async function visit(context, url) {
   await page.waitForFunction(() => globalThis.marks.heatmap !== undefined);
   const told = await page.evaluate(() => ({
     ...globalThis.marks,
-    files: performance.getEntriesByType('resource').map(({ name, startTime, responseEnd, transferSize, encodedBodySize }) => ({
-      name: new URL(name).pathname,
-      startTime,
-      responseEnd,
-      transferSize,
-      encodedBodySize,
-    })),
+    files: performance
+      .getEntriesByType('resource')
+      .map(({ name, startTime, responseEnd, transferSize, encodedBodySize }) => ({
+        name: new URL(name).pathname,
+        startTime,
+        responseEnd,
+        transferSize,
+        encodedBodySize,
+      })),
   }));
   return { page, told };
 }
@@ -94,7 +97,16 @@ export async function start({ runs = 5, log = false } = {}) {
   const server = await serve({ copies: true });
   const browser = await launch({ gpu: false });
   const url = `${server.url}/`;
-  const times = { cold: [], coldPredictions: [], warm: [], warmPredictions: [], computed: [], shown: [], alpha: [], colormap: [] };
+  const times = {
+    cold: [],
+    coldPredictions: [],
+    warm: [],
+    warmPredictions: [],
+    computed: [],
+    shown: [],
+    alpha: [],
+    colormap: [],
+  };
   const bytes = [];
   for (let run = 0; run < runs; run++) {
     // A new context has an empty cache.
@@ -111,7 +123,9 @@ export async function start({ runs = 5, log = false } = {}) {
     for (const value of ['0.3', '0.8']) times.alpha.push(await painted(cold.page, 'alpha', value));
     for (const value of ['viridis', 'inferno']) times.colormap.push(await painted(cold.page, 'colormap', value));
     await idle(cold.page);
-    await cold.page.waitForFunction(() => document.querySelector('#offline').textContent.includes('without a connection'));
+    await cold.page.waitForFunction(() =>
+      document.querySelector('#offline').textContent.includes('without a connection'),
+    );
     await cold.page.close();
     const warm = await visit(context, url);
     times.warm.push(warm.told.heatmap);

@@ -1,7 +1,11 @@
-// The nets in tfjs's operations, from timm's weights: NHWC, batch norms folded into the convolutions, fused kernels where tfjs has them.
+// The nets in tfjs's operations, from timm's weights: NHWC, batch norms folded into the
+// convolutions, fused kernels where tfjs has them.
 /* global tf */
 
-/** The tensors of a safetensors file as { data: Float32Array, shape }. @param {ArrayBuffer} buffer */
+/**
+ * The tensors of a safetensors file as { data: Float32Array, shape }.
+ * @param {ArrayBuffer} buffer
+ */
 export function readSafetensors(buffer) {
   const length = Number(new DataView(buffer).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
@@ -9,14 +13,20 @@ export function readSafetensors(buffer) {
   for (const [name, { dtype, shape, data_offsets: range }] of Object.entries(header)) {
     if (name === '__metadata__' || !['F32', 'F16'].includes(dtype)) continue;
     const bytes = buffer.slice(8 + length + range[0], 8 + length + range[1]);
-    tensors.set(name, { shape, data: dtype === 'F32' ? new Float32Array(bytes) : Float32Array.from(new Float16Array(bytes)) });
+    tensors.set(name, {
+      shape,
+      data: dtype === 'F32' ? new Float32Array(bytes) : Float32Array.from(new Float16Array(bytes)),
+    });
   }
   return tensors;
 }
 
 const BN_EPSILON = 1e-5;
 
-/** The weights of a convolution `[O, I, h, w]` with the batch norm behind it folded in: a filter `[h, w, I, O]` (depthwise: `[h, w, O, 1]`) and a bias. */
+/**
+ * The weights of a convolution `[O, I, h, w]` with the batch norm behind it folded in: a filter
+ * `[h, w, I, O]` (depthwise: `[h, w, O, 1]`) and a bias.
+ */
 function folded(weights, conv, norm) {
   const { shape, data } = weights.get(`${conv}.weight`);
   const [outputs, inputs, h, w] = shape;
@@ -35,10 +45,18 @@ function folded(weights, conv, norm) {
   return { filter, bias: tf.tensor1d(bias), depthwise };
 }
 
-/** @typedef {{ stride?: number, dilation?: number, pad?: number | 'same', activation?: 'linear' | 'relu' | 'relu6' }} Window */
+/**
+ * @typedef {{ stride?: number, dilation?: number, pad?: number | 'same', activation?: 'linear' |
+ *   'relu' | 'relu6' }} Window
+ */
 
 /** A convolution with bias and activation as a function of x. */
-function convolution(weights, conv, norm, /** @type {Window} */ { stride = 1, dilation = 1, pad = 0, activation = 'linear' } = {}) {
+function convolution(
+  weights,
+  conv,
+  norm,
+  /** @type {Window} */ { stride = 1, dilation = 1, pad = 0, activation = 'linear' } = {},
+) {
   const { filter, bias, depthwise } = folded(weights, conv, norm);
   const window = [filter, stride, pad, 'NHWC', dilation];
   let [plain, fused] = [tf.conv2d, tf.fused.conv2d];
@@ -55,12 +73,16 @@ function convolution(weights, conv, norm, /** @type {Window} */ { stride = 1, di
   );
 }
 
-/** The gradients of fused operations are those of their weights too, which nobody asks for (and which the wasm backend lacks). */
+/**
+ * The gradients of fused operations are those of their weights too, which nobody asks for (and
+ * which the wasm backend lacks).
+ */
 const unlessDifferentiating = (fused, plain) => (x) => (tf.engine().state.gradientDepth > 0 ? plain(x) : fused(x));
 
 /**
- * What tfjs has no gradient of: on its wasm backend depthwise convolutions, anywhere dilated ones. It is the convolution of the gradient, with zeros
- * between its values where there is a stride, with the turned filter.
+ * What tfjs has no gradient of: on its wasm backend depthwise convolutions, anywhere dilated ones.
+ * It is the convolution of the gradient, with zeros between its values where there is a stride,
+ * with the turned filter.
  */
 function turnedGradient(forward, convolve, [filter, stride, pad, format, dilation]) {
   const depthwise = convolve === tf.depthwiseConv2d;
@@ -134,7 +156,9 @@ function resnet(weights, { model_args: args = {} }) {
       const step = b === 0 ? stride : 1;
       const one = conv(`${name}.conv1`, `${name}.bn1`, { stride: step, dilation: before, pad: before, ...relu });
       const two = conv(`${name}.conv2`, `${name}.bn2`, { dilation, pad: dilation });
-      const down = weights.has(`${name}.downsample.0.weight`) && conv(`${name}.downsample.0`, `${name}.downsample.1`, { stride: step });
+      const down =
+        weights.has(`${name}.downsample.0.weight`) &&
+        conv(`${name}.downsample.0`, `${name}.downsample.1`, { stride: step });
       blocks.push((x) => tf.relu(tf.add(two(one(x)), down ? down(x) : x)));
       before = dilation;
     }
@@ -183,10 +207,15 @@ function mobilenetV2(weights, { model_args: args = {} }) {
   };
 }
 
-/** ViT and DeiT with a class token, which is pooled, or the patches' mean behind the last norm; one photo at a time. */
+/**
+ * ViT and DeiT with a class token, which is pooled, or the patches' mean behind the last norm; one
+ * photo at a time.
+ */
 function vit(weights, { architecture, model_args: args = {} }) {
   const heads = args.num_heads ?? { deit_tiny_patch16_224: 3 }[architecture];
-  const patches = convolution(weights, 'patch_embed.proj', undefined, { stride: weights.get('patch_embed.proj.weight').shape[2] });
+  const patches = convolution(weights, 'patch_embed.proj', undefined, {
+    stride: weights.get('patch_embed.proj.weight').shape[2],
+  });
   const token = tf.tensor2d(weights.get('cls_token').data, weights.get('cls_token').shape.slice(1));
   const positions = tf.tensor2d(weights.get('pos_embed').data, weights.get('pos_embed').shape.slice(1));
   const norm = (name) => {
@@ -201,7 +230,9 @@ function vit(weights, { architecture, model_args: args = {} }) {
   const blocks = Array.from({ length: count(weights, 'blocks.') }, (_, b) => {
     const name = `blocks.${b}`;
     const [norm1, norm2] = [norm(`${name}.norm1`), norm(`${name}.norm2`)];
-    const [qkv, proj, up, down] = ['attn.qkv', 'attn.proj', 'mlp.fc1', 'mlp.fc2'].map((leaf) => linear(weights, `${name}.${leaf}`));
+    const [qkv, proj, up, down] = ['attn.qkv', 'attn.proj', 'mlp.fc1', 'mlp.fc2'].map((leaf) =>
+      linear(weights, `${name}.${leaf}`),
+    );
     return {
       norm1,
       /** The rest of the block, behind its first norm. */
@@ -226,7 +257,8 @@ function vit(weights, { architecture, model_args: args = {} }) {
     },
     head: ({ map, stream }) => {
       const tokens = normed(last.rest(stream, map));
-      const pooled = args.global_pool === 'avg' ? tf.mean(tf.slice(tokens, [1, 0]), 0, true) : tf.slice(tokens, [0, 0], [1, -1]);
+      const pooled =
+        args.global_pool === 'avg' ? tf.mean(tf.slice(tokens, [1, 0]), 0, true) : tf.slice(tokens, [0, 0], [1, -1]);
       return classifier(pooled);
     },
     /** Tokens without the class token. */

@@ -1,5 +1,12 @@
 // Compiled by `tsc --strict`, never run: what a TypeScript user writes against the public types.
-import { createExplainer, Explainer, listMethods, type MethodId, renderHeatmap, SightlineError } from '../../pkg/index.js';
+import {
+  createExplainer,
+  Explainer,
+  listMethods,
+  type MethodId,
+  renderHeatmap,
+  SightlineError,
+} from '../../pkg/index.js';
 
 export async function explain(file: File, canvas: HTMLCanvasElement): Promise<string> {
   const controller = new AbortController();
@@ -20,7 +27,10 @@ export async function explain(file: File, canvas: HTMLCanvasElement): Promise<st
     );
     const target = predictions[0]?.index;
     const attribution = await explainer.attribute(file, { method, ...(target === undefined ? {} : { target }) });
-    const { lo, hi } = renderHeatmap(canvas, await createImageBitmap(file), attribution, { scale: 'symmetric', alpha: 0.5 });
+    const { lo, hi } = renderHeatmap(canvas, await createImageBitmap(file), attribution, {
+      scale: 'symmetric',
+      alpha: 0.5,
+    });
     return `${attribution.score} ${lo} ${hi} ${explainer.info.model.layers.length}`;
   } catch (error) {
     if (error instanceof SightlineError && error.code === 'aborted') return 'aborted';

@@ -1,6 +1,9 @@
-// How differently people see two pictures: CIEDE2000 (Sharma, Wu and Dalal 2005, doi 10.1002/col.20070) pixel by pixel.
+// How differently people see two pictures: CIEDE2000 (Sharma, Wu and Dalal 2005, doi
+// 10.1002/col.20070) pixel by pixel.
 
-const linear = Float64Array.from({ length: 256 }, (_, v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+const linear = Float64Array.from({ length: 256 }, (_, v) =>
+  v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4,
+);
 const root = (v) => (v > 216 / 24389 ? Math.cbrt(v) : (v * 24389) / 27 / 116 + 16 / 116);
 
 /** CIELAB of an sRGB colour (0 to 255 each), white D65. */
@@ -29,7 +32,13 @@ export function ciede2000([L1, a1, b1], [L2, a2, b2]) {
   const dh = grey ? 0 : Math.abs(turn) <= 180 ? turn : turn > 180 ? turn - 360 : turn + 360;
   const [dL, dC, dH] = [L2 - L1, C2 - C1, 2 * Math.sqrt(C1 * C2) * sin(dh / 2)];
   const [L, C] = [(L1 + L2) / 2, (C1 + C2) / 2];
-  const h = grey ? h1 + h2 : Math.abs(turn) <= 180 ? (h1 + h2) / 2 : h1 + h2 < 360 ? (h1 + h2 + 360) / 2 : (h1 + h2 - 360) / 2;
+  const h = grey
+    ? h1 + h2
+    : Math.abs(turn) <= 180
+      ? (h1 + h2) / 2
+      : h1 + h2 < 360
+        ? (h1 + h2 + 360) / 2
+        : (h1 + h2 - 360) / 2;
   const T = 1 - 0.17 * cos(h - 30) + 0.24 * cos(2 * h) + 0.32 * cos(3 * h + 6) - 0.2 * cos(4 * h - 63);
   const SL = 1 + (0.015 * (L - 50) ** 2) / Math.sqrt(20 + (L - 50) ** 2);
   const SC = 1 + 0.045 * C;
@@ -44,7 +53,8 @@ const SEEN = 5;
 
 /**
  * Of two pictures of one size, as RGBA bytes.
- * @returns {{ mean: number, seen: number, each: Float32Array }} the mean difference, and the share of pixels (0 to 1) where it is above 5
+ * @returns {{ mean: number, seen: number, each: Float32Array }} the mean difference, and the share
+ *   of pixels (0 to 1) where it is above 5
  */
 export function difference(a, b) {
   const each = new Float32Array(a.length / 4);
@@ -52,5 +62,9 @@ export function difference(a, b) {
     const at = i * 4;
     each[i] = ciede2000(lab(a[at], a[at + 1], a[at + 2]), lab(b[at], b[at + 1], b[at + 2]));
   }
-  return { mean: each.reduce((sum, v) => sum + v, 0) / each.length, seen: each.filter((v) => v > SEEN).length / each.length, each };
+  return {
+    mean: each.reduce((sum, v) => sum + v, 0) / each.length,
+    seen: each.filter((v) => v > SEEN).length / each.length,
+    each,
+  };
 }

@@ -48,9 +48,11 @@ export async function listen(answer) {
 }
 
 /**
- * Serves dist/ (or `folder`) at / and at /deep/er/, tests/golden at /golden/, ../shared at /shared/, an empty page at /blank.html,
- * and `others` ([path, folder] each) before these. With `copies`, what has a .br file beside it
- * goes as that file, as `cargo xtask serve` sends it. With a `list` of models, that list in place of models.json and the pages with the policy that the build makes from it.
+ * Serves dist/ (or `folder`) at / and at /deep/er/, tests/golden at /golden/, ../shared at
+ * /shared/, an empty page at /blank.html, and `others` ([path, folder] each) before these. With
+ * `copies`, what has a .br file beside it goes as that file, as `cargo xtask serve` sends it. With
+ * a `list` of models, that list in place of models.json and the pages with the policy that the
+ * build makes from it.
  */
 export async function serve({ cors = false, folder: site = dist, list, others = [], copies = false } = {}) {
   const mounts = [...others, ['/golden/', golden], ['/shared/', shared], ['/deep/er/', site], ['/', site]];
@@ -95,7 +97,8 @@ export async function serve({ cors = false, folder: site = dist, list, others = 
 }
 
 /**
- * Its pages have no service worker unless they ask: what one keeps would hide what a test serves. `flags` choose another adapter.
+ * Its pages have no service worker unless they ask: what one keeps would hide what a test serves.
+ * `flags` choose another adapter.
  * @param {{ gpu?: boolean, flags?: string[] }} [options]
  */
 export async function launch({ gpu = true, flags = ['--use-webgpu-adapter=swiftshader'] } = {}) {
@@ -155,7 +158,10 @@ export async function explained(page) {
 export const idle = (page) => page.waitForFunction(() => document.body.dataset.state === 'idle');
 export const shot = (page, name) => page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
 
-/** Runs `script`, a function that needs nothing around it, in the page's worker before its own program. */
+/**
+ * Runs `script`, a function that needs nothing around it, in the page's worker before its own
+ * program.
+ */
 export async function beforeWorker(page, script) {
   const body = `(${script})();\n${readFileSync(join(dist, 'pkg/engine/worker.js'), 'utf8')}`;
   await page.route('**/pkg/engine/worker.js', (route) => route.fulfill({ contentType: 'text/javascript', body }));
@@ -170,7 +176,11 @@ export const asHardware = (page) =>
 
 /** Drops files as a person does: a DataTransfer with real files, dispatched on the page. */
 export async function drop(page, files) {
-  const list = files.map(({ name, path, data, type }) => ({ name, type, data: (data ?? readFileSync(path)).toString('base64') }));
+  const list = files.map(({ name, path, data, type }) => ({
+    name,
+    type,
+    data: (data ?? readFileSync(path)).toString('base64'),
+  }));
   await page.evaluate((list) => {
     const transfer = new DataTransfer();
     for (const { name, type, data } of list) {
@@ -213,7 +223,10 @@ export async function openApi(browser, url, path = '/blank.html', page = undefin
         const buffer = await t.bytes(path);
         const length = Number(new DataView(buffer).getBigUint64(0, true));
         const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
-        const read = ({ shape, data_offsets: [a, b] }) => ({ shape, data: new Float32Array(buffer.slice(8 + length + a, 8 + length + b)) });
+        const read = ({ shape, data_offsets: [a, b] }) => ({
+          shape,
+          data: new Float32Array(buffer.slice(8 + length + a, 8 + length + b)),
+        });
         return Object.fromEntries(
           Object.entries(header)
             .filter(([k]) => k !== '__metadata__')
@@ -232,20 +245,25 @@ export async function openApi(browser, url, path = '/blank.html', page = undefin
           worker.postMessage({ call: -1, op: 'memory' });
         }),
     };
-    // `t.worker` is the last one that was started. A proxy, so that what a test changes in the prototype holds for earlier ones too.
+    // `t.worker` is the last one that was started. A proxy, so that what a test changes in the
+    // prototype holds for earlier ones too.
     globalThis.Worker = new Proxy(Worker, { construct: (...how) => (t.worker = Reflect.construct(...how)) });
   }, url);
   return page;
 }
 
-/** What axe finds on the page: rule, and the first elements that break it. @returns {Promise<string[]>} */
+/**
+ * What axe finds on the page: rule, and the first elements that break it.
+ * @returns {Promise<string[]>}
+ */
 export async function violations(page) {
   if (!(await page.evaluate(() => 'axe' in globalThis)))
     await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
   return page.evaluate(async (values) => {
     const { violations } = await axe.run(document, { runOnly: { type: 'tag', values } });
     return violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ target, failureSummary }) => `${target} ${failureSummary}`)}`,
+      ({ id, nodes }) =>
+        `${id}: ${nodes.slice(0, 3).map(({ target, failureSummary }) => `${target} ${failureSummary}`)}`,
     );
   }, AXE_TAGS);
 }
@@ -256,7 +274,11 @@ export function pngTexts(png) {
   for (let at = 8; at < png.length; ) {
     const length = png.readUInt32BE(at);
     const [type, data] = [png.subarray(at + 4, at + 8), png.subarray(at + 8, at + 8 + length)];
-    assert.equal(png.readUInt32BE(at + 8 + length), crc32(png.subarray(at + 4, at + 8 + length)), `checksum of ${type}`);
+    assert.equal(
+      png.readUInt32BE(at + 8 + length),
+      crc32(png.subarray(at + 4, at + 8 + length)),
+      `checksum of ${type}`,
+    );
     if (type.toString() === 'iTXt') {
       const end = data.indexOf(0);
       assert.deepEqual([...data.subarray(end, end + 5)], [0, 0, 0, 0, 0]);

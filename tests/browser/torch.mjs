@@ -1,9 +1,13 @@
-// Files as torch.save writes them: zip archives of a pickle and the raw values of the storages, made here from safetensors files.
+// Files as torch.save writes them: zip archives of a pickle and the raw values of the storages,
+// made here from safetensors files.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { golden } from './harness.mjs';
 
-/** An uncompressed zip archive (APPNOTE 6.3), without checksums, which nobody reads. @param {[string, Buffer][]} entries */
+/**
+ * An uncompressed zip archive (APPNOTE 6.3), without checksums, which nobody reads.
+ * @param {[string, Buffer][]} entries
+ */
 function zip(entries) {
   const [body, directory] = [[], []];
   let at = 0;
@@ -27,12 +31,20 @@ function zip(entries) {
   return Buffer.concat([...body, ...directory, Buffer.from('PK\x05\x06'), end]);
 }
 
-/** A file of torch.save whose data.pkl is this one. @param {Buffer} pickle @param {Buffer[]} storages */
+/**
+ * A file of torch.save whose data.pkl is this one.
+ * @param {Buffer} pickle
+ * @param {Buffer[]} storages
+ */
 export const torchFile = (pickle, storages = []) =>
-  zip([['archive/data.pkl', pickle], ...storages.map((data, i) => /** @type {[string, Buffer]} */ ([`archive/data/${i}`, data]))]);
+  zip([
+    ['archive/data.pkl', pickle],
+    ...storages.map((data, i) => /** @type {[string, Buffer]} */ ([`archive/data/${i}`, data])),
+  ]);
 
 const STORAGES = { F16: ['HalfStorage', 2], F32: ['FloatStorage', 4], I64: ['LongStorage', 8] };
-const bytes = (...parts) => Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)));
+const bytes = (...parts) =>
+  Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)));
 /** Pickle's BINUNICODE, BININT and a tuple, by their opcodes in Python's pickletools. */
 const text = (words) => {
   const length = Buffer.alloc(4);
@@ -61,7 +73,13 @@ export function stateDict(file) {
       },
     ]) => {
       const [storage, width] = STORAGES[dtype];
-      const id = tuple(text('storage'), `ctorch\n${storage}\n`, text(String(storages.length)), text('cpu'), integer((to - from) / width));
+      const id = tuple(
+        text('storage'),
+        `ctorch\n${storage}\n`,
+        text(String(storages.length)),
+        text('cpu'),
+        integer((to - from) / width),
+      );
       storages.push(file.subarray(start + from, start + to));
       const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
       const [sizes, steps] = [shape, strides].map((list) => tuple(...list.map(integer)));
@@ -75,7 +93,10 @@ export function stateDict(file) {
 /** What loading runs a command with, where a pickle is executed. @param {string} command */
 export const hostile = (command) => torchFile(bytes('\x80\x02cposix\nsystem\n', tuple(text(command)), 'R.'));
 
-/** PyTorch's own file of the package tiny-vit, put together from its frame and the package's weights. */
+/**
+ * PyTorch's own file of the package tiny-vit, put together from its frame and the package's
+ * weights.
+ */
 export function savedVit() {
   const weights = readFileSync(join(golden, 'packages/tiny-vit/model.safetensors'));
   const start = 8 + Number(weights.readBigUInt64LE());

@@ -1,4 +1,5 @@
-// The packed package as its users have it: installed from the tarball, built by each bundler, run in Chromium under a strict policy.
+// The packed package as its users have it: installed from the tarball, built by each bundler, run
+// in Chromium under a strict policy.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -9,7 +10,10 @@ import { launch, listen, root, screenshots } from '../browser/harness.mjs';
 
 const tarball = process.env.SIGHTLINE_TARBALL;
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-/** What an extension's pages may: WebAssembly, but no eval and no script, worker or request from elsewhere. */
+/**
+ * What an extension's pages may: WebAssembly, but no eval and no script, worker or request from
+ * elsewhere.
+ */
 const POLICY =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self'; style-src 'self'";
 const TYPES = {
@@ -26,10 +30,16 @@ const installed = join(folder, 'node_modules/sightline');
 let browser;
 
 before(async () => {
-  assert.ok(tarball && existsSync(tarball), 'SIGHTLINE_TARBALL has to be the path of the packed package: run `cargo xtask test`');
+  assert.ok(
+    tarball && existsSync(tarball),
+    'SIGHTLINE_TARBALL has to be the path of the packed package: run `cargo xtask test`',
+  );
   cpSync(new URL('app', import.meta.url), folder, { recursive: true });
   cpSync(join(root, 'www/samples/cat.jpg'), join(folder, 'public/cat.jpg'));
-  execFileSync(npm, ['install', '--offline', '--no-audit', '--no-fund', '--no-save', tarball], { cwd: folder, stdio: 'pipe' });
+  execFileSync(npm, ['install', '--offline', '--no-audit', '--no-fund', '--no-save', tarball], {
+    cwd: folder,
+    stdio: 'pipe',
+  });
   browser = await launch({ gpu: false });
 });
 after(async () => {
@@ -43,7 +53,12 @@ async function serve(built) {
   const server = await listen((request, response) => {
     const path = decodeURIComponent(new URL(request.url, 'http://x').pathname);
     const file = join(built, normalize(path.replace(/^\/some\/where\//, '/').replace(/\/$/, '/index.html')));
-    if (!path.startsWith('/some/where/') || !file.startsWith(built) || !existsSync(file) || statSync(file).isDirectory()) {
+    if (
+      !path.startsWith('/some/where/') ||
+      !file.startsWith(built) ||
+      !existsSync(file) ||
+      statSync(file).isDirectory()
+    ) {
       if (path === '/favicon.ico') return response.writeHead(204).end();
       missing.push(path);
       return response.writeHead(404).end();
@@ -57,7 +72,11 @@ async function serve(built) {
   return { ...server, missing, url: `${server.url}/some/where/` };
 }
 
-/** Opens a built app on a desk and on a phone and waits for its heatmap. @param {string} built @param {string} name */
+/**
+ * Opens a built app on a desk and on a phone and waits for its heatmap.
+ * @param {string} built
+ * @param {string} name
+ */
 async function runs(built, name) {
   for (const [device, width, height] of [
     ['desktop', 1280, 800],
@@ -66,7 +85,11 @@ async function runs(built, name) {
     await shows(built, `${name}-${device}`, { width, height });
 }
 
-/** @param {string} built @param {string} name @param {{ width: number, height: number }} viewport */
+/**
+ * @param {string} built
+ * @param {string} name
+ * @param {{ width: number, height: number }} viewport
+ */
 async function shows(built, name, viewport) {
   const server = await serve(built);
   const page = await browser.newPage({ viewport });
@@ -81,7 +104,12 @@ async function shows(built, name, viewport) {
     const colours = new Set();
     for (let i = 0; i < data.length; i += 4) colours.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
     const fits = document.documentElement.scrollWidth <= innerWidth;
-    return { state: document.body.dataset.state, text: document.querySelector('output').textContent, colours: colours.size, fits };
+    return {
+      state: document.body.dataset.state,
+      text: document.querySelector('output').textContent,
+      colours: colours.size,
+      fits,
+    };
   });
   await page.screenshot({ path: join(screenshots, `bundler-${name}.png`) });
   await page.close();
@@ -110,11 +138,23 @@ describe('a heatmap in an app made with', () => {
   test('webpack', { timeout: 180_000 }, async () => {
     const { default: webpack } = await import('webpack');
     const path = join(folder, 'out-webpack');
-    const config = { mode: 'production', context: folder, entry: './main.js', output: { path, filename: 'main.js' }, performance: false };
-    const stats = await new Promise((resolve, reject) => webpack(config, (error, found) => (error ? reject(error) : resolve(found))));
+    const config = {
+      mode: 'production',
+      context: folder,
+      entry: './main.js',
+      output: { path, filename: 'main.js' },
+      performance: false,
+    };
+    const stats = await new Promise((resolve, reject) =>
+      webpack(config, (error, found) => (error ? reject(error) : resolve(found))),
+    );
     assert.ok(!stats.hasErrors() && !stats.hasWarnings(), stats.toString({ all: false, errors: true, warnings: true }));
-    for (const name of ['index.html', 'style.css', 'public/cat.jpg']) cpSync(join(folder, name), join(path, name.replace('public/', '')));
-    assert.ok(!readFileSync(join(path, 'main.js'), 'utf8').includes(folder), 'the bundle names a folder of this machine');
+    for (const name of ['index.html', 'style.css', 'public/cat.jpg'])
+      cpSync(join(folder, name), join(path, name.replace('public/', '')));
+    assert.ok(
+      !readFileSync(join(path, 'main.js'), 'utf8').includes(folder),
+      'the bundle names a folder of this machine',
+    );
     await runs(path, 'webpack');
   });
 
@@ -132,7 +172,8 @@ describe('a heatmap in an app made with', () => {
       define: { ASSETS: '"./sightline/"' },
       logLevel: 'silent',
     });
-    for (const name of ['index.html', 'style.css', 'public/cat.jpg']) cpSync(join(folder, name), join(path, name.replace('public/', '')));
+    for (const name of ['index.html', 'style.css', 'public/cat.jpg'])
+      cpSync(join(folder, name), join(path, name.replace('public/', '')));
     cpSync(installed, join(path, 'sightline'), { recursive: true });
     await runs(path, 'esbuild');
   });
@@ -156,7 +197,8 @@ describe('the package', () => {
       'models/models.json',
     ];
     for (const file of [...named, ...files]) assert.ok(existsSync(join(installed, file)), file);
-    for (const file of ['wasm/cpu/build.stamp', 'node_modules', 'tests']) assert.ok(!existsSync(join(installed, file)), file);
+    for (const file of ['wasm/cpu/build.stamp', 'node_modules', 'tests'])
+      assert.ok(!existsSync(join(installed, file)), file);
   });
 
   test('can be imported where there is no browser', () => {

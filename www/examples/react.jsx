@@ -1,4 +1,5 @@
-// React 19: a custom element's properties and events are set like any other. With the package: `import 'sightline/element'`.
+// React 19: a custom element's properties and events are set like any other. With the package:
+// `import 'sightline/element'`.
 import { useState } from 'react';
 
 import '../pkg/element.js';

@@ -1,5 +1,5 @@
-// Vue 3. Where templates are compiled by a build, tell the compiler there: isCustomElement: (tag) => tag === 'sightline-explainer'.
-// With the package: `import 'sightline/element'`.
+// Vue 3. Where templates are compiled by a build, tell the compiler there: isCustomElement: (tag)
+// => tag === 'sightline-explainer'. With the package: `import 'sightline/element'`.
 import { ref } from 'vue';
 
 import '../pkg/element.js';

@@ -58,7 +58,8 @@ export const strings = {
     predictions: 'Die wahrscheinlichsten Klassen; wähle eine, um zu sehen, wohin das Modell für sie geschaut hat',
     addsUp: 'Geht die Karte auf?',
     heads: 'Köpfe',
-    headsHint: 'Was die Bewertung ohne jeden der {1} Aufmerksamkeitsköpfe des Modells verliert, und wohin der Kopf schaut.',
+    headsHint:
+      'Was die Bewertung ohne jeden der {1} Aufmerksamkeitsköpfe des Modells verliert, und wohin der Kopf schaut.',
     headsGo: 'Köpfe ordnen',
     howToLook: 'Wie hinschauen',
     method: 'Methode',
@@ -128,20 +129,28 @@ export const strings = {
   layer: '{id} ({shape})',
   layerDefault: '{id} ({shape}), Vorgabe',
   modelFacts: '{architecture}, {classes} Klassen, {parameters} Millionen Parameter, {size}.\nSHA-256 {sha256}',
-  modelFactsKept: '{architecture}, {classes} Klassen, {parameters} Millionen Parameter, {size}; Kopie vom {date}.\nSHA-256 {sha256}',
+  modelFactsKept:
+    '{architecture}, {classes} Klassen, {parameters} Millionen Parameter, {size}; Kopie vom {date}.\nSHA-256 {sha256}',
   runningOn: 'Läuft auf {device} ({description}): {reason}.',
   devices: { cpu: 'der CPU', webgpu: 'WebGPU' },
   openFirst: 'Öffne zuerst ein Modell',
   cannotShow: 'Dieser Browser kann das Bild nicht zeigen; speichere es als JPEG oder PNG',
   weightsMissing: '{file} allein ist kein Modell: Die Gewichte fehlen; lege beides zusammen ab',
 
-  unfamiliar: 'Das Foto sieht keiner davon sehr ähnlich: Dieses Modell kennt nur diese {classes} Klassen und nennt zu jedem Bild eine.',
-  facts: '{method}{about}{at}: {time} auf {device}, {forward} Vorwärts- und {backward} Rückwärtsdurchläufe. Bewertung ({score}) {value}.',
+  unfamiliar:
+    'Das Foto sieht keiner davon sehr ähnlich: Dieses Modell kennt nur diese {classes} Klassen und nennt zu jedem Bild eine.',
+  facts:
+    '{method}{about}{at}: {time} auf {device}, {forward} Vorwärts- und {backward} Rückwärtsdurchläufe. Bewertung ({score}) {value}.',
   about: ' für {target}',
   at: ' in {layer}',
   scores: { class: 'Logit', contrast: 'Differenz der Logits', group: 'logarithmierte Chance' },
   hardly: 'unter 0,01',
-  addsUp: { score: 'Bewertung des Fotos', baseline: 'Bewertung des Vergleichsbilds', sum: 'Summe der Karte', delta: 'Rest' },
+  addsUp: {
+    score: 'Bewertung des Fotos',
+    baseline: 'Bewertung des Vergleichsbilds',
+    sum: 'Summe der Karte',
+    delta: 'Rest',
+  },
 
   speaks: 'Höhere Werte sprechen für die Klasse.',
   both: 'Positive Werte sprechen für die Klasse, negative dagegen.',
@@ -237,7 +246,8 @@ export const strings = {
     copied: 'Der Link ist kopiert.',
     photo: 'Dein Foto ist nicht im Link: Es bleibt auf deinem Gerät.',
     model: 'Ebenso wenig das Modell, das aus Dateien geöffnet wurde.',
-    unlisted: 'Das Modell des Links ({model}) steht nicht auf der Liste dieser Seite; öffne es und folge dann dem Link noch einmal',
+    unlisted:
+      'Das Modell des Links ({model}) steht nicht auf der Liste dieser Seite; öffne es und folge dann dem Link noch einmal',
   },
 
   timeLeft: {
@@ -261,7 +271,8 @@ export const strings = {
     nth: 'Kamera {n}',
     facing: '{name} ({side})',
     name: 'Ein Bild der Kamera',
-    asking: 'Der Browser fragt, ob diese Seite die Kamera benutzen darf. Was die Kamera sieht, bleibt auf diesem Gerät.',
+    asking:
+      'Der Browser fragt, ob diese Seite die Kamera benutzen darf. Was die Kamera sieht, bleibt auf diesem Gerät.',
     ready: 'Die Kamera ist an. Nimm ein Bild, oder lass jedes erklären, das kommt.',
     begun: 'Live mit {method}: Erklärt wird das neueste Bild; was inzwischen kommt, wird ausgelassen.',
     stills: 'Live mit {method}: alle {seconds} Sekunden ein Standbild, da dieses System um weniger Bewegung bittet.',
@@ -278,7 +289,8 @@ export const strings = {
       'Diese Seite darf die Kamera nicht benutzen. Erlaube es neben der Adresse oder in den Einstellungen des Browsers oder des Systems und drücke noch einmal; oder wähle ein Foto',
     busy: 'Die Kamera startet nicht; vielleicht benutzt sie ein anderes Programm. Schließe es und drücke noch einmal, oder wähle ein Foto',
     gone: 'Die Kamera ist weg. Schließe sie an und drücke noch einmal, oder wähle ein Foto',
-    insecure: 'Browser geben die Kamera nur Seiten mit einer https-Adresse. Öffne diese Seite unter einer solchen, oder wähle ein Foto',
+    insecure:
+      'Browser geben die Kamera nur Seiten mit einer https-Adresse. Öffne diese Seite unter einer solchen, oder wähle ein Foto',
     unsupported: 'Dieser Browser gibt Seiten keine Kamera. Nimm einen anderen, oder wähle ein Foto',
     failed: 'Die Kamera ist nicht gestartet ({detail}). Drücke noch einmal, oder wähle ein Foto',
   },
@@ -290,9 +302,11 @@ export const strings = {
     redirected:
       '{host} leitet die Anfrage an einen Host weiter, den diese Seite nicht erreichen kann. Lade das Bild herunter und lege es hier ab; oder nimm jenen Host unter „hosts“ in models/models.json auf und baue die Seite neu',
     cors: '{host} lässt andere Websites seine Bilder nicht lesen (CORS). Lade das Bild herunter und lege es hier ab',
-    unanswered: '{host} antwortet nicht. Prüfe den Link und die Verbindung, oder lade das Bild herunter und lege es hier ab',
+    unanswered:
+      '{host} antwortet nicht. Prüfe den Link und die Verbindung, oder lade das Bild herunter und lege es hier ab',
     missing: '{url} gibt es nicht ({status}): Prüfe den Link',
-    refused: '{host} gibt dieses Bild nicht heraus ({status}). Lade es dort herunter, wo du Zugang hast, und lege es hier ab',
+    refused:
+      '{host} gibt dieses Bild nicht heraus ({status}). Lade es dort herunter, wo du Zugang hast, und lege es hier ab',
     status:
       '{host} hat mit dem Status {status} geantwortet. Versuche es später noch einmal, oder lade das Bild herunter und lege es hier ab',
     page: '{url} ist eine Webseite, kein Bild. Öffne sie, kopiere die Adresse des Bildes selbst und gib diese an',
@@ -313,7 +327,8 @@ export const strings = {
     progress: 'Fortschritt des Vergleichs',
     own: 'Jede Karte hat ihre eigene Farbskala; deren Enden stehen darunter.',
     shared: 'Die Karten einer Methode teilen sich eine Farbskala; deren Enden stehen unter jeder.',
-    models: 'Alle Modelle teilen sich eine Farbskala, obwohl Bewertungen verschiedener Modelle nicht vergleichbar sein müssen.',
+    models:
+      'Alle Modelle teilen sich eine Farbskala, obwohl Bewertungen verschiedener Modelle nicht vergleichbar sein müssen.',
     outdated: 'Der Vergleich gehörte zu einem anderen Foto oder Modell.',
     outside: 'nicht gesehen',
     hint: 'Zeige auf eine Karte, oder gehe mit der Tabulatortaste hinein und nutze die Pfeiltasten: Jede Karte markiert dieselbe Stelle. Ein Klick macht eine Karte zur großen.',
@@ -342,7 +357,8 @@ export const strings = {
     copied: 'Kopiert.',
     marked: 'Kopieren ist hier nicht erlaubt: Der Code ist markiert, drücke Strg oder Command und C.',
     title: 'Wohin hat das Modell geschaut?',
-    photo: 'Dein Foto ist nur auf deinem Gerät: Lege es auf deine eigene Seite und setze seine Adresse statt your-photo.jpg ein.',
+    photo:
+      'Dein Foto ist nur auf deinem Gerät: Lege es auf deine eigene Seite und setze seine Adresse statt your-photo.jpg ein.',
     model:
       'Dieses Modell wurde aus Dateien geöffnet: Lege seinen Ordner auf deine eigene Seite und setze seine Adresse statt your-model/ ein.',
     hosts: 'Ein Iframe erreicht nur die Hosts aus der models.json dieser Website: Nimm deine dort unter „hosts“ auf.',

@@ -19,7 +19,8 @@ export const strings = {
     fromLink: 'A picture by its link',
     photoUrl: 'Link to a picture',
     photoGo: 'Fetch',
-    fromLinkHint: 'Or paste or drop a link. Fetching one tells its host that it was asked for; the picture is explained here.',
+    fromLinkHint:
+      'Or paste or drop a link. Fetching one tells its host that it was asked for; the picture is explained here.',
     noPhoto: 'No photo yet',
     pointHint: 'The arrow keys move a point over the map; its value is said.',
     working: 'Working',
@@ -60,11 +61,13 @@ export const strings = {
     predictions: 'The likeliest classes; choose one to see where the model looked for it',
     addsUp: 'Does the map add up?',
     heads: 'Heads',
-    headsHint: "What the score loses without each of the model's attention heads (it has {1}), and where the head looks.",
+    headsHint:
+      "What the score loses without each of the model's attention heads (it has {1}), and where the head looks.",
     headsGo: 'Rank the heads',
     howToLook: 'How to look',
     method: 'Method',
-    query: 'Point at a patch of the photo to see what it looks at, or move there with the arrow keys; Escape goes back to the whole photo.',
+    query:
+      'Point at a patch of the photo to see what it looks at, or move there with the arrow keys; Escape goes back to the whole photo.',
     question: 'Question',
     questionClass: 'Why this class?',
     questionContrast: 'Why this class and not another?',
@@ -132,7 +135,8 @@ export const strings = {
   layer: '{id} ({shape})',
   layerDefault: '{id} ({shape}), default',
   modelFacts: '{architecture}, {classes} classes, {parameters} million parameters, {size}.\nSHA-256 {sha256}',
-  modelFactsKept: '{architecture}, {classes} classes, {parameters} million parameters, {size}; kept copy of {date}.\nSHA-256 {sha256}',
+  modelFactsKept:
+    '{architecture}, {classes} classes, {parameters} million parameters, {size}; kept copy of {date}.\nSHA-256 {sha256}',
   runningOn: 'Running on {device} ({description}): {reason}.',
   devices: { cpu: 'the CPU', webgpu: 'WebGPU' },
   openFirst: 'Open a model first',
@@ -141,7 +145,8 @@ export const strings = {
 
   unfamiliar:
     'The photo does not look much like any of them: this model knows only these {classes} classes, and names one for every picture.',
-  facts: '{method}{about}{at}: {time} on {device}, {forward} forward and {backward} backward passes. Score ({score}) {value}.',
+  facts:
+    '{method}{about}{at}: {time} on {device}, {forward} forward and {backward} backward passes. Score ({score}) {value}.',
   about: ' for {target}',
   at: ' at {layer}',
   scores: { class: 'logit', contrast: 'difference of logits', group: 'log-odds' },
@@ -286,7 +291,8 @@ export const strings = {
       'This page may not use the camera. Allow it beside the address, or in the settings of the browser or the system, and press again; or choose a photo',
     busy: 'The camera does not start; another program may be using it. Close that and press again, or choose a photo',
     gone: 'The camera is gone. Connect it and press again, or choose a photo',
-    insecure: 'Browsers give the camera to pages with an https address only. Open this page under one, or choose a photo',
+    insecure:
+      'Browsers give the camera to pages with an https address only. Open this page under one, or choose a photo',
     unsupported: 'This browser gives pages no camera. Use another one, or choose a photo',
     failed: 'The camera did not start ({detail}). Press again, or choose a photo',
   },
@@ -351,7 +357,8 @@ export const strings = {
     marked: 'Copying is not allowed here: the code is marked, press Ctrl or Command and C.',
     title: 'Where did the model look?',
     photo: 'Your photo is on your machine alone: put it on your own site, and its address in place of your-photo.jpg.',
-    model: 'This model was opened from files: put its folder on your own site, and its address in place of your-model/.',
+    model:
+      'This model was opened from files: put its folder on your own site, and its address in place of your-model/.',
     hosts: 'An iframe reaches the hosts of this site’s models.json alone: add yours to its "hosts".',
   },
 

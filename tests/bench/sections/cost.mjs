@@ -41,7 +41,10 @@ export async function run(world) {
   return { rows, fits };
 }
 
-/** In the page: milliseconds of each job in every round, after one that warms up; a processor's, where they can be known. */
+/**
+ * In the page: milliseconds of each job in every round, after one that warms up; a processor's,
+ * where they can be known.
+ */
 async function measure({ jobs, photo, rounds }) {
   const api = await import('/pkg/index.js');
   const clock = globalThis.workedMs ?? (() => performance.now());
@@ -50,7 +53,10 @@ async function measure({ jobs, photo, rounds }) {
     const folder = `/pkg/models/${model}`;
     const config = await (await fetch(`${folder}/config.json`)).json();
     config.pretrained_cfg.input_size = [3, side, side];
-    return api.createExplainer({ model: { config, weights: await (await fetch(`${folder}/model.safetensors`)).blob() }, device: 'cpu' });
+    return api.createExplainer({
+      model: { config, weights: await (await fetch(`${folder}/model.safetensors`)).blob() },
+      device: 'cpu',
+    });
   };
   const opened = new Map();
   const runs = [];

@@ -1,4 +1,5 @@
-// The build has the copies that servers send: the best that brotli and gzip do, where it is a released one.
+// The build has the copies that servers send: the best that brotli and gzip do, where it is a
+// released one.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { dist } from '../../browser/harness.mjs';
@@ -17,6 +18,7 @@ export async function run() {
         );
       return { name: device, bytes: sum(''), gzip: sum('.gz'), brotli: sum('.br'), unit: 'bytes', fast };
     });
-  for (const { name, bytes, gzip, brotli } of rows) console.log(`${name.padEnd(7)} ${bytes} bytes, gzip ${gzip}, brotli ${brotli}`);
+  for (const { name, bytes, gzip, brotli } of rows)
+    console.log(`${name.padEnd(7)} ${bytes} bytes, gzip ${gzip}, brotli ${brotli}`);
   return { rows };
 }

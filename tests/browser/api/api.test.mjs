@@ -1,4 +1,5 @@
-// The built dist/ through the public API in Chromium: both families, both methods, both devices, and everything that can go wrong.
+// The built dist/ through the public API in Chromium: both families, both methods, both devices,
+// and everything that can go wrong.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,7 +48,10 @@ describe('both families, both methods, both devices', () => {
       assert.deepEqual(result.devices, ['cpu', 'webgpu']);
       assert.ok(result.logits < 1e-4, `logits differ by ${result.logits}`);
       assert.ok(result.cam >= 0.999 && result.ig >= 0.999, `cosines ${result.cam}, ${result.ig}`);
-      assert.ok(result.timm[0] < 1e-5 && result.timm[1] > 0.99999 && result.timm[2] > 0.9999, JSON.stringify(result.timm));
+      assert.ok(
+        result.timm[0] < 1e-5 && result.timm[1] > 0.99999 && result.timm[2] > 0.9999,
+        JSON.stringify(result.timm),
+      );
       assert.equal(result.shapes[4], 'Float32Array');
       assert.deepEqual(result.shapes.slice(2, 4), ['layer', 'input']);
       assert.equal(result.crop, null);
@@ -61,12 +65,16 @@ describe('both families, both methods, both devices', () => {
 
   const www = new URL('../../../www/', import.meta.url);
   const samples = JSON.parse(readFileSync(new URL('samples/samples.json', www))).slice(0, 4);
-  for (const { id, path } of JSON.parse(readFileSync(new URL('models/models.json', www))).models.filter(({ path }) => path)) {
+  for (const { id, path } of JSON.parse(readFileSync(new URL('models/models.json', www))).models.filter(
+    ({ path }) => path,
+  )) {
     test(`${id}, as it is served: the devices agree on the samples`, { timeout: 240_000 }, async () => {
       const page = await open();
       const of = await page.evaluate(
         async ([id, files]) => {
-          const [cpu, webgpu] = await Promise.all(['cpu', 'webgpu'].map((device) => api.createExplainer({ model: id, device })));
+          const [cpu, webgpu] = await Promise.all(
+            ['cpu', 'webgpu'].map((device) => api.createExplainer({ model: id, device })),
+          );
           const seen = [];
           for (const file of files) {
             const photo = await t.bytes(`/samples/${file}`);
@@ -92,7 +100,8 @@ describe('both families, both methods, both devices', () => {
         assert.deepEqual(kinds, ['cpu', 'webgpu']);
         assert.ok(logits < 1e-4, `${file}: logits differ by ${logits}`);
         assert.ok(cam >= 0.999, `${file}: cosine ${cam}`);
-        // The models of photos know what is on the first sample; that which the page opens on knows all of them.
+        // The models of photos know what is on the first sample; that which the page opens on knows
+        // all of them.
         if (label && (id === 'sightline-cnn' || (i === 0 && path.startsWith('sightline-'))))
           for (const found of labels) assert.ok(found.includes(label), `${file}: ${found}`);
       });
@@ -121,7 +130,10 @@ describe('both families, both methods, both devices', () => {
     const [device, failure] = await page.evaluate(async () => {
       Object.defineProperty(navigator, 'gpu', { value: undefined });
       const model = { url: '/golden/packages/tiny-vit' };
-      return [(await api.createExplainer({ model })).info.device, await t.failure(api.createExplainer({ model, device: 'webgpu' }))];
+      return [
+        (await api.createExplainer({ model })).info.device,
+        await t.failure(api.createExplainer({ model, device: 'webgpu' })),
+      ];
     });
     assert.equal(device.kind, 'cpu');
     assert.equal(failure.code, 'device-unavailable');
@@ -135,7 +147,11 @@ describe('both families, both methods, both devices', () => {
       globalThis.Worker = class extends original {
         constructor(url, options) {
           const text = `const request = GPUAdapter.prototype.requestDevice;
-            GPUAdapter.prototype.requestDevice = async function (d) { const device = await request.call(this, d); self.lastDevice = device; return device; };
+            GPUAdapter.prototype.requestDevice = async function (d) {
+              const device = await request.call(this, d);
+              self.lastDevice = device;
+              return device;
+            };
             addEventListener('message', ({ data }) => data === 'destroy' && self.lastDevice.destroy());
             await import(${JSON.stringify(String(url))});`;
           super(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })), options);
@@ -145,7 +161,9 @@ describe('both families, both methods, both devices', () => {
       const image = t.input(golden.input);
       const explainer = await api.createExplainer({ model: { url: '/golden/packages/tiny-vit' }, device: 'webgpu' });
       const before = await explainer.classify(image);
-      const dying = t.failure(explainer.attribute(image, { method: 'integrated_gradients', nSteps: 200, chunkSize: 1 }));
+      const dying = t.failure(
+        explainer.attribute(image, { method: 'integrated_gradients', nSteps: 200, chunkSize: 1 }),
+      );
       setTimeout(() => t.worker.postMessage('destroy'), 50);
       const failure = await dying;
       const again = await explainer.classify(image);
@@ -211,7 +229,13 @@ describe('calls', () => {
         controller.abort();
       };
       const failure = await t.failure(
-        explainer.attribute(image, { method: 'integrated_gradients', nSteps: 1000, chunkSize: 1, signal: controller.signal, onProgress }),
+        explainer.attribute(image, {
+          method: 'integrated_gradients',
+          nSteps: 1000,
+          chunkSize: 1,
+          signal: controller.signal,
+          onProgress,
+        }),
       );
       const rejected = performance.now() - aborted.at;
       const cam = await explainer.attribute(image, { method: 'grad_cam' });
@@ -221,7 +245,8 @@ describe('calls', () => {
     assert.equal(result.failure.code, 'aborted');
     assert.equal(result.failure.name, 'SightlineError');
     assert.ok(result.rejected < 300, `rejected after ${result.rejected} ms`);
-    // The core lets messages in every 25 ms: a few of these tiny chunks may pass before it hears of the abort, far from the 1000.
+    // The core lets messages in every 25 ms: a few of these tiny chunks may pass before it hears of
+    // the abort, far from the 1000.
     assert.ok(result.passes.loaded < 500, `${result.passes.loaded} chunks ran`);
     assert.ok(result.passes.passes.forward <= result.passes.loaded + 2);
     assert.ok(result.next < 1000, `the next call waited ${result.next} ms`);
@@ -242,7 +267,12 @@ describe('calls', () => {
       const controller = new AbortController();
       const calls = [
         explainer
-          .attribute(image, { method: 'integrated_gradients', nSteps: 12, chunkSize: 4, onProgress: (p) => progress.push(p) })
+          .attribute(image, {
+            method: 'integrated_gradients',
+            nSteps: 12,
+            chunkSize: 4,
+            onProgress: (p) => progress.push(p),
+          })
           .then((a) => (order.push('ig'), a)),
         t.failure(explainer.classify(image, { signal: controller.signal })).then((f) => order.push(f.code)),
         explainer.attribute(image, { method: 'grad_cam', target: 3 }).then((a) => (order.push('cam'), a)),
@@ -295,10 +325,13 @@ describe('calls', () => {
       };
       const seen = {};
       for (const [name, image] of Object.entries(images)) seen[name] = await explainer.classify(image, { topK: 1 });
-      const worst = Object.fromEntries(Object.entries(seen).map(([name, s]) => [name, t.relative(s.logits, seen.blob.logits)]));
+      const worst = Object.fromEntries(
+        Object.entries(seen).map(([name, s]) => [name, t.relative(s.logits, seen.blob.logits)]),
+      );
       return { worst, crop: seen.canvas.crop, none: seen.tensor.crop ?? null };
     });
-    for (const [name, difference] of Object.entries(result.worst)) assert.ok(difference < 1e-6, `${name} differs by ${difference}`);
+    for (const [name, difference] of Object.entries(result.worst))
+      assert.ok(difference < 1e-6, `${name} differs by ${difference}`);
     assert.equal(result.none, null);
     assert.deepEqual([result.crop.photoWidth, result.crop.photoHeight], [64, 48]);
     await page.close();
@@ -308,9 +341,15 @@ describe('calls', () => {
     const page = await open();
     const result = await page.evaluate(async () => {
       const model = { url: '/golden/packages/tiny-vit' };
-      const [a, b] = await Promise.all([api.createExplainer({ model, device: 'cpu' }), api.createExplainer({ model, device: 'cpu' })]);
+      const [a, b] = await Promise.all([
+        api.createExplainer({ model, device: 'cpu' }),
+        api.createExplainer({ model, device: 'cpu' }),
+      ]);
       a.dispose();
-      return [await t.failure(a.classify('/golden/photos/photo.png')), (await b.classify('/golden/photos/photo.png')).predictions.length];
+      return [
+        await t.failure(a.classify('/golden/photos/photo.png')),
+        (await b.classify('/golden/photos/photo.png')).predictions.length,
+      ];
     });
     assert.equal(result[0].code, 'bad-option');
     assert.equal(result[1], 5);
@@ -323,13 +362,25 @@ describe('calls', () => {
       const config = await (await fetch('/golden/packages/tiny-cnn/config.json')).json();
       const weights = await t.bytes('/golden/packages/tiny-cnn/model.safetensors');
       const stages = new Set();
-      const explainer = await api.createExplainer({ model: { config, weights }, device: 'cpu', onProgress: (p) => stages.add(p.stage) });
+      const explainer = await api.createExplainer({
+        model: { config, weights },
+        device: 'cpu',
+        onProgress: (p) => stages.add(p.stage),
+      });
       const early = await t.failure(api.createExplainer({ model: { config, weights }, signal: AbortSignal.abort() }));
       const controller = new AbortController();
-      const late = t.failure(api.createExplainer({ model: { config, weights }, device: 'cpu', signal: controller.signal }));
+      const late = t.failure(
+        api.createExplainer({ model: { config, weights }, device: 'cpu', signal: controller.signal }),
+      );
       controller.abort();
       const { model, version } = explainer.info;
-      return { stages: [...stages], early: early.code, late: (await late).code, model: { ...model, layers: model.layers.length }, version };
+      return {
+        stages: [...stages],
+        early: early.code,
+        late: (await late).code,
+        model: { ...model, layers: model.layers.length },
+        version,
+      };
     });
     assert.ok(result.stages.includes('weights'));
     assert.deepEqual([result.early, result.late], ['aborted', 'aborted']);
@@ -359,12 +410,14 @@ describe('what goes wrong has a code, and the next call works', () => {
     const result = await page.evaluate(async (names) => {
       const explainer = await api.createExplainer({ model: { url: '/golden/packages/tiny-vit' }, device: 'cpu' });
       const codes = {};
-      for (const name of names) codes[name] = await t.failure(explainer.classify(await t.bytes(`/golden/photos/${name}`)));
+      for (const name of names)
+        codes[name] = await t.failure(explainer.classify(await t.bytes(`/golden/photos/${name}`)));
       const works = await explainer.classify('/golden/photos/photo.png');
       const missing = await t.failure(explainer.classify('/nowhere.png'));
       return { codes, works: works.predictions.length, missing };
     }, Object.keys(files));
-    for (const [name, code] of Object.entries(files)) assert.equal(result.codes[name].code, code, `${name}: ${result.codes[name].message}`);
+    for (const [name, code] of Object.entries(files))
+      assert.equal(result.codes[name].code, code, `${name}: ${result.codes[name].message}`);
     assert.equal(result.works, 5);
     assert.equal(result.missing.code, 'network');
     await page.close();
@@ -448,7 +501,8 @@ describe('what goes wrong has a code, and the next call works', () => {
       const explainer = await api.createExplainer({ model: { url: '/golden/packages/tiny-vit' }, device: 'cpu' });
       const image = '/golden/photos/photo.png';
       const before = await explainer.classify(image);
-      // A package that is well formed and asks for attention between 32,762 tokens: a matrix of 4 GB, just below what is refused up front and more than the core can allocate.
+      // A package that is well formed and asks for attention between 32,762 tokens: a matrix of 4
+      // GB, just below what is refused up front and more than the core can allocate.
       const shapes = {
         cls_token: [1, 1, 1],
         pos_embed: [1, 32762, 1],
@@ -476,7 +530,12 @@ describe('what goes wrong has a code, and the next call works', () => {
       size.setBigUint64(0, BigInt(text.length), true);
       const weights = new Blob([size, text, new Uint8Array(end)]);
       const model_args = { img_size: 181, patch_size: 1, embed_dim: 1, depth: 1, num_heads: 1, mlp_ratio: 1 };
-      const config = { architecture: 'vit_tiny_patch16_224', num_classes: 2, model_args, pretrained_cfg: { input_size: [3, 181, 181] } };
+      const config = {
+        architecture: 'vit_tiny_patch16_224',
+        num_classes: 2,
+        model_args,
+        pretrained_cfg: { input_size: [3, 181, 181] },
+      };
       const greedy = await api.createExplainer({ model: { config, weights }, device: 'cpu' });
       const alone = await t.failure(greedy.classify(image));
       const after = await explainer.classify(image);
@@ -556,7 +615,9 @@ describe('where it runs', () => {
   });
 });
 
-describe('the real models', { skip: existsSync(join(shared, 'models')) ? false : 'skipped: ../shared is absent' }, () => {
+describe('the real models', {
+  skip: existsSync(join(shared, 'models')) ? false : 'skipped: ../shared is absent',
+}, () => {
   for (const model of ['deit_tiny_patch16_224', 'mobilenetv2_100_same']) {
     test(`${model} on a photo, on the CPU, equals timm and captum`, async () => {
       const page = await open();

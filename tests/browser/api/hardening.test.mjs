@@ -17,7 +17,8 @@ test('several explainers at once all come to an end, with the numbers of each al
     const image = t.input(input);
     const model = { url: '/golden/packages/tiny-cnn' };
     const explainers = await Promise.all([1, 2, 3].map(() => api.createExplainer({ model, device: 'cpu' })));
-    const ask = (explainer) => explainer.attribute(image, { method: 'integrated_gradients', nSteps: 200, chunkSize: 1 });
+    const ask = (explainer) =>
+      explainer.attribute(image, { method: 'integrated_gradients', nSteps: 200, chunkSize: 1 });
     const alone = await ask(explainers[0]);
     const together = await Promise.all(explainers.map(ask));
     return Math.max(...together.map((a) => t.relative(a.values, alone.values)));
@@ -29,7 +30,11 @@ test('several explainers at once all come to an end, with the numbers of each al
 test('a package that another origin sends compressed', async () => {
   const elsewhere = await listen((request, response) => {
     const body = gzipSync(readFileSync(join(golden, 'packages/tiny-vit', request.url.split('/').pop())));
-    response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': body.length, 'access-control-allow-origin': '*' });
+    response.writeHead(200, {
+      'content-encoding': 'gzip',
+      'content-length': body.length,
+      'access-control-allow-origin': '*',
+    });
     response.end(body);
   });
   const page = await open();
@@ -71,7 +76,9 @@ test('an explainer that is aborted while its weights load leaves nothing in the 
     const other = await api.createExplainer({ model, device: 'cpu' });
     const controller = new AbortController();
     const onProgress = ({ stage }) => stage === 'weights' && controller.abort();
-    const { code } = await t.failure(api.createExplainer({ model, device: 'cpu', signal: controller.signal, onProgress }));
+    const { code } = await t.failure(
+      api.createExplainer({ model, device: 'cpu', signal: controller.signal, onProgress }),
+    );
     // Also where the abort comes too late to stop the loading.
     const late = await api.createExplainer({ model, device: 'cpu' });
     const both = engines.size;
@@ -124,7 +131,11 @@ test('painting: one frame for a large photo, zero in the middle of a diverging m
       return performance.now() - start;
     });
     const map = { values: new Float32Array([-1, 0, 0, 2]), shape: [2, 2], space: 'layer' };
-    const diverging = api.renderHeatmap(canvas, null, map, { colormap: 'blue-white-red', interpolation: 'cells', alpha: 1 });
+    const diverging = api.renderHeatmap(canvas, null, map, {
+      colormap: 'blue-white-red',
+      interpolation: 'cells',
+      alpha: 1,
+    });
     const [w, h] = [canvas.width, canvas.height];
     const corners = [at(1, 1), at(w - 2, 1), at(w - 2, h - 2), at(w / 2 - 1, 1), at(w / 2, 1)];
     // Interpolated, then coloured: half way between two cells is the colour of the mean.
@@ -163,7 +174,10 @@ test('a photo dropped while the first model loads is not lost; a device that can
   const scene = JSON.parse(readFileSync(new URL('samples.json', samples)))[2];
   await page.setInputFiles('#file', fileURLToPath(new URL(scene.file, samples)));
   release();
-  await page.waitForFunction((name) => document.querySelector('#canvas').ariaLabel.startsWith(`${name}: Grad-CAM`), scene.file);
+  await page.waitForFunction(
+    (name) => document.querySelector('#canvas').ariaLabel.startsWith(`${name}: Grad-CAM`),
+    scene.file,
+  );
   assert.match(await page.textContent('#predictions li:first-child'), new RegExp(scene.label));
   assert.equal(await page.locator('#alert').isVisible(), false);
 
@@ -187,7 +201,10 @@ test('a photo that its EXIF data turn is shown and explained upright', async () 
   const pixels = [];
   for (const n of [1, 6, 8, 3]) {
     await page.setInputFiles('#file', join(golden, `photos/orientation-${n}.jpg`));
-    await page.waitForFunction((n) => document.querySelector('#canvas').ariaLabel.startsWith(`orientation-${n}.jpg: Grad-CAM`), n);
+    await page.waitForFunction(
+      (n) => document.querySelector('#canvas').ariaLabel.startsWith(`orientation-${n}.jpg: Grad-CAM`),
+      n,
+    );
     await page.fill('#alpha', '0');
     await page.evaluate(() => new Promise(requestAnimationFrame));
     pixels.push(

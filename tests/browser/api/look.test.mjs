@@ -1,4 +1,5 @@
-// What is painted, said and taken away, on maps made by hand and on those of a built-in model. The pictures are there to be looked at.
+// What is painted, said and taken away, on maps made by hand and on those of a built-in model. The
+// pictures are there to be looked at.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -48,7 +49,8 @@ const saved = (map, more = {}) => ({
 describe('contours', () => {
   const lengthOf = (lines) => {
     let length = 0;
-    for (let i = 0; i < lines.length; i += 4) length += Math.hypot(lines[i + 2] - lines[i], lines[i + 3] - lines[i + 1]);
+    for (let i = 0; i < lines.length; i += 4)
+      length += Math.hypot(lines[i + 2] - lines[i], lines[i + 3] - lines[i + 1]);
     return length;
   };
 
@@ -61,9 +63,13 @@ describe('contours', () => {
 
   test('of a cone: a circle, closed', () => {
     const n = 64;
-    const cone = Float32Array.from({ length: n * n }, (_, i) => -Math.hypot((i % n) + 0.5 - 30.2, Math.floor(i / n) + 0.5 - 33.7));
+    const cone = Float32Array.from(
+      { length: n * n },
+      (_, i) => -Math.hypot((i % n) + 0.5 - 30.2, Math.floor(i / n) + 0.5 - 33.7),
+    );
     const lines = smoothContour(cone, n, n, -20);
-    for (let i = 0; i < lines.length; i += 2) assert.ok(Math.abs(Math.hypot(lines[i] - 30.2, lines[i + 1] - 33.7) - 20) < 0.02);
+    for (let i = 0; i < lines.length; i += 2)
+      assert.ok(Math.abs(Math.hypot(lines[i] - 30.2, lines[i + 1] - 33.7) - 20) < 0.02);
     assert.ok(Math.abs(lengthOf(lines) / (2 * Math.PI * 20) - 1) < 2e-3, `${lengthOf(lines)}`);
     const ends = new Map();
     for (let i = 0; i < lines.length; i += 2) {
@@ -78,7 +84,9 @@ describe('contours', () => {
     const cutOff = smoothContour(new Float32Array([1, 0, 0, 1]), 2, 2, 0.6);
     const joined = smoothContour(new Float32Array([1, 0, 0, 1]), 2, 2, 0.4);
     const near = (lines, x, y) =>
-      Math.min(...[0, 4].map((i) => Math.hypot((lines[i] + lines[i + 2]) / 2 - x, (lines[i + 1] + lines[i + 3]) / 2 - y)));
+      Math.min(
+        ...[0, 4].map((i) => Math.hypot((lines[i] + lines[i + 2]) / 2 - x, (lines[i + 1] + lines[i + 3]) / 2 - y)),
+      );
     assert.ok(near(cutOff, 0.7, 0.7) < 1e-6 && near(cutOff, 1.3, 1.3) < 1e-6, `${cutOff}`);
     assert.ok(near(joined, 1.3, 0.7) < 1e-6 && near(joined, 0.7, 1.3) < 1e-6, `${joined}`);
     assert.deepEqual(smoothContour(new Float32Array(16).fill(1), 4, 4, 1), []);
@@ -105,7 +113,10 @@ describe('painting', () => {
         const data = canvas.getContext('2d').getImageData(0, 0, width, height).data;
         const cells = [];
         for (let i = 0; i < 100; i++) {
-          const at = (Math.floor(((Math.floor(i / 10) + 0.5) * height) / 10) * width + Math.floor((((i % 10) + 0.5) * width) / 10)) * 4;
+          const at =
+            (Math.floor(((Math.floor(i / 10) + 0.5) * height) / 10) * width +
+              Math.floor((((i % 10) + 0.5) * width) / 10)) *
+            4;
           cells.push([...data.subarray(at, at + 4)]);
         }
         return { cells, threshold: rendered.threshold, data: [...data] };
@@ -142,7 +153,8 @@ describe('painting', () => {
       assert.equal(v, result.values[cell] > 29.6 ? result.photo[i] : i % 4 === 3 ? 255 : 128);
     });
     assert.ok(
-      Math.abs(result.smooth.shown - 0.125) < 1e-3 && Math.abs(result.smooth.threshold.kept - result.smooth.shown) < 1e-9,
+      Math.abs(result.smooth.shown - 0.125) < 1e-3 &&
+        Math.abs(result.smooth.threshold.kept - result.smooth.shown) < 1e-9,
       JSON.stringify(result.smooth),
     );
     await page.close();
@@ -157,7 +169,9 @@ describe('painting', () => {
       const map = { values, shape: [3, 4], space: 'layer', crop };
       const rendered = api.renderHeatmap(canvas, null, map);
       const at = (x, y) => api.valueAt(map, rendered, x, y);
-      const centres = Array.from({ length: 12 }, (_, i) => at(100 + ((i % 4) + 0.5) * 100, 50 + (Math.floor(i / 4) + 0.5) * 100));
+      const centres = Array.from({ length: 12 }, (_, i) =>
+        at(100 + ((i % 4) + 0.5) * 100, 50 + (Math.floor(i / 4) + 0.5) * 100),
+      );
       const hundred = { values: Float32Array.from({ length: 100 }, (_, i) => i + 1), shape: [10, 10], space: 'layer' };
       const cut = api.renderHeatmap(canvas, null, hundred, { percentile: 90 });
       const signed = { values: new Float32Array([-4, 1, 0, 2]), shape: [2, 2], space: 'layer' };
@@ -174,7 +188,9 @@ describe('painting', () => {
       const same = [pixel(hundred), pixel({ ...signed, values: new Float32Array([0, 2, 0, 0]) })];
       // Of a method that takes magnitudes, and of one that sums, from the same numbers.
       const input = { values: new Float32Array([1, -2, -3, 1]), shape: [2, 1, 2], space: 'input' };
-      const planes = ['saliency', 'integrated_gradients', undefined].map((method) => [...api.toPlane({ ...input, method }).plane]);
+      const planes = ['saliency', 'integrated_gradients', undefined].map((method) => [
+        ...api.toPlane({ ...input, method }).plane,
+      ]);
       return {
         centres,
         corners: [at(100, 50), at(499.9, 349.9), at(500, 349), at(99.9, 100), at(300, 350)],
@@ -191,7 +207,13 @@ describe('painting', () => {
     });
     assert.deepEqual(
       result.centres,
-      Array.from({ length: 12 }, (_, i) => ({ value: i - 3, row: Math.floor(i / 4), column: i % 4, rows: 3, columns: 4 })),
+      Array.from({ length: 12 }, (_, i) => ({
+        value: i - 3,
+        row: Math.floor(i / 4),
+        column: i % 4,
+        rows: 3,
+        columns: 4,
+      })),
     );
     const [first, last, ...outside] = result.corners;
     assert.deepEqual([first.value, last.value, ...outside], [-3, 8, null, null, null]);
@@ -402,7 +424,11 @@ describe('saying', () => {
     const strings = {
       locale: 'de',
       share: '{percent} %',
-      parts: { positive: 'der positiven Attribution{about}', negative: 'der negativen Attribution', all: 'der Attribution{about}' },
+      parts: {
+        positive: 'der positiven Attribution{about}',
+        negative: 'der negativen Attribution',
+        all: 'der Attribution{about}',
+      },
       about: ' für {target}',
       class: '„{a}“',
       map: '',
@@ -420,7 +446,20 @@ describe('saying', () => {
 });
 
 describe('taking away', () => {
-  const tricky = [1.1, -1e-7, 3.4e38, 1e-45, 0, -0, 16777217, 1 / 3, Math.PI, Number.NaN, Number.POSITIVE_INFINITY, -2.5].map(Math.fround);
+  const tricky = [
+    1.1,
+    -1e-7,
+    3.4e38,
+    1e-45,
+    0,
+    -0,
+    16777217,
+    1 / 3,
+    Math.PI,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    -2.5,
+  ].map(Math.fround);
 
   test('.npy is what numpy reads', () => {
     const map = { values: Float32Array.from(tricky), shape: [3, 2, 2] };
@@ -450,7 +489,10 @@ describe('taking away', () => {
   test('JSON comes back bit by bit', () => {
     // JSON.stringify knows neither infinities nor a minus before zero.
     const values = Float32Array.from(tricky, (v) => (v === Number.POSITIVE_INFINITY ? Number.NaN : v + 0));
-    const random = Float32Array.from({ length: 3 * 17 * 17 }, (_, i) => Math.sin(i * 12.9898) * 43758.5453 * 10 ** ((i % 60) - 30));
+    const random = Float32Array.from(
+      { length: 3 * 17 * 17 },
+      (_, i) => Math.sin(i * 12.9898) * 43758.5453 * 10 ** ((i % 60) - 30),
+    );
     for (const attribution of [
       saved({ values, shape: [3, 2, 2], space: 'input' }),
       saved(
@@ -463,7 +505,13 @@ describe('taking away', () => {
           completeness: { baselineScore: 1, score: 2, sum: 0.9, delta: 0.1 },
           crop: { x: 1, y: 0, width: 10, height: 10, photoWidth: 12, photoHeight: 10 },
           warnings: [
-            { code: 'zero-map', cause: 'saturated', key: 'warning.zero-map.saturated', values: {}, message: 'all zero' },
+            {
+              code: 'zero-map',
+              cause: 'saturated',
+              key: 'warning.zero-map.saturated',
+              values: {},
+              message: 'all zero',
+            },
             { code: 'partial', key: 'warning.partial', values: { done: 4, word: 'x' }, message: 'stopped' },
           ],
         },
@@ -475,7 +523,10 @@ describe('taking away', () => {
     }
     // A warning's key follows from its code and cause, which files of earlier versions have alone.
     const before = { code: 'zero-map', cause: 'saturated', message: 'all zero' };
-    const [read] = fromJson({ ...JSON.parse(toJson(saved(grid([[1, 2]])))), warnings: [{ ...before, key: 'error.network' }] }).warnings;
+    const [read] = fromJson({
+      ...JSON.parse(toJson(saved(grid([[1, 2]])))),
+      warnings: [{ ...before, key: 'error.network' }],
+    }).warnings;
     assert.deepEqual(read, { ...before, key: 'warning.zero-map.saturated', values: {} });
   });
 
@@ -554,7 +605,8 @@ describe('taking away', () => {
         maps.push(await explainer.attribute(blob, { method: 'integrated_gradients', target: index, nSteps: 8 }));
       }
       const cams = maps.filter((m) => m.method === 'grad_cam');
-      const base64 = async (blob) => btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (b) => String.fromCharCode(b)).join(''));
+      const base64 = async (blob) =>
+        btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (b) => String.fromCharCode(b)).join(''));
       const looks = {
         overlay: [maps[0], {}],
         heatmap: [maps[0], { render: { interpolation: 'cells', colormap: 'viridis', contours: 3 } }],
@@ -594,7 +646,11 @@ describe('taking away', () => {
     }, samples[0].file);
     assert.deepEqual(result.failures, Array(5).fill('bad-option'));
     assert.equal(result.again, true);
-    assert.deepEqual(result.provenance.model, { id: result.info.id, architecture: result.info.architecture, sha256: result.info.sha256 });
+    assert.deepEqual(result.provenance.model, {
+      id: result.info.id,
+      architecture: result.info.architecture,
+      sha256: result.info.sha256,
+    });
     assert.equal(result.provenance.options.nSteps, 8);
     assert.equal(result.provenance.options.baseline, 'mean', 'the defaults are said as well');
     assert.deepEqual(Object.values(result.provenance.labels), [result.label]);
@@ -608,7 +664,8 @@ describe('taking away', () => {
       const [facts] = JSON.parse(texts.sightline);
       assert.equal(facts.provenance.model.sha256, result.info.sha256);
       assert.ok(facts.rendered.hi > 0);
-      if (name === 'overlay') assert.ok(texts.Description === result.said && texts.Title.includes(result.label), JSON.stringify(texts));
+      if (name === 'overlay')
+        assert.ok(texts.Description === result.said && texts.Title.includes(result.label), JSON.stringify(texts));
       if (name === 'beside') assert.equal(facts.rendered.threshold.percent, 10);
     }
     // Legend and origin take room; without them there is the picture and its margin.
@@ -621,7 +678,8 @@ describe('taking away', () => {
 
 describe('on the page', () => {
   const pixels = (page) => page.evaluate(() => document.querySelector('#canvas').toDataURL());
-  const painted = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  const painted = (page) =>
+    page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 
   test('threshold, contours, the value under the pointer, the sentence, and everything to take away', async () => {
     const page = await openPage(here);
@@ -649,7 +707,10 @@ describe('on the page', () => {
 
     // Pointing at the strongest spot, as the sentence tells it, reads the top of the scale.
     const [, right, down] = sentence.match(/middle at (\d+) % of the width and (\d+) % of the height/).map(Number);
-    const [width, height] = await page.evaluate(() => [document.querySelector('#canvas').width, document.querySelector('#canvas').height]);
+    const [width, height] = await page.evaluate(() => [
+      document.querySelector('#canvas').width,
+      document.querySelector('#canvas').height,
+    ]);
     const box = await page.locator('#canvas').boundingBox();
     const seen = Math.min(width, height) * Math.min(box.width / width, box.height / height);
     // The model sees the middle square of a photo.
@@ -676,7 +737,8 @@ describe('on the page', () => {
     const attribution = fromJson(saves.json.bytes.toString());
     assert.ok(sentence.startsWith(say(attribution).slice(0, 40)));
     assert.deepEqual(Buffer.from(toNpy(attribution)), saves.npy.bytes);
-    for (const what of ['overlay', 'heatmap', 'comparison']) assert.equal(saves[what].bytes.subarray(1, 4).toString(), 'PNG');
+    for (const what of ['overlay', 'heatmap', 'comparison'])
+      assert.equal(saves[what].bytes.subarray(1, 4).toString(), 'PNG');
 
     await page.fill('#threshold', '100');
     await page.selectOption('#contours', '0');
@@ -687,16 +749,22 @@ describe('on the page', () => {
     // While another photo has no map yet there is no value, also under a pointer that rests.
     await page.focus('#canvas');
     await page.keyboard.press('ArrowRight');
-    const values = () => page.evaluate(() => [document.querySelector('#value').textContent, !document.querySelector('#mark').hidden]);
+    const values = () =>
+      page.evaluate(() => [document.querySelector('#value').textContent, !document.querySelector('#mark').hidden]);
     assert.match((await values()).join(), /of 8 × 8,true$/);
     await page.evaluate(() => {
       const [canvas, value, mark] = ['canvas', 'value', 'mark'].map((id) => document.getElementById(id));
       globalThis.states = [];
-      new MutationObserver(() => states.push([canvas.ariaLabel, value.textContent, !mark.hidden])).observe(canvas, { attributes: true });
+      new MutationObserver(() => states.push([canvas.ariaLabel, value.textContent, !mark.hidden])).observe(canvas, {
+        attributes: true,
+      });
       document.querySelector('#samples button:nth-child(2)').click();
     });
     const alt = await page.getAttribute('#samples button:nth-child(2) img', 'alt');
-    await page.waitForFunction((alt) => document.querySelector('#canvas').ariaLabel.startsWith(`${alt}: Grad-CAM`), alt);
+    await page.waitForFunction(
+      (alt) => document.querySelector('#canvas').ariaLabel.startsWith(`${alt}: Grad-CAM`),
+      alt,
+    );
     const bare = (await page.evaluate(() => states)).filter(([label]) => label === alt);
     assert.ok(bare.length > 0, 'the photo comes before its map');
     for (const found of bare) assert.deepEqual(found, [alt, '', false]);
@@ -709,7 +777,9 @@ describe('on the page', () => {
   test('on a phone', async () => {
     const page = await openPage(here, { width: 360, height: 740 });
     await page.selectOption('#method', 'integrated_gradients');
-    await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('Integrated'), null, { timeout: 60_000 });
+    await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('Integrated'), null, {
+      timeout: 60_000,
+    });
     await idle(page);
     await page.selectOption('#scale', 'symmetric');
     await page.fill('#threshold', '10');

@@ -39,14 +39,24 @@ for (const name of ['tiny-cnn', 'tiny-vit']) {
               .map(async ([key, { data }]) => {
                 const [, what, layer] = /^(\w+)\.(.+)$/.exec(key);
                 const found =
-                  what === 'activation' ? await explainer.activations(image, layer) : await explainer.gradients(image, { layer });
+                  what === 'activation'
+                    ? await explainer.activations(image, layer)
+                    : await explainer.gradients(image, { layer });
                 return found.values.length === data.length ? t.relative(found.values, data) : Infinity;
               }),
           ),
           captum: t.relative((await explainer.gradients(image)).values, golden.input_gradient.data),
           cam: t.relative(map, cam.values),
           layer: [a.layer === defaultLayer, g.layer === defaultLayer, x.layer],
-          shapes: [a.shape, g.shape, layers.find(({ id }) => id === defaultLayer).shape, first.shape, layers[0].shape, x.shape, inputSize],
+          shapes: [
+            a.shape,
+            g.shape,
+            layers.find(({ id }) => id === defaultLayer).shape,
+            first.shape,
+            layers[0].shape,
+            x.shape,
+            inputSize,
+          ],
           score: [x.score, (await explainer.classify(image)).logits[2]],
           target: [x.target, x.output, g.target === cam.target],
           values: [a, g, x],
@@ -68,7 +78,10 @@ for (const name of ['tiny-cnn', 'tiny-vit']) {
       return { cpu, cosines };
     }, name);
     const { cpu, cosines } = seen;
-    assert.ok(cpu.layers.length === 4 && Math.max(...cpu.layers) < 1e-4, `layers differ from PyTorch's by ${cpu.layers}`);
+    assert.ok(
+      cpu.layers.length === 4 && Math.max(...cpu.layers) < 1e-4,
+      `layers differ from PyTorch's by ${cpu.layers}`,
+    );
     assert.ok(cpu.captum < 1e-4, `the input gradient differs from PyTorch's by ${cpu.captum}`);
     assert.ok(cpu.cam < 1e-4, `Grad-CAM by hand differs by ${cpu.cam}`);
     assert.deepEqual(cpu.layer, [true, true, null]);
@@ -90,7 +103,8 @@ test('a batch goes on after a photo that cannot be read, reports, stops and abor
     const explainer = await api.createExplainer({ model: 'builtin-scene-cnn', device: 'cpu' });
     const bad = new Blob(['no picture']);
     const told = [];
-    const onProgress = ({ stage, loaded, total, item }) => told.push([stage, loaded, total, item.index, item.error?.code ?? null]);
+    const onProgress = ({ stage, loaded, total, item }) =>
+      told.push([stage, loaded, total, item.index, item.error?.code ?? null]);
     const photos = ['/samples/cat.jpg', bad, '/samples/none.jpg', '/samples/bananas.jpg'];
     const items = await explainer.attributeAll(photos, { method: 'grad_cam', onProgress });
     const alone = await explainer.attribute('/samples/bananas.jpg', { method: 'grad_cam' });
@@ -101,10 +115,18 @@ test('a batch goes on after a photo that cannot be read, reports, stops and abor
       onProgress: () => stop.abort(),
     });
     const signal = new AbortController();
-    const aborted = explainer.attributeAll(photos, { method: 'grad_cam', signal: signal.signal, onProgress: () => signal.abort() });
+    const aborted = explainer.attributeAll(photos, {
+      method: 'grad_cam',
+      signal: signal.signal,
+      onProgress: () => signal.abort(),
+    });
     return {
       told,
-      items: items.map(({ index, attribution, error }) => [index, attribution?.shape.length ?? null, error instanceof api.SightlineError]),
+      items: items.map(({ index, attribution, error }) => [
+        index,
+        attribution?.shape.length ?? null,
+        error instanceof api.SightlineError,
+      ]),
       same: t.relative(items[3].attribution.values, alone.values),
       stopped: stopped.length,
       aborted: (await t.failure(aborted)).code,
@@ -148,7 +170,8 @@ test('estimates come one by one, can be painted, and end with the attribution; l
     const broke = performance.now() - start;
     const after = await explainer.classify(image);
     const single = [];
-    for await (const { attribution } of explainer.estimates(image, { method: 'grad_cam' })) single.push(attribution?.method);
+    for await (const { attribution } of explainer.estimates(image, { method: 'grad_cam' }))
+      single.push(attribution?.method);
     const failed = async () => {
       for await (const _ of explainer.estimates(image, { method: 'phrenology' }));
     };

@@ -1,4 +1,5 @@
-// Memory does not grow with what was explained. Bytes of wasm memory, which only ever grows, tell the peak, and are the same in each run.
+// Memory does not grow with what was explained. Bytes of wasm memory, which only ever grows, tell
+// the peak, and are the same in each run.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +9,10 @@ import { dist, launch, serve } from '../harness.mjs';
 
 /** Beside three times the weights. */
 const ROOM = 150e6;
-/** What garbage collections leave of a heap differs by less, and wasm memory by what is left between photos of other sizes. */
+/**
+ * What garbage collections leave of a heap differs by less, and wasm memory by what is left between
+ * photos of other sizes.
+ */
 const [NOISE, GAPS] = [300e3, 500e3];
 
 let server;
@@ -43,7 +47,13 @@ describe('80 explanations of mixed methods and photos', () => {
     skip: !existsSync(join(dist, 'pkg/wasm/webgpu/sightline_bg.wasm')) && 'no WebGPU build',
   }, async () => {
     const only = ['grad_cam', 'saliency'];
-    const { rows } = await series(browser, server.url, { model: 'builtin-scene-cnn', device: 'webgpu', count: 12, every: 4, only });
+    const { rows } = await series(browser, server.url, {
+      model: 'builtin-scene-cnn',
+      device: 'webgpu',
+      count: 12,
+      every: 4,
+      only,
+    });
     for (const row of rows) console.log(told(row));
     const [first, ...more] = rows;
     assert.ok(first.buffers > 0, 'no buffer was counted');

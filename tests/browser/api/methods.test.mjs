@@ -1,4 +1,5 @@
-// Every attribution method through the public API, on the CPU and on WebGPU; what requests may hold beside numbers.
+// Every attribution method through the public API, on the CPU and on WebGPU; what requests may hold
+// beside numbers.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { site } from '../harness.mjs';
@@ -17,7 +18,9 @@ describe('every method, on both devices', () => {
           const golden = await t.tensors(`/golden/packages/${name}/golden.safetensors`);
           const image = t.input(golden.input);
           const model = { url: `/golden/packages/${name}` };
-          const [cpu, webgpu] = await Promise.all(['cpu', 'webgpu'].map((device) => api.createExplainer({ model, device })));
+          const [cpu, webgpu] = await Promise.all(
+            ['cpu', 'webgpu'].map((device) => api.createExplainer({ model, device })),
+          );
           const rows = [];
           const refused = [];
           for (const method of api.listMethods()) {
@@ -81,7 +84,11 @@ describe('what a request may hold', () => {
       const { predictions, logits } = await explainer.classify(photo);
       const [first] = predictions;
       const sum = (list) => Math.log(list.reduce((all, l) => all + Math.exp(l), 0));
-      const probability = await explainer.attribute(photo, { method: 'grad_cam', target: first.index, output: 'log_probability' });
+      const probability = await explainer.attribute(photo, {
+        method: 'grad_cam',
+        target: first.index,
+        output: 'log_probability',
+      });
       const group = await explainer.attribute(photo, { method: 'grad_cam', target: { group: [0, 3] } });
       const layers = await explainer.attribute(photo, { method: 'grad_cam', layer: 'all' });
       const codes = [];
@@ -100,11 +107,15 @@ describe('what a request may hold', () => {
         picture: t.relative(picture.values, white.values),
         both: t.relative(both.values, mean),
         probability: Math.abs(probability.score - (logits[first.index] - sum([...logits]))),
-        group: Math.abs(group.score - (sum([logits[0], logits[3]]) - sum([...logits].filter((_, k) => k !== 0 && k !== 3)))),
+        group: Math.abs(
+          group.score - (sum([logits[0], logits[3]]) - sum([...logits].filter((_, k) => k !== 0 && k !== 3))),
+        ),
         target: group.target,
         ids: layers.layers.map(({ id }) => id),
         wanted: explainer.info.model.layers.map(({ id }) => id),
-        kinds: layers.layers.every(({ values, shape }) => values instanceof Float32Array && values.length === shape[0] * shape[1]),
+        kinds: layers.layers.every(
+          ({ values, shape }) => values instanceof Float32Array && values.length === shape[0] * shape[1],
+        ),
         passes: layers.passes,
         codes,
       };

@@ -1,4 +1,5 @@
-// Opening models from a hub or an address, and from files. A server of this file's own plays the hub, with every fault that a download can meet.
+// Opening models from a hub or an address, and from files. A server of this file's own plays the
+// hub, with every fault that a download can meet.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -6,7 +7,20 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { collectErrors, drop, explained, golden, idle, listen, openPage, root, screenshots, serve, shot, site } from '../harness.mjs';
+import {
+  collectErrors,
+  drop,
+  explained,
+  golden,
+  idle,
+  listen,
+  openPage,
+  root,
+  screenshots,
+  serve,
+  shot,
+  site,
+} from '../harness.mjs';
 import { hostile, savedVit, stateDict } from '../torch.mjs';
 
 const here = site();
@@ -16,7 +30,10 @@ const small = (name) => ({
 });
 const large = vit(256, 3);
 
-/** A package of a small ViT whose weights, seeded and meaningless, fill several pieces of a download. */
+/**
+ * A package of a small ViT whose weights, seeded and meaningless, fill several pieces of a
+ * download.
+ */
 function vit(dim, depth) {
   const shapes = {
     cls_token: [1, 1, dim],
@@ -24,7 +41,8 @@ function vit(dim, depth) {
     'patch_embed.proj.weight': [dim, 3, 8, 8],
     'patch_embed.proj.bias': [dim],
   };
-  const linear = (name, out, into) => Object.assign(shapes, { [`${name}.weight`]: [out, into], [`${name}.bias`]: [out] });
+  const linear = (name, out, into) =>
+    Object.assign(shapes, { [`${name}.weight`]: [out, into], [`${name}.bias`]: [out] });
   const norm = (name) => Object.assign(shapes, { [`${name}.weight`]: [dim], [`${name}.bias`]: [dim] });
   for (let i = 0; i < depth; i++) {
     const block = `blocks.${i}`;
@@ -54,14 +72,19 @@ function vit(dim, depth) {
     weights.writeFloatLE((seed / 2 ** 32 - 0.5) / 8, i);
   }
   const model_args = { img_size: 32, patch_size: 8, embed_dim: dim, depth, num_heads: 4 };
-  const config = { architecture: 'vit_tiny_patch16_224', num_classes: 5, model_args, pretrained_cfg: { input_size: [3, 32, 32] } };
+  const config = {
+    architecture: 'vit_tiny_patch16_224',
+    num_classes: 5,
+    model_args,
+    pretrained_cfg: { input_size: [3, 32, 32] },
+  };
   return { config: Buffer.from(JSON.stringify(config)), weights };
 }
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
 /**
- * A hub on another origin with one package. `faults` are taken by the coming requests for its weights, one each; `requests` are those it had,
- * with the bytes that each was sent.
+ * A hub on another origin with one package. `faults` are taken by the coming requests for its
+ * weights, one each; `requests` are those it had, with the bytes that each was sent.
  */
 async function openHub({ config, weights }) {
   const hub = { config, weights, etag: '"v1"', extra: {}, faults: [], requests: [], configs: 0 };
@@ -97,9 +120,15 @@ async function openHub({ config, weights }) {
       response.destroy();
     };
     const part = (options, start = from) =>
-      send(206, hub.weights.subarray(start, to), { 'content-range': `bytes ${start}-${to - 1}/${hub.weights.length}` }, options);
+      send(
+        206,
+        hub.weights.subarray(start, to),
+        { 'content-range': `bytes ${start}-${to - 1}/${hub.weights.length}` },
+        options,
+      );
     const whole = (options) => send(200, hub.weights, {}, options);
-    const usual = (options) => (range && from < hub.weights.length ? part(options) : range ? send(416, Buffer.alloc(0)) : whole(options));
+    const usual = (options) =>
+      range && from < hub.weights.length ? part(options) : range ? send(416, Buffer.alloc(0)) : whole(options);
     const fault = probe ? undefined : hub.faults.shift();
     return fault ? fault({ request, response, send, part, whole, usual, from }) : usual();
   });
@@ -112,7 +141,8 @@ async function openHub({ config, weights }) {
 const breakAfter = (stop) => (the) => the.usual({ stop });
 /** Sends 64 KB every few ms: the whole takes seconds. */
 const slowly = (the) => the.usual({ pause: 20 });
-const status = (code, headers) => (the) => the.send(code, Buffer.from('no'), { 'content-type': 'text/plain', ...headers });
+const status = (code, headers) => (the) =>
+  the.send(code, Buffer.from('no'), { 'content-type': 'text/plain', ...headers });
 
 /** Runs a test with a page and a hub. */
 const withHub = (pack, run) => async () => {
@@ -147,7 +177,8 @@ const openModel = (page, model, { abortAt } = {}) =>
     },
     [model, abortAt],
   );
-const inspect = (page, model) => page.evaluate((model) => api.inspectModel(model).catch(({ code, message }) => ({ code, message })), model);
+const inspect = (page, model) =>
+  page.evaluate((model) => api.inspectModel(model).catch(({ code, message }) => ({ code, message })), model);
 
 /** The list of models as whoever serves the page has edited it. */
 const listWith = (page, list) => page.route('**/models/models.json', (route) => route.fulfill({ json: list }));
@@ -180,7 +211,8 @@ describe('what it takes is known before it starts', () => {
       assert.ok(Date.now() - Date.parse(info.model.cached) < 60_000);
       assert.deepEqual(seen.at(-1), [hub.weights.length, hub.weights.length]);
       assert.ok(
-        seen.length > 5 && seen.every(([loaded, total], i) => total === hub.weights.length && (i === 0 || loaded > seen[i - 1][0])),
+        seen.length > 5 &&
+          seen.every(([loaded, total], i) => total === hub.weights.length && (i === 0 || loaded > seen[i - 1][0])),
       );
       assert.equal(hub.requests.length, 1);
     }),
@@ -190,7 +222,18 @@ describe('what it takes is known before it starts', () => {
     'what is no name asks nobody',
     withHub(small('tiny-vit'), async (page, hub) => {
       await listWith(page, { hub: `${hub.url}/{name}/`, models: [] });
-      for (const name of ['resnet18', 'a/b/c', '../model', 'owner/..', 'owner/mo del', 'owner/m?x', 'owner/m#x', '/model', 'o/m%2f', 7]) {
+      for (const name of [
+        'resnet18',
+        'a/b/c',
+        '../model',
+        'owner/..',
+        'owner/mo del',
+        'owner/m?x',
+        'owner/m#x',
+        '/model',
+        'o/m%2f',
+        7,
+      ]) {
         const { code, message } = await openModel(page, { hub: name });
         assert.equal(code, 'bad-option', `${name}: ${message}`);
         assert.match(message, /owner\/name/);
@@ -217,7 +260,9 @@ describe('what it takes is known before it starts', () => {
       assert.match(message, /3\.0 GB; the limit is 2\.0 GB/);
       const files = await page.evaluate(async () => {
         const weights = new Blob(Array(600).fill(new Blob([new Uint8Array(4 << 20)])));
-        return t.failure(api.createExplainer({ model: { config: '{}', weights, name: 'huge.safetensors' }, device: 'cpu' }));
+        return t.failure(
+          api.createExplainer({ model: { config: '{}', weights, name: 'huge.safetensors' }, device: 'cpu' }),
+        );
       });
       assert.equal(files.code, 'bad-model');
       assert.match(files.message, /huge\.safetensors has 2\.5 GB/);
@@ -227,7 +272,10 @@ describe('what it takes is known before it starts', () => {
 
 describe('a download that is interrupted goes on', () => {
   const close = (hub, more = 1e6) =>
-    assert.ok(hub.sent() < hub.weights.length + more, `${hub.sent()} bytes were sent of a file of ${hub.weights.length}`);
+    assert.ok(
+      hub.sent() < hub.weights.length + more,
+      `${hub.sent()} bytes were sent of a file of ${hub.weights.length}`,
+    );
 
   test(
     'after broken connections and faults of the server, by itself',
@@ -268,7 +316,10 @@ describe('a download that is interrupted goes on', () => {
     'after a reload in its midst',
     withHub(large, async (page, hub) => {
       hub.faults.push(slowly);
-      await page.evaluate((model) => void api.createExplainer({ model, device: 'cpu' }).catch(() => undefined), hub.model);
+      await page.evaluate(
+        (model) => void api.createExplainer({ model, device: 'cpu' }).catch(() => undefined),
+        hub.model,
+      );
       const kept = () => page.evaluate(async () => (await api.listCachedModels())[0]?.bytes ?? 0);
       while ((await kept()) === 0) await sleep(20);
       const again = await here.open('/blank.html', page);
@@ -431,7 +482,10 @@ describe('files', () => {
       async ({ config, weights, name }) => {
         const bytes = Uint8Array.from(atob(weights), (c) => c.charCodeAt(0));
         try {
-          const explainer = await api.createExplainer({ model: { config, weights: new File([bytes], name) }, device: 'cpu' });
+          const explainer = await api.createExplainer({
+            model: { config, weights: new File([bytes], name) },
+            device: 'cpu',
+          });
           const { logits } = await explainer.classify('/golden/photos/photo.png');
           explainer.dispose();
           return { code: 'nothing', model: explainer.info.model, logits: [...logits] };
@@ -455,7 +509,8 @@ describe('files', () => {
     assert.equal(saved.model?.assumed, lone.model.assumed, saved.message);
     assert.deepEqual(saved.logits, lone.logits);
     assert.equal(saved.model.sha256, sha256(pth));
-    // With its config nothing is assumed, and here it is another model: its padding and the pictures' size cannot be seen in the tensors.
+    // With its config nothing is assumed, and here it is another model: its padding and the
+    // pictures' size cannot be seen in the tensors.
     const whole = await openFiles(page, { config, weights: pth, name: 'whole.pth' });
     assert.equal(whole.model.assumed, null);
     assert.notDeepEqual(whole.logits, lone.logits);
@@ -513,10 +568,10 @@ describe('kept on the machine', () => {
       assert.deepEqual(await again.evaluate(() => api.listCachedModels()), [
         { ...entry, architecture: 'vit_tiny_patch16_224', numClasses: 5 },
       ]);
-      assert.deepEqual(await again.evaluate((id) => Promise.all([api.deleteCachedModel(id), api.deleteCachedModel('nothing')]), id), [
-        true,
-        false,
-      ]);
+      assert.deepEqual(
+        await again.evaluate((id) => Promise.all([api.deleteCachedModel(id), api.deleteCachedModel('nothing')]), id),
+        [true, false],
+      );
       assert.deepEqual(await again.evaluate(() => api.listCachedModels()), []);
       assert.equal((await openModel(again, hub.model)).code, 'network');
     }),
@@ -565,7 +620,8 @@ describe('kept on the machine', () => {
             try {
               const api = await import(${JSON.stringify(`${base}/pkg/index.js`)});
               const { info } = await api.createExplainer({ model: ${JSON.stringify(model)}, device: 'cpu' });
-              parent.postMessage([info.model.labels[0], info.model.cached, info.warnings, await api.listCachedModels()], '*');
+              const { model, warnings } = info;
+              parent.postMessage([model.labels[0], model.cached, warnings, await api.listCachedModels()], '*');
             } catch (e) { parent.postMessage(e.code + ': ' + e.message, '*'); }
           </script>`;
           document.body.append(frame);
@@ -601,7 +657,8 @@ test(
     }, hub.model);
     const mb = (bytes) => (bytes / 1e6).toFixed(1);
     console.log(`wasm memory after each model: ${measured.map(mb).join(', ')} MB; with four more held: ${mb(held)} MB`);
-    // A model is opened before the last one is let go, and weights are laid out when they are first used: after the first round all of them have met.
+    // A model is opened before the last one is let go, and weights are laid out when they are first
+    // used: after the first round all of them have met.
     const first = Math.max(...measured.slice(0, 5));
     assert.ok(measured.slice(5).every((bytes) => bytes <= 1.1 * first));
     assert.ok(held > 1.5 * first);
@@ -619,7 +676,9 @@ test('a photo that comes late is not overtaken by a later call', async () => {
     await Promise.all([
       explainer.classify('/golden/photos/photo.png').then(() => done.push('late')),
       explainer.classify(blob).then(() => done.push('by the browser')),
-      t.failure(explainer.classify('/golden/photos/photo.png', { signal: controller.signal })).then(({ code }) => done.push(code)),
+      t
+        .failure(explainer.classify('/golden/photos/photo.png', { signal: controller.signal }))
+        .then(({ code }) => done.push(code)),
       t.failure(explainer.classify('/nowhere.png')).then(({ code }) => done.push(code)),
       explainer.preprocess(blob).then(() => done.push('last')),
       Promise.resolve().then(() => controller.abort()),
@@ -631,11 +690,16 @@ test('a photo that comes late is not overtaken by a later call', async () => {
 });
 
 describe('on the page', () => {
-  const offered = (page, words) => page.waitForFunction((w) => document.querySelector('#offer-text').textContent.includes(w), words);
-  const button = (page, label) => page.waitForFunction((l) => document.querySelector('#offer-go').textContent === l, label);
-  const facts = (page, words) => page.waitForFunction((w) => document.querySelector('#model-facts').textContent.includes(w), words);
+  const offered = (page, words) =>
+    page.waitForFunction((w) => document.querySelector('#offer-text').textContent.includes(w), words);
+  const button = (page, label) =>
+    page.waitForFunction((l) => document.querySelector('#offer-go').textContent === l, label);
+  const facts = (page, words) =>
+    page.waitForFunction((w) => document.querySelector('#model-facts').textContent.includes(w), words);
 
-  test('look up, see the size, download, cancel, resume, explain, reload without the server, delete', { timeout: 120_000 }, async () => {
+  test('look up, see the size, download, cancel, resume, explain, reload without the server, delete', {
+    timeout: 120_000,
+  }, async () => {
     const hub = await openHub(large);
     const list = JSON.parse(readFileSync(new URL('../../../www/models/models.json', import.meta.url)));
     const page = await here.browser.newPage({ viewport: { width: 1200, height: 900 } });
@@ -652,11 +716,15 @@ describe('on the page', () => {
     await page.keyboard.press('Enter');
     await button(page, 'Download');
     const text = await page.textContent('#offer-text');
-    assert.equal(text, `owner/model: vit_tiny_patch16_224, 5 classes. 9.7 MB to download, from ${new URL(hub.url).host}.`);
+    assert.equal(
+      text,
+      `owner/model: vit_tiny_patch16_224, 5 classes. 9.7 MB to download, from ${new URL(hub.url).host}.`,
+    );
     assert.equal(hub.requests.length, 0);
     await shot(page, 'opening-offer');
     hub.faults.push(slowly, slowly);
-    for (let i = 0; i < 5 && !(await page.evaluate(() => document.activeElement.id === 'offer-go')); i++) await page.keyboard.press('Tab');
+    for (let i = 0; i < 5 && !(await page.evaluate(() => document.activeElement.id === 'offer-go')); i++)
+      await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => document.querySelector('#offer-progress').value > 4.5e6);
     await page.waitForFunction(() => document.querySelector('#offer-rate').textContent.endsWith('per second'));
@@ -717,7 +785,9 @@ describe('on the page', () => {
 
   test('a model of the page that is chosen while another comes ends the download, and the offer does not return', async () => {
     const hub = await openHub(large);
-    const server = await serve({ list: { ...JSON.parse(readFileSync(join(root, 'www/models/models.json'))), hub: `${hub.url}/{name}/` } });
+    const server = await serve({
+      list: { ...JSON.parse(readFileSync(join(root, 'www/models/models.json'))), hub: `${hub.url}/{name}/` },
+    });
     const page = await openPage({ browser: here.browser, server });
     await page.click('#open-model summary');
     await page.fill('#model-url', 'owner/model');
@@ -747,7 +817,10 @@ describe('on the page', () => {
       ['', wide],
     ]) {
       await page.setViewportSize(viewport);
-      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= viewport.width, `${name} is too wide`);
+      assert.ok(
+        (await page.evaluate(() => document.documentElement.scrollWidth)) <= viewport.width,
+        `${name} is too wide`,
+      );
       await shot(page, name + suffix);
     }
   };
@@ -834,7 +907,8 @@ describe('on the page', () => {
       await idle(page);
       assert.match(await page.textContent('#alert-text'), message);
       assert.deepEqual(await state(), before, name);
-      if (['hostile.pth', 'net.pt', 'plain.pth', 'words.txt'].includes(name)) await shots(page, `opening-refused-${name.split('.')[0]}`);
+      if (['hostile.pth', 'net.pt', 'plain.pth', 'words.txt'].includes(name))
+        await shots(page, `opening-refused-${name.split('.')[0]}`);
       await page.click('#alert-close');
     }
     // Also in sight where the file was chosen, far down a phone's page.

@@ -1,4 +1,5 @@
-// The snippets of pkg/README.md, run from its own text in pages that map the package's name to dist/pkg/.
+// The snippets of pkg/README.md, run from its own text in pages that map the package's name to
+// dist/pkg/.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,12 +7,14 @@ import { after, before, test } from 'node:test';
 import { collectErrors, dist, launch, root, serve } from '../harness.mjs';
 
 const readme = readFileSync(join(root, 'pkg/README.md'), 'utf8');
-const snippets = [...readme.matchAll(/^### (\d+)\. (.+)\n\n```(js|html)\n([\s\S]*?)^```$/gm)].map(([, number, title, kind, text]) => ({
-  number: Number(number),
-  title,
-  kind,
-  text,
-}));
+const snippets = [...readme.matchAll(/^### (\d+)\. (.+)\n\n```(js|html)\n([\s\S]*?)^```$/gm)].map(
+  ([, number, title, kind, text]) => ({
+    number: Number(number),
+    title,
+    kind,
+    text,
+  }),
+);
 const photo = readFileSync(join(root, 'www/samples/cat.jpg'));
 const model = join(root, 'www/models/scene-cnn');
 
@@ -63,7 +66,8 @@ for (const { number, title, kind, text } of snippets) {
     await page.route('**/app/**', (route) => {
       const name = new URL(route.request().url()).pathname.slice('/app/'.length);
       if (name === '') return route.fulfill({ contentType: 'text/html', body: head + body });
-      if (name === 'snippet.js') return route.fulfill({ contentType: 'text/javascript', body: `${text}\nglobalThis.finished = true;` });
+      if (name === 'snippet.js')
+        return route.fulfill({ contentType: 'text/javascript', body: `${text}\nglobalThis.finished = true;` });
       if (name === 'photo.jpg') return route.fulfill({ contentType: 'image/jpeg', body: photo });
       if (/^my-model\/(config\.json|model\.safetensors)$/.test(name))
         return route.fulfill({ body: readFileSync(join(model, name.slice('my-model/'.length))) });
@@ -71,7 +75,9 @@ for (const { number, title, kind, text } of snippets) {
     });
     await page.goto(`${server.url}/app/`);
     if (kind === 'html') {
-      await page.waitForFunction(() => document.querySelector('sightline-explainer').state === 'ready', null, { timeout: 60_000 });
+      await page.waitForFunction(() => document.querySelector('sightline-explainer').state === 'ready', null, {
+        timeout: 60_000,
+      });
     } else {
       const failed = new Promise((_, reject) => page.on('pageerror', reject));
       await Promise.race([page.waitForFunction(() => globalThis.finished, null, { timeout: 100_000 }), failed]);

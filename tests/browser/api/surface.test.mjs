@@ -1,6 +1,5 @@
-// What the package exports, against what was last announced: surface/. After a change that is meant, note it in
-// CHANGELOG.md and run
-// UPDATE=1 node --test tests/browser/api/surface.test.mjs
+// What the package exports, against what was last announced: surface/. After a change that is
+// meant, note it in CHANGELOG.md and run UPDATE=1 node --test tests/browser/api/surface.test.mjs
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,7 +40,9 @@ test('the API reference names every declaration and method, has no dead link, an
   await page.goto(`${server.url}/docs/`);
   const seen = await page.evaluate(() => ({
     ids: [...document.querySelectorAll('[id]')].map(({ id }) => id),
-    links: [...document.querySelectorAll('a')].map((a) => a.getAttribute('href')).filter((href) => href.startsWith('#')),
+    links: [...document.querySelectorAll('a')]
+      .map((a) => a.getAttribute('href'))
+      .filter((href) => href.startsWith('#')),
     wide: document.documentElement.scrollWidth,
   }));
   await shot(page, 'docs');

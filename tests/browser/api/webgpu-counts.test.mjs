@@ -1,5 +1,5 @@
-// What the WebGPU build asks of the GPU: kernel launches, submissions, readbacks, shaders and buffers, counted in the worker. Counts, not times: they
-// are the same on every adapter.
+// What the WebGPU build asks of the GPU: kernel launches, submissions, readbacks, shaders and
+// buffers, counted in the worker. Counts, not times: they are the same on every adapter.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { beforeWorker, openApi, site } from '../harness.mjs';
@@ -45,7 +45,10 @@ function probe() {
   globalThis.gpuCounts = () => ({ ...counts, twice: [...sources.values()].filter((n) => n > 1).length });
 }
 
-/** A page whose worker counts, with the model `name` open on WebGPU as `explainer`; what a call of `run` adds to the counts. */
+/**
+ * A page whose worker counts, with the model `name` open on WebGPU as `explainer`; what a call of
+ * `run` adds to the counts.
+ */
 async function open(name) {
   const page = await here.browser.newPage();
   await beforeWorker(page, probe);
@@ -68,16 +71,22 @@ async function open(name) {
 }
 
 const classify = ([by]) => explainer.classify(photo(by)).then(({ passes }) => passes);
-const attribute = ([by, method, more]) => explainer.attribute(photo(by), { method, ...more }).then(({ passes }) => passes);
+const attribute = ([by, method, more]) =>
+  explainer.attribute(photo(by), { method, ...more }).then(({ passes }) => passes);
 
-/** Kernel launches of a warm forward pass, of Grad-CAM behind it, and of integrated gradients with one step, which is two forward passes and one back. */
+/**
+ * Kernel launches of a warm forward pass, of Grad-CAM behind it, and of integrated gradients with
+ * one step, which is two forward passes and one back.
+ */
 const LAUNCHES = {
   'tiny-cnn': { forward: 67, gradCam: 25, step: 257 },
   'tiny-vit': { forward: 54, gradCam: 62, step: 210 },
 };
 
 for (const [name, limits] of Object.entries(LAUNCHES)) {
-  test(`${name}: launches, one readback per result, no shader twice, no buffers that stay`, { timeout: 600_000 }, async () => {
+  test(`${name}: launches, one readback per result, no shader twice, no buffers that stay`, {
+    timeout: 600_000,
+  }, async () => {
     const { page, run } = await open(name);
     const ig = { nSteps: 1 };
     // Compiles.
@@ -115,7 +124,8 @@ for (const [name, limits] of Object.entries(LAUNCHES)) {
     };
     const settled = await rounds(0.8);
     const last = await rounds(0.6);
-    // Now and then burn's pool replaces a page, and drops the old one without destroying it; what leaks would be one buffer for each explanation at least.
+    // Now and then burn's pool replaces a page, and drops the old one without destroying it; what
+    // leaks would be one buffer for each explanation at least.
     assert.ok(last.buffers - settled.buffers < 10, `${settled.buffers} buffers became ${last.buffers}`);
     assert.ok(last.bytes < 1.1 * settled.bytes, `${settled.bytes} bytes became ${last.bytes}`);
     assert.equal(last.twice, 0);

@@ -1,4 +1,5 @@
-// The examples of www/examples/, run as their readers would: the frameworks are the real ones, from the development dependencies.
+// The examples of www/examples/, run as their readers would: the frameworks are the real ones, from
+// the development dependencies.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -40,8 +41,11 @@ const ready = (page, selector = 'sightline-explainer', state = 'ready') =>
 const faults = (page) => page.errors.filter((text) => !/404|adapter/i.test(text));
 /** Serves a folder or a text at an address of the page. */
 const mount = (page, pattern, path, at) =>
-  page.route(pattern, (route) => route.fulfill({ path: join(path, new URL(route.request().url()).pathname.split(at)[1]) }));
-const script = (page, pattern, body) => page.route(pattern, (route) => route.fulfill({ contentType: 'text/javascript', body }));
+  page.route(pattern, (route) =>
+    route.fulfill({ path: join(path, new URL(route.request().url()).pathname.split(at)[1]) }),
+  );
+const script = (page, pattern, body) =>
+  page.route(pattern, (route) => route.fulfill({ contentType: 'text/javascript', body }));
 
 test('plain HTML: the element, a question whose score the page gets, and an iframe of the height it asks for', async () => {
   const page = await newPage();
@@ -62,7 +66,9 @@ test('plain HTML: the element, a question whose score the page gets, and an ifra
 });
 
 test('a Quarto or Markdown page: its raw HTML in a page of another site', async () => {
-  const blocks = [...example('lesson.qmd').matchAll(/```\{=html\}\n(.*?)```/gs)].map(([, html]) => html.replaceAll(SITE, here.server.url));
+  const blocks = [...example('lesson.qmd').matchAll(/```\{=html\}\n(.*?)```/gs)].map(([, html]) =>
+    html.replaceAll(SITE, here.server.url),
+  );
   assert.equal(blocks.length, 2);
   const page = await newPage();
   await page.goto(`${here.elsewhere.url}/blank.html`);
@@ -79,7 +85,8 @@ test('a notebook: what its cells give is what it holds, and each of them runs', 
   const { cells } = JSON.parse(example('notebook.ipynb'));
   const stored = cells.flatMap(({ outputs = [] }) => outputs.map(({ data }) => data['text/html'].join('')));
   assert.equal(stored.length, 3);
-  // Executed like a notebook does it, where there is IPython: the last expression of a cell is its output.
+  // Executed like a notebook does it, where there is IPython: the last expression of a cell is its
+  // output.
   const program = `
 import ast, json, sys
 scope = {}
@@ -103,7 +110,9 @@ print(json.dumps(given))`;
   await page.setContent(stored.join('\n').replaceAll(SITE, here.server.url));
   await ready(page, 'sightline-explainer:not([saved])', 'predicting');
   await ready(page, 'sightline-explainer[saved]');
-  const said = await page.evaluate(() => document.querySelector('[saved]').shadowRoot.querySelector('[part=canvas]').ariaLabel);
+  const said = await page.evaluate(
+    () => document.querySelector('[saved]').shadowRoot.querySelector('[part=canvas]').ariaLabel,
+  );
   assert.match(said, /a bell curve for “an example”/);
   const frame = await (await page.waitForSelector('iframe')).contentFrame();
   await frame.waitForFunction(() => document.querySelector('sightline-explainer')?.state === 'ready');
@@ -118,7 +127,9 @@ test('reveal.js slides: a slide’s own keys and the brush’s do not disturb ea
   await page.goto(`${here.server.url}/examples/slides.html`);
   await page.waitForSelector('.reveal.ready');
   const slide = () =>
-    page.evaluate(() => [...document.querySelectorAll('.slides > section')].findIndex((s) => s.classList.contains('present')));
+    page.evaluate(() =>
+      [...document.querySelectorAll('.slides > section')].findIndex((s) => s.classList.contains('present')),
+    );
   assert.equal(await slide(), 0);
   await page.keyboard.press('ArrowRight');
   await page.waitForFunction(() => document.querySelectorAll('.slides > section')[1].classList.contains('present'));
@@ -131,14 +142,22 @@ test('reveal.js slides: a slide’s own keys and the brush’s do not disturb ea
   for (const key of ['ArrowRight', 'ArrowLeft', 'ArrowLeft', 'Space']) await page.keyboard.press(key);
   assert.equal(await slide(), 1);
   const quiz = page.evaluate(
-    (selector) => new Promise((told) => document.querySelector(selector).addEventListener('quiz', ({ detail }) => told(detail.painted))),
+    (selector) =>
+      new Promise((told) =>
+        document.querySelector(selector).addEventListener('quiz', ({ detail }) => told(detail.painted)),
+      ),
     second,
   );
   await page.locator(second).getByRole('button', { name: 'Show the map' }).click();
   const painted = await quiz;
-  assert.ok(painted.includes(16 * 32 + 16) && painted.includes(16 * 32 + 12) && !painted.includes(8 * 32 + 16), String(painted));
+  assert.ok(
+    painted.includes(16 * 32 + 16) && painted.includes(16 * 32 + 12) && !painted.includes(8 * 32 + 16),
+    String(painted),
+  );
   await ready(page, second);
-  const { bottom, width } = await page.locator(second).evaluate((e) => ({ bottom: e.getBoundingClientRect().bottom, width: innerWidth }));
+  const { bottom, width } = await page
+    .locator(second)
+    .evaluate((e) => ({ bottom: e.getBoundingClientRect().bottom, width: innerWidth }));
   assert.ok(bottom > 0 && width === 1280);
   await shot(page, 'example-slides');
   await page.locator(second).evaluate((e) => e.shadowRoot.activeElement?.blur());
@@ -186,7 +205,8 @@ async function framework(imports) {
   );
   return page;
 }
-const said = (page, text) => page.waitForFunction((text) => document.querySelector('figcaption')?.textContent === text, text);
+const said = (page, text) =>
+  page.waitForFunction((text) => document.querySelector('figcaption')?.textContent === text, text);
 
 test('React in its strict mode: properties, events, mounted twice', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sightline-react-'));
@@ -203,10 +223,16 @@ test('React in its strict mode: properties, events, mounted twice', async () => 
     '--outDir',
     folder,
   ];
-  execFileSync(process.execPath, [installed('typescript/bin/tsc'), join(root, 'www/examples/react.jsx'), ...to], { cwd: folder });
+  execFileSync(process.execPath, [installed('typescript/bin/tsc'), join(root, 'www/examples/react.jsx'), ...to], {
+    cwd: folder,
+  });
   const built = readFileSync(join(folder, 'react.js'), 'utf8');
   rmSync(folder, { recursive: true });
-  const page = await framework({ react: './react-all.js', 'react/jsx-runtime': './react-all.js', 'react-dom/client': './react-all.js' });
+  const page = await framework({
+    react: './react-all.js',
+    'react/jsx-runtime': './react-all.js',
+    'react-dom/client': './react-all.js',
+  });
   await script(page, '**/examples/react-all.js', reactAsModule());
   await script(page, '**/examples/built.js', built);
   await page.goto(`${here.server.url}/examples/test.html`);
@@ -215,13 +241,16 @@ test('React in its strict mode: properties, events, mounted twice', async () => 
     const { createElement, StrictMode } = await import('react');
     const { Explained } = await import('./built.js');
     globalThis.rendered = createRoot(document.querySelector('#root'));
-    globalThis.show = (props) => rendered.render(props && createElement(StrictMode, null, createElement(Explained, props)));
+    globalThis.show = (props) =>
+      rendered.render(props && createElement(StrictMode, null, createElement(Explained, props)));
     show({ src: '/samples/cat.jpg', alt: 'A cat' });
   });
   await said(page, 'tabby, by grad_cam');
   const attributes = () =>
     page.evaluate(() =>
-      ['src', 'alt', 'controls', 'options'].map((name) => document.querySelector('sightline-explainer').getAttribute(name)),
+      ['src', 'alt', 'controls', 'options'].map((name) =>
+        document.querySelector('sightline-explainer').getAttribute(name),
+      ),
     );
   assert.deepEqual(await attributes(), ['/samples/cat.jpg', 'A cat', '', null]);
   await page.evaluate(() => show({ src: '/samples/cat.jpg', alt: 'A cat', method: 'smooth_grad' }));
@@ -243,7 +272,10 @@ test('React in its strict mode: properties, events, mounted twice', async () => 
 test('Vue: bindings and events', async () => {
   const page = await framework({ vue: './vue-all.js' });
   await script(page, '**/examples/vue-all.js', readFileSync(installed('vue/dist/vue.esm-browser.js'), 'utf8'));
-  page.on('console', (message) => message.type() === 'warning' && /\[Vue/.test(message.text()) && page.errors.push(message.text()));
+  page.on(
+    'console',
+    (message) => message.type() === 'warning' && /\[Vue/.test(message.text()) && page.errors.push(message.text()),
+  );
   await page.goto(`${here.server.url}/examples/test.html`);
   await page.evaluate(async () => {
     const { createApp, h, reactive } = await import('vue');

@@ -1,4 +1,5 @@
-// <sightline-explainer> and the embed page, as an author, a learner and a learning platform use them. The screenshots are there to be looked at.
+// <sightline-explainer> and the embed page, as an author, a learner and a learning platform use
+// them. The screenshots are there to be looked at.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -22,11 +23,16 @@ after(async () => {
 const SCENE = '/golden/scenes/03.png';
 
 /** A page with this body. `log` on it holds the elements' events. */
-async function open(body, { origin = it.server.url, assets = it.server.url, viewport = { width: 1200, height: 900 }, ready = true } = {}) {
+async function open(
+  body,
+  { origin = it.server.url, assets = it.server.url, viewport = { width: 1200, height: 900 }, ready = true } = {},
+) {
   const page = await it.browser.newPage({ viewport });
   collectErrors(page);
   await page.goto(`${origin}/blank.html`);
-  await page.setContent(`<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><body>${body}`);
+  await page.setContent(
+    `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><body>${body}`,
+  );
   await page.evaluate(() => {
     globalThis.log = [];
     for (const element of document.querySelectorAll('sightline-explainer')) listen(element);
@@ -43,19 +49,23 @@ const reach = (page, state, selector = 'sightline-explainer') =>
     ([state, selector]) => [...document.querySelectorAll(selector)].every((element) => element.state === state),
     [state, selector],
   );
-const logged = (page, type, id = '') => page.evaluate(([type, id]) => log.filter((e) => e.type === type && e.id === id).length, [type, id]);
+const logged = (page, type, id = '') =>
+  page.evaluate(([type, id]) => log.filter((e) => e.type === type && e.id === id).length, [type, id]);
 const inside = (page, selector, read = (e) => e.textContent) =>
   page.locator('sightline-explainer').locator(selector).first().evaluate(read);
 
 /** Waits until an element speaks a language. */
-const speaks = (page, language) => page.locator('sightline-explainer').locator(`[part=base][lang=${language}]`).first().waitFor();
+const speaks = (page, language) =>
+  page.locator('sightline-explainer').locator(`[part=base][lang=${language}]`).first().waitFor();
 
-// --- the score ------------------------------------------------------------------------------------------------------------------------
+// --- the score
+// ------------------------------------------------------------------------------------------------------------------------
 
 test('the overlap score: solved by hand, and against a slower twin', async () => {
   const { overlap } = await import(pathToFileURL(join(dist, 'pkg/report/overlap.js')));
   const map = (values, shape) => ({ values: Float32Array.from(values), shape, space: 'layer' });
-  // Three quarters lie in the painted quarter, which is the strongest quarter; what is negative counts as nothing.
+  // Three quarters lie in the painted quarter, which is the strongest quarter; what is negative
+  // counts as nothing.
   assert.deepEqual(overlap([0, 0, 0, 1], map([1, -5, 0, 3], [2, 2]), { rows: 2, columns: 2, top: 25 }), {
     area: 0.25,
     share: 0.75,
@@ -118,7 +128,10 @@ test('the overlap score: solved by hand, and against a slower twin', async () =>
     const both = strong.reduce((a, v, i) => a + (v && painted[i]), 0);
     const iou = both / (strong.reduce((a, v) => a + v) + painted.reduce((a, b) => a + b) - both);
     const result = overlap(painted, plane, { rows: grid, columns: grid });
-    assert.ok(Math.abs(result.share - share) < 1e-9 && Math.abs(result.iou - iou) < 1e-9, JSON.stringify([result, share, iou]));
+    assert.ok(
+      Math.abs(result.share - share) < 1e-9 && Math.abs(result.iou - iou) < 1e-9,
+      JSON.stringify([result, share, iou]),
+    );
   }
 });
 
@@ -129,7 +142,8 @@ test('importing it on a server defines nothing and fails nowhere', async () => {
   assert.equal(globalThis.customElements, undefined);
 });
 
-// --- on a page ------------------------------------------------------------------------------------------------------------------------
+// --- on a page
+// ------------------------------------------------------------------------------------------------------------------------
 
 test('three on a page share a worker and each model; nothing leaks out; the one below the fold waits', async () => {
   it.server.hits.length = 0;
@@ -145,7 +159,10 @@ test('three on a page share a worker and each model; nothing leaks out; the one 
   assert.equal(hits('ladybug.jpg'), 0);
   await page.locator('#c').scrollIntoViewIfNeeded();
   await reach(page, 'ready');
-  assert.deepEqual(['.wasm', 'worker.js', 'sightline-cnn/model.safetensors', 'ladybug.jpg', 'cat.jpg'].map(hits), [1, 1, 1, 1, 1]);
+  assert.deepEqual(
+    ['.wasm', 'worker.js', 'sightline-cnn/model.safetensors', 'ladybug.jpg', 'cat.jpg'].map(hits),
+    [1, 1, 1, 1, 1],
+  );
   assert.equal(page.workers().length, 1);
   for (const id of ['a', 'b', 'c']) {
     assert.equal(await logged(page, 'load', id), 1);
@@ -164,7 +181,8 @@ test('three on a page share a worker and each model; nothing leaks out; the one 
       said: a.shadowRoot.querySelector('[part=canvas]').ariaLabel,
       outline: getComputedStyle(a.shadowRoot.querySelector('[part=canvas]')).outlineStyle,
       sheets: document.styleSheets.length,
-      caption: document.querySelector('#b').shadowRoot.querySelector('slot[name=caption]').assignedNodes()[0].textContent,
+      caption: document.querySelector('#b').shadowRoot.querySelector('slot[name=caption]').assignedNodes()[0]
+        .textContent,
     };
   });
   assert.deepEqual(
@@ -216,7 +234,9 @@ test('a lazy one far below fetches nothing at all; its poster is there before th
 });
 
 test('attributes, properties and controls; looks compute nothing; a newer request replaces an older one', async () => {
-  const page = await open(`<sightline-explainer src="${SCENE}" model="builtin-scene-cnn" controls></sightline-explainer>`);
+  const page = await open(
+    `<sightline-explainer src="${SCENE}" model="builtin-scene-cnn" controls></sightline-explainer>`,
+  );
   await reach(page, 'ready');
   const before = it.server.hits.length;
   const painted = () => inside(page, '[part=canvas]', (e) => e.toDataURL());
@@ -247,7 +267,10 @@ test('attributes, properties and controls; looks compute nothing; a newer reques
 
   await page.getByLabel('Method').selectOption('integrated_gradients');
   await page.waitForFunction(() => log.filter(({ type }) => type === 'attribution').length === 2);
-  assert.equal(await page.evaluate(() => document.querySelector('sightline-explainer').attribution.method), 'integrated_gradients');
+  assert.equal(
+    await page.evaluate(() => document.querySelector('sightline-explainer').attribution.method),
+    'integrated_gradients',
+  );
   await page.locator('sightline-explainer').locator('ol button').nth(1).click();
   await page.waitForFunction(() => log.filter(({ type }) => type === 'attribution').length === 3);
   const { target, index, pressed } = await page.evaluate(() => {
@@ -267,7 +290,12 @@ test('attributes, properties and controls; looks compute nothing; a newer reques
     await new Promise((done) => setTimeout(done, 200));
     Object.assign(element, { method: 'grad_cam', options: null, target: '0 not 1' });
     const result = await element.explain();
-    return { old: await old, target: result.target, same: element.attribution === result, again: (await element.explain()) === result };
+    return {
+      old: await old,
+      target: result.target,
+      same: element.attribution === result,
+      again: (await element.explain()) === result,
+    };
   });
   assert.deepEqual(outcome, { old: 'aborted', target: { contrast: [0, 1] }, same: true, again: true });
 
@@ -296,7 +324,10 @@ test('attributes, properties and controls; looks compute nothing; a newer reques
 
   // Locked: the controls are gone, what the author set still counts.
   await page.evaluate(() => (document.querySelector('sightline-explainer').locked = 'method target'));
-  assert.deepEqual(await Promise.all(['Method', 'Opacity'].map((name) => page.getByLabel(name).isVisible())), [false, true]);
+  assert.deepEqual(await Promise.all(['Method', 'Opacity'].map((name) => page.getByLabel(name).isVisible())), [
+    false,
+    true,
+  ]);
   assert.equal(await page.locator('sightline-explainer').locator('ol button').first().isVisible(), false);
   await page.evaluate(() => (document.querySelector('sightline-explainer').locked = true));
   assert.equal(await page.getByLabel('Opacity').isDisabled(), true);
@@ -304,7 +335,10 @@ test('attributes, properties and controls; looks compute nothing; a newer reques
   await page.evaluate(() => document.documentElement.setAttribute('lang', 'de-CH'));
   await page.evaluate(() => (document.querySelector('sightline-explainer').alt = 'Eine Zeichnung'));
   await speaks(page, 'de');
-  assert.match(await inside(page, '[part=canvas]', (e) => e.ariaLabel), /^Eine Zeichnung: .*Attribution.* (liegen|Verteilung)/);
+  assert.match(
+    await inside(page, '[part=canvas]', (e) => e.ariaLabel),
+    /^Eine Zeichnung: .*Attribution.* (liegen|Verteilung)/,
+  );
   assert.deepEqual(page.errors, []);
   await page.close();
 });
@@ -315,7 +349,8 @@ test('mounted, unmounted and mounted again while it loads; gone for good; a prop
     const root = document.querySelector('#root');
     const element = document.createElement('sightline-explainer');
     globalThis.element = element;
-    for (const type of ['load', 'attribution', 'error']) element.addEventListener(type, ({ detail }) => log.push({ type, id: '', detail }));
+    for (const type of ['load', 'attribution', 'error'])
+      element.addEventListener(type, ({ detail }) => log.push({ type, id: '', detail }));
     element.src = '/samples/cat.jpg';
     element.controls = true;
     root.append(element);
@@ -332,7 +367,10 @@ test('mounted, unmounted and mounted again while it loads; gone for good; a prop
   }, `${it.server.url}/pkg/element.js`);
   await reach(page, 'ready');
   assert.deepEqual(await Promise.all(['load', 'attribution', 'error'].map((type) => logged(page, type))), [1, 1, 0]);
-  assert.deepEqual(await page.evaluate(() => [element.getAttribute('src'), element.hasAttribute('controls')]), ['/samples/cat.jpg', true]);
+  assert.deepEqual(await page.evaluate(() => [element.getAttribute('src'), element.hasAttribute('controls')]), [
+    '/samples/cat.jpg',
+    true,
+  ]);
   assert.equal(page.workers().length, 1);
   // Moved while it computes: it goes on.
   const moved = await page.evaluate(async () => {
@@ -361,7 +399,8 @@ test('errors by code, said on the element; what is put right is tried again', as
   const failure = (attributes) =>
     page.evaluate(async (attributes) => {
       const element = document.querySelector('sightline-explainer');
-      for (const name of ['src', 'model', 'method', 'target', 'layer', 'options', 'device', 'saved']) element.removeAttribute(name);
+      for (const name of ['src', 'model', 'method', 'target', 'layer', 'options', 'device', 'saved'])
+        element.removeAttribute(name);
       element.setAttribute('model', 'builtin-scene-cnn');
       for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
       log.length = 0;
@@ -411,7 +450,8 @@ test('errors by code, said on the element; what is put right is tried again', as
   await page.close();
 });
 
-// --- saved attributions -----------------------------------------------------------------------------------------------------------------
+// --- saved attributions
+// -----------------------------------------------------------------------------------------------------------------
 
 /** What toJson makes of a computed map, and the picture of it. */
 async function save(attributes) {
@@ -468,13 +508,17 @@ test('a saved attribution is shown without a model or wasm, as it was', async ()
     );
   const partial = { code: 'partial', message: 'Stopped <i>early</i>.' };
   const values = { done: 4, total: 10_000 };
-  assert.deepEqual(await warned('en', { ...partial, values }), ['stopped after 4 of 10000 samples: the map is an estimate', undefined]);
+  assert.deepEqual(await warned('en', { ...partial, values }), [
+    'stopped after 4 of 10000 samples: the map is an estimate',
+    undefined,
+  ]);
   assert.deepEqual(await warned('de', { ...partial, values }), [
     'Nach 4 von 10000 Stichproben beendet: Die Karte ist eine Schätzung.',
     undefined,
   ]);
   // An earlier version saved no values, and a later one may save what is not known yet.
-  for (const code of ['partial', 'constructor']) assert.deepEqual(await warned('de', { ...partial, code }), Array(2).fill(partial.message));
+  for (const code of ['partial', 'constructor'])
+    assert.deepEqual(await warned('de', { ...partial, code }), Array(2).fill(partial.message));
   assert.deepEqual(
     it.server.hits.filter((path) => /\.wasm$|worker\.js|models|pkg\/index\.js|sightline\.js/.test(path)),
     [],
@@ -496,7 +540,8 @@ test('a saved attribution is shown without a model or wasm, as it was', async ()
   await page.close();
 });
 
-// --- teaching ---------------------------------------------------------------------------------------------------------------------------
+// --- teaching
+// ---------------------------------------------------------------------------------------------------------------------------
 
 /** What the quiz event must say, from the attribution and the painted cells. */
 const judge = (page, detail) =>
@@ -555,7 +600,10 @@ test('predict with the pointer, then reveal: the map is hidden until then, the s
   assert.equal(area, detail.painted.length / 1024);
   assert.deepEqual([detail.attempt, detail.method, detail.model, top], [1, 'grad_cam', 'builtin-scene-cnn', 10]);
   const said = await inside(page, '[part=score]');
-  assert.ok(said.includes(`${Math.round(share * 100)}%`) && said.includes(iou.toFixed(2)) && said.includes('10%'), said);
+  assert.ok(
+    said.includes(`${Math.round(share * 100)}%`) && said.includes(iou.toFixed(2)) && said.includes('10%'),
+    said,
+  );
   assert.equal(await logged(page, 'attribution'), 1);
   await shot(page, 'widget-revealed');
   // Another method shows its map and the score anew; what is told is what was asked for.
@@ -580,9 +628,12 @@ test('predict with the pointer, then reveal: the map is hidden until then, the s
 });
 
 test('predict with the keyboard alone, at the size of a phone, in German', async () => {
-  const page = await open(`<sightline-explainer src="/samples/cat.jpg" alt="Eine Katze" lang="de" predict></sightline-explainer>`, {
-    viewport: { width: 360, height: 740 },
-  });
+  const page = await open(
+    `<sightline-explainer src="/samples/cat.jpg" alt="Eine Katze" lang="de" predict></sightline-explainer>`,
+    {
+      viewport: { width: 360, height: 740 },
+    },
+  );
   await reach(page, 'predicting');
   const focused = () =>
     page.evaluate(
@@ -603,8 +654,12 @@ test('predict with the keyboard alone, at the size of a phone, in German', async
   assert.equal(await focused(), 'Neu malen');
   const [detail] = await quiz(page);
   const cell = (row, column) => detail.painted.includes(row * 32 + column);
-  // The brush of 5 moves by 3: painted around (16, 16), and on the way left from (13, 16); erased is the single cell under the small brush.
-  assert.deepEqual([cell(16, 16), cell(13, 13), cell(13, 10), cell(10, 3), cell(14, 10)], [true, true, true, false, false]);
+  // The brush of 5 moves by 3: painted around (16, 16), and on the way left from (13, 16); erased
+  // is the single cell under the small brush.
+  assert.deepEqual(
+    [cell(16, 16), cell(13, 13), cell(13, 10), cell(10, 3), cell(14, 10)],
+    [true, true, true, false, false],
+  );
   const { area, share, iou, top, topArea } = detail;
   assert.deepEqual({ area, share, iou, top, topArea }, await judge(page, detail));
   assert.match(await inside(page, '[part=score]'), /Deine Fläche macht \d+\s%.*Überlappung/);
@@ -617,7 +672,8 @@ test('predict with the keyboard alone, at the size of a phone, in German', async
   await page.close();
 });
 
-// --- languages --------------------------------------------------------------------------------------------------------------------------
+// --- languages
+// --------------------------------------------------------------------------------------------------------------------------
 
 test('a language is fetched when an element asks for it, once for all; a question is put anew in it; without it the element speaks English', async () => {
   const page = await open(
@@ -629,22 +685,34 @@ test('a language is fetched when an element asks for it, once for all; a questio
   await reach(page, 'ready', '#one');
   await reach(page, 'predicting', '#two');
   assert.equal(german(), before);
-  await page.evaluate(() => document.querySelectorAll('sightline-explainer').forEach((element) => element.setAttribute('lang', 'de')));
+  await page.evaluate(() =>
+    document.querySelectorAll('sightline-explainer').forEach((element) => element.setAttribute('lang', 'de')),
+  );
   await page.locator('#two').locator('[part=base][lang=de]').waitFor();
   await page.locator('#one').locator('[part=base][lang=de]').waitFor();
   assert.equal(german(), before + 1);
-  assert.match(await page.locator('#two').locator('[part=predict] p').first().textContent(), /^Das Modell sieht „.*Male die Stelle an/);
+  assert.match(
+    await page.locator('#two').locator('[part=predict] p').first().textContent(),
+    /^Das Modell sieht „.*Male die Stelle an/,
+  );
   const colours = page.locator('#one').locator('select').last();
   assert.match(await colours.textContent(), /blau–weiß–rot/);
-  await page.evaluate(() => document.querySelectorAll('sightline-explainer').forEach((element) => element.setAttribute('lang', 'en')));
+  await page.evaluate(() =>
+    document.querySelectorAll('sightline-explainer').forEach((element) => element.setAttribute('lang', 'en')),
+  );
   await page.locator('#two').locator('[part=base][lang=en]').waitFor();
-  assert.match(await page.locator('#two').locator('[part=predict] p').first().textContent(), /^The model sees “.*Paint there/);
+  assert.match(
+    await page.locator('#two').locator('[part=predict] p').first().textContent(),
+    /^The model sees “.*Paint there/,
+  );
   assert.match(await colours.textContent(), /blue–white–red/);
   assert.equal(german(), before + 1);
   assert.deepEqual(page.errors, []);
   await page.close();
 
-  const without = await open(`<sightline-explainer lang="de" src="/samples/cat.jpg"></sightline-explainer>`, { ready: false });
+  const without = await open(`<sightline-explainer lang="de" src="/samples/cat.jpg"></sightline-explainer>`, {
+    ready: false,
+  });
   await without.route('**/pkg/i18n/de.js', (route) => route.abort());
   await without.evaluate(() => import('/pkg/element.js'));
   await reach(without, 'ready');
@@ -654,7 +722,8 @@ test('a language is fetched when an element asks for it, once for all; a questio
   await without.close();
 });
 
-// --- elsewhere --------------------------------------------------------------------------------------------------------------------------
+// --- elsewhere
+// --------------------------------------------------------------------------------------------------------------------------
 
 test('from another origin, with a Content-Security-Policy that allows no inline styles', async () => {
   const assets = it.server.url;
@@ -680,7 +749,9 @@ async function embed(query, { sandbox = 'allow-scripts', host = false, told = tr
   await page.evaluate(() => {
     globalThis.heard = [];
     addEventListener('message', ({ data, origin }) => heard.push({ ...data, origin }));
-    addEventListener('sightline-quiz', ({ detail, target }) => heard.push({ type: 'event', on: target.localName, detail }));
+    addEventListener('sightline-quiz', ({ detail, target }) =>
+      heard.push({ type: 'event', on: target.localName, detail }),
+    );
   });
   if (host) await page.evaluate((url) => import(url), `${it.server.url}/embed-host.js`);
   await page.evaluate(
@@ -722,7 +793,10 @@ test('embedded in a sandboxed iframe: it runs, asks for its height, and tells re
   assert.equal(await frame.evaluate(() => globalThis.origin), 'null');
   await page.waitForFunction(() => heard.some(({ type }) => type === 'event'));
   const [message] = await heard(page, 'sightline:quiz');
-  assert.deepEqual([message.origin, message.method, message.attempt, message.painted.length > 0], ['null', 'grad_cam', 1, true]);
+  assert.deepEqual(
+    [message.origin, message.method, message.attempt, message.painted.length > 0],
+    ['null', 'grad_cam', 1, true],
+  );
   const [event] = await heard(page, 'event');
   assert.deepEqual([event.on, event.detail.iou], ['iframe', message.iou]);
   const { height, wanted } = await page.evaluate(() => ({
@@ -793,7 +867,9 @@ test('the embed page takes no option that it does not know, and none with a host
     `${good}&alt=${'x'.repeat(1001)}`,
   ]) {
     await page.goto(`${it.server.url}/embed.html?${query}`);
-    await page.waitForSelector('[role=alert][data-code=bad-option]', { timeout: 5000 }).catch(() => assert.fail(`taken: ${query}`));
+    await page
+      .waitForSelector('[role=alert][data-code=bad-option]', { timeout: 5000 })
+      .catch(() => assert.fail(`taken: ${query}`));
     assert.equal(await page.locator('sightline-explainer').count(), 0, query);
     assert.equal(await page.locator('#main *').count(), 1, query);
   }
@@ -872,7 +948,11 @@ test('the page gives the code: what is pasted elsewhere shows the same', async (
   await reach(other, 'ready');
   const { method, label, options } = await other.evaluate(() => {
     const { attribution, info } = document.querySelector('sightline-explainer');
-    return { method: attribution.method, label: info.model.labels[attribution.target], options: attribution.provenance.options };
+    return {
+      method: attribution.method,
+      label: info.model.labels[attribution.target],
+      options: attribution.provenance.options,
+    };
   });
   assert.ok(shown.includes(label) && shown.includes('SmoothGrad'), `${shown} ${label}`);
   assert.deepEqual([method, options.nSamples], ['smooth_grad', 3]);
@@ -881,6 +961,9 @@ test('the page gives the code: what is pasted elsewhere shows the same', async (
   const frame = await handle.contentFrame();
   await frame.waitForFunction(() => document.querySelector('sightline-explainer')?.state === 'predicting');
   await other.waitForFunction(() => document.querySelector('iframe').style.height !== '');
-  assert.equal(await frame.evaluate(() => document.querySelector('sightline-explainer').getAttribute('options')), '{"nSamples":3}');
+  assert.equal(
+    await frame.evaluate(() => document.querySelector('sightline-explainer').getAttribute('options')),
+    '{"nSamples":3}',
+  );
   await other.close();
 });

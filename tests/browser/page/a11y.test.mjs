@@ -1,4 +1,5 @@
-// Accessibility: axe on each state of the page, in light and dark, wide and narrow; the keyboard alone; reduced motion; paper; no JavaScript.
+// Accessibility: axe on each state of the page, in light and dark, wide and narrow; the keyboard
+// alone; reduced motion; paper; no JavaScript.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -10,7 +11,11 @@ const here = site();
 for (const scheme of ['light', 'dark'])
   for (const width of [1200, 360])
     test(`axe finds nothing in any state, ${scheme}, ${width} px`, { timeout: 180_000 }, async () => {
-      const page = await here.browser.newPage({ colorScheme: scheme, reducedMotion: 'reduce', viewport: { width, height: 800 } });
+      const page = await here.browser.newPage({
+        colorScheme: scheme,
+        reducedMotion: 'reduce',
+        viewport: { width, height: 800 },
+      });
       await page.goto(`${here.server.url}/`);
       await explained(page);
       for (const [name, reachState] of Object.entries(states)) {
@@ -22,13 +27,26 @@ for (const scheme of ['light', 'dark'])
       await page.close();
     });
 
-/** The element by itself, in the states that a person meets: attributes, what to wait for, and what is done then. */
+/**
+ * The element by itself, in the states that a person meets: attributes, what to wait for, and what
+ * is done then.
+ */
 const elements = {
   'with controls': [{ src: '/samples/cat.jpg', alt: 'A cat', controls: '' }, 'ready'],
   'in German, unfolded': [
-    { src: '/samples/cat.jpg', alt: 'Eine Katze', controls: '', lang: 'de', method: 'integrated_gradients', options: '{"nSteps":4}' },
+    {
+      src: '/samples/cat.jpg',
+      alt: 'Eine Katze',
+      controls: '',
+      lang: 'de',
+      method: 'integrated_gradients',
+      options: '{"nSteps":4}',
+    },
     'ready',
-    (page) => page.locator('sightline-explainer').evaluate((e) => e.shadowRoot.querySelectorAll('details').forEach((d) => (d.open = true))),
+    (page) =>
+      page
+        .locator('sightline-explainer')
+        .evaluate((e) => e.shadowRoot.querySelectorAll('details').forEach((d) => (d.open = true))),
   ],
   'to predict': [{ src: '/samples/cat.jpg', alt: 'A cat', predict: '' }, 'predicting'],
   predicted: [
@@ -51,10 +69,18 @@ const embeds = {
 
 for (const scheme of ['light', 'dark'])
   for (const width of [1200, 360])
-    test(`axe finds nothing on the element, the embed page and the examples, ${scheme}, ${width} px`, { timeout: 180_000 }, async () => {
-      const page = await here.browser.newPage({ colorScheme: scheme, reducedMotion: 'reduce', viewport: { width, height: 800 } });
+    test(`axe finds nothing on the element, the embed page and the examples, ${scheme}, ${width} px`, {
+      timeout: 180_000,
+    }, async () => {
+      const page = await here.browser.newPage({
+        colorScheme: scheme,
+        reducedMotion: 'reduce',
+        viewport: { width, height: 800 },
+      });
       await page.route('**/examples/reveal/**', (route) =>
-        route.fulfill({ path: join(root, 'node_modules/reveal.js/dist', new URL(route.request().url()).pathname.split('/reveal/')[1]) }),
+        route.fulfill({
+          path: join(root, 'node_modules/reveal.js/dist', new URL(route.request().url()).pathname.split('/reveal/')[1]),
+        }),
       );
       const examined = async (name) => {
         assert.deepEqual(await violations(page), [], name);
@@ -62,7 +88,10 @@ for (const scheme of ['light', 'dark'])
         await shot(page, `a11y-${name.replace(/\W+/g, '-')}-${scheme}-${width}`);
       };
       const reached = (state) =>
-        page.waitForFunction((state) => [...document.querySelectorAll('sightline-explainer')].some((e) => e.state === state), state);
+        page.waitForFunction(
+          (state) => [...document.querySelectorAll('sightline-explainer')].some((e) => e.state === state),
+          state,
+        );
       for (const [name, [attributes, state, act]] of Object.entries(elements)) {
         await page.goto(`${here.server.url}/blank.html`);
         await page.evaluate(async (attributes) => {
@@ -116,7 +145,9 @@ test('axe sees faults where there are some', async () => {
   await page.goto(`${here.server.url}/embed.html?src=samples/cat.jpg&alt=A+cat&controls`);
   await page.waitForFunction(() => document.querySelector('sightline-explainer')?.state === 'ready');
   assert.deepEqual(await violations(page), []);
-  await page.evaluate(() => document.querySelector('sightline-explainer').shadowRoot.querySelector('select').removeAttribute('id'));
+  await page.evaluate(() =>
+    document.querySelector('sightline-explainer').shadowRoot.querySelector('select').removeAttribute('id'),
+  );
   await page.evaluate(() => {
     for (const label of document.querySelector('sightline-explainer').shadowRoot.querySelectorAll('label'))
       label.replaceWith(...label.children);
@@ -207,14 +238,20 @@ describe('with the keyboard alone', () => {
     await page.keyboard.press('Enter');
     await page.waitForFunction((label) => document.querySelector('#facts').textContent.includes(`“${label}”`), label);
     await idle(page);
-    assert.ok(await page.evaluate(() => document.activeElement.matches('#predictions [aria-pressed="true"]')), 'the focus stays');
+    assert.ok(
+      await page.evaluate(() => document.activeElement.matches('#predictions [aria-pressed="true"]')),
+      'the focus stays',
+    );
     // And back: the first class, the first method.
     await page.keyboard.press('Shift+Tab');
     await page.keyboard.press(' ');
     await idle(page);
     await tabTo(page, 'method');
     await page.keyboard.press('ArrowUp');
-    await page.waitForFunction((old) => document.querySelector('#facts').textContent.split(':')[0] === old.split(':')[0], before);
+    await page.waitForFunction(
+      (old) => document.querySelector('#facts').textContent.split(':')[0] === old.split(':')[0],
+      before,
+    );
     await idle(page);
     assert.equal(await page.inputValue('#method'), method);
     await tabTo(page, 'network-line');
@@ -231,23 +268,27 @@ test('a screen reader hears each result once, and of what takes longer that it g
     globalThis.heard = [];
     const regions = document.querySelectorAll('[aria-live], [role=status], [role=alert]');
     for (const region of regions)
-      new MutationObserver(() => region.checkVisibility() && region.textContent.trim() && heard.push(region.textContent.trim())).observe(
-        region,
-        {
-          childList: true,
-          characterData: true,
-          subtree: true,
-          attributes: true,
-        },
-      );
+      new MutationObserver(
+        () => region.checkVisibility() && region.textContent.trim() && heard.push(region.textContent.trim()),
+      ).observe(region, {
+        childList: true,
+        characterData: true,
+        subtree: true,
+        attributes: true,
+      });
   });
   await page.selectOption('#method', 'rise');
-  await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('RISE'), null, { timeout: 120_000 });
+  await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('RISE'), null, {
+    timeout: 120_000,
+  });
   await idle(page);
   const heard = await page.evaluate(() => heard);
   const [result, ...before] = heard.reverse();
   assert.equal(result, await page.textContent('#facts'));
-  assert.ok(before.length <= 1 && before.every((text) => text === 'Computing RISE. This takes a moment.'), before.join(' | '));
+  assert.ok(
+    before.length <= 1 && before.every((text) => text === 'Computing RISE. This takes a moment.'),
+    before.join(' | '),
+  );
   await page.close();
 });
 
@@ -291,7 +332,8 @@ test('without JavaScript the page is prose, and nothing that does nothing', asyn
   await page.goto(`${here.server.url}/`);
   const text = await page.innerText('body');
   assert.match(text, /where did it look\? .*needs JavaScript.*stay on your machine/s);
-  for (const selector of ['button', 'select', 'canvas']) assert.equal(await page.locator(`${selector}:visible`).count(), 0, selector);
+  for (const selector of ['button', 'select', 'canvas'])
+    assert.equal(await page.locator(`${selector}:visible`).count(), 0, selector);
   await shot(page, 'noscript');
   await page.close();
 });

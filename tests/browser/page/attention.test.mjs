@@ -1,4 +1,5 @@
-// Methods that read attention and the head table: through the public API on every device that was built, and on the page with pointer and keys.
+// Methods that read attention and the head table: through the public API on every device that was
+// built, and on the page with pointer and keys.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -58,7 +59,8 @@ test('maps and the head table are the same on every device; a convolutional net 
     assert.ok(head.distance > 0 && head.distancePixels > head.distance && head.entropy > 0, JSON.stringify(head));
     assert.ok(head.specialShare > 0 && head.specialShare < 1 && Number.isFinite(head.importance), JSON.stringify(head));
   }
-  for (const refused of result.refused) assert.deepEqual(refused, ['aborted', 'bad-option', 'bad-option', 'bad-option']);
+  for (const refused of result.refused)
+    assert.deepEqual(refused, ['aborted', 'bad-option', 'bad-option', 'bad-option']);
   assert.equal(result.cnn.code, 'unsupported');
   await page.close();
 });
@@ -69,13 +71,17 @@ test('pointing at a patch, or the arrow keys, show what it looks at; the heads a
   await page.selectOption('#model', 'builtin-scene-vit');
   await page.waitForFunction(() => document.querySelector('#facts').textContent.includes('blocks.3.norm1'));
   await page.selectOption('#method', 'raw_attention');
-  await page.waitForFunction(() => document.querySelector('#facts').textContent.includes('of the class token in block 3'));
+  await page.waitForFunction(() =>
+    document.querySelector('#facts').textContent.includes('of the class token in block 3'),
+  );
   await idle(page);
   const facts = () => page.textContent('#facts');
-  const says = (text) => page.waitForFunction((text) => document.querySelector('#facts').textContent.includes(text), text);
+  const says = (text) =>
+    page.waitForFunction((text) => document.querySelector('#facts').textContent.includes(text), text);
   const box = await page.locator('#canvas').boundingBox();
   // The newest of many places is the one that is shown.
-  for (let i = 0; i < 40; i++) await page.mouse.move(box.x + box.width * (0.3 + i / 100), box.y + box.height * (0.2 + i / 100));
+  for (let i = 0; i < 40; i++)
+    await page.mouse.move(box.x + box.width * (0.3 + i / 100), box.y + box.height * (0.2 + i / 100));
   await idle(page);
   await page.waitForFunction(() => {
     const said = document.querySelector('#facts').textContent.match(/row (\d+), column (\d+)/);

@@ -1,4 +1,5 @@
-// The camera: Chromium's fake devices, one that plays two samples in turn, and every way in which there is none.
+// The camera: Chromium's fake devices, one that plays two samples in turn, and every way in which
+// there is none.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +25,10 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** The page, which notes the streams that it is given and the frames that it shows. @param {object} [options] of the page */
+/**
+ * The page, which notes the streams that it is given and the frames that it shows.
+ * @param {object} [options] of the page
+ */
 async function visit({ browser = here.browser, url = here.server.url, script = () => {}, ...options } = {}) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
   collectErrors(page);
@@ -63,7 +67,8 @@ async function visit({ browser = here.browser, url = here.server.url, script = (
 }
 const states = (page) => page.evaluate(() => tracks.map(({ readyState }) => readyState));
 const status = (page) => page.textContent('#camera-status');
-const says = (page, text) => page.waitForFunction((text) => document.querySelector('#camera-status').textContent.includes(text), text);
+const says = (page, text) =>
+  page.waitForFunction((text) => document.querySelector('#camera-status').textContent.includes(text), text);
 const turnOn = async (page) => {
   await page.click('#camera-open');
   await page.waitForSelector('#camera-take:enabled');
@@ -76,7 +81,10 @@ const live = async (page) => {
 const first = (page) => page.textContent('#predictions li:first-child .label');
 /** Waits until the likeliest class is `label`. */
 const sees = (page, label) =>
-  page.waitForFunction((label) => document.querySelector('#predictions li:first-child .label').textContent === label, label);
+  page.waitForFunction(
+    (label) => document.querySelector('#predictions li:first-child .label').textContent === label,
+    label,
+  );
 const facts = (page) => page.textContent('#facts');
 
 test('a frame on click is explained as a dropped photo is; the camera is asked for on click alone and released', async () => {
@@ -88,7 +96,9 @@ test('a frame on click is explained as a dropped photo is; the camera is asked f
   assert.match(await page.getAttribute('#canvas', 'aria-label'), /espresso/, 'the photo stays');
   assert.equal(await page.locator('#camera label').isVisible(), false, 'nothing to choose among one camera');
   await page.click('#camera-take');
-  await page.waitForFunction(() => document.querySelector('#canvas').ariaLabel.startsWith('A frame of the camera: Grad-CAM'));
+  await page.waitForFunction(() =>
+    document.querySelector('#canvas').ariaLabel.startsWith('A frame of the camera: Grad-CAM'),
+  );
   await idle(page);
   assert.match(await first(page), /^(school bus|banana)$/);
   assert.match(await facts(page), /Grad-CAM for “(school bus|banana)”/);
@@ -138,7 +148,8 @@ test('live: the newest frame alone is explained, settings apply, a class freezes
   await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('Grad-CAM'));
   assert.ok((await facts(page)).includes(`“${label}”`), 'the last frame is the photo');
 
-  // A method of many passes gives way to one that can be live; a class is asked about on the frame that is shown.
+  // A method of many passes gives way to one that can be live; a class is asked about on the frame
+  // that is shown.
   await page.selectOption('#method', 'rise');
   await page.click('#camera-live');
   await page.waitForFunction(() => /\d frames per second/.test(document.querySelector('#camera-rate').textContent));
@@ -250,7 +261,9 @@ test('who asks for less motion gets stills', async () => {
   const page = await visit({ reducedMotion: 'reduce' });
   await page.evaluate(() => {
     globalThis.shown = [];
-    new MutationObserver(() => shown.push(performance.now())).observe(document.querySelector('#camera-rate'), { childList: true });
+    new MutationObserver(() => shown.push(performance.now())).observe(document.querySelector('#camera-rate'), {
+      childList: true,
+    });
   });
   await live(page);
   assert.match(await status(page), /a still every 2 seconds, as this system asks for less motion/);
@@ -271,12 +284,18 @@ test('several cameras: one is open at a time, and the keyboard stays where it wa
   const names = await page.$$eval('#camera-which option', (all) => all.map(({ text }) => text));
   assert.equal(names.length, 2);
   assert.ok(names.every((name) => name.length > 3) && names[0] !== names[1], names.join());
-  const open = () => page.evaluate(() => tracks.filter(({ readyState }) => readyState === 'live').map((t) => t.getSettings().deviceId));
+  const open = () =>
+    page.evaluate(() => tracks.filter(({ readyState }) => readyState === 'live').map((t) => t.getSettings().deviceId));
   const [before] = await open();
   assert.equal(await page.inputValue('#camera-which'), before);
   await page.focus('#camera-which');
-  await page.keyboard.press((await page.evaluate(() => document.querySelector('#camera-which').selectedIndex)) ? 'ArrowUp' : 'ArrowDown');
-  await page.waitForFunction((before) => tracks.length === 2 && document.querySelector('#camera-which').value !== before, before);
+  await page.keyboard.press(
+    (await page.evaluate(() => document.querySelector('#camera-which').selectedIndex)) ? 'ArrowUp' : 'ArrowDown',
+  );
+  await page.waitForFunction(
+    (before) => tracks.length === 2 && document.querySelector('#camera-which').value !== before,
+    before,
+  );
   await page.waitForSelector('#camera-take:enabled');
   const now = await open();
   assert.equal(now.length, 1);
@@ -309,7 +328,9 @@ test('with the keyboard, at 360 px, in light and dark, and axe finds nothing', a
       assert.equal(await page.evaluate(() => document.activeElement.id), 'camera-live');
       await page.keyboard.press('Shift+Tab');
       await page.keyboard.press('Enter');
-      await page.waitForFunction(() => document.querySelector('#canvas').ariaLabel.startsWith('A frame of the camera: Grad-CAM'));
+      await page.waitForFunction(() =>
+        document.querySelector('#canvas').ariaLabel.startsWith('A frame of the camera: Grad-CAM'),
+      );
       await idle(page);
       await page.focus('#camera-open');
       await page.keyboard.press(' ');
@@ -348,7 +369,8 @@ describe('no camera, in plain words, and the photo stays', () => {
   });
   test('in use by another program', async () => {
     const script = () => {
-      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('Could not start video source', 'NotReadableError'));
+      navigator.mediaDevices.getUserMedia = () =>
+        Promise.reject(new DOMException('Could not start video source', 'NotReadableError'));
     };
     await refused(await visit({ script }), /another program may be using it/);
   });

@@ -1,4 +1,5 @@
-// Method cards and model cards: what they say is what the registry and the packages say; a card from outside is text.
+// Method cards and model cards: what they say is what the registry and the packages say; a card
+// from outside is text.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -60,7 +61,11 @@ test('the open model’s card, accuracy and classes, for every model that comes 
     const text = flat(await page.innerText('#model-card .readme'));
     assert.ok(text.includes('Licence: that of the project.'), id);
     assert.doesNotMatch(text, /\*\*|`|\|---/, id);
-    assert.equal(await page.locator('#model-card td').count(), (card.match(/^\| (?!class)\w.*$/gm) ?? []).length * 8, id);
+    assert.equal(
+      await page.locator('#model-card td').count(),
+      (card.match(/^\| (?!class)\w.*$/gm) ?? []).length * 8,
+      id,
+    );
     await page.waitForSelector('#accuracy:not([hidden])');
     const shares = (await page.textContent('#accuracy')).match(/[\d.]+(?= ?%)/g).map(Number);
     assert.deepEqual(
@@ -83,7 +88,8 @@ test('a card on another host is fetched when it is asked for, and shown as text'
     asked.push(request.url);
     response.setHeader('access-control-allow-origin', '*');
     const name = request.url.split('/').at(-1);
-    if (name === 'README.md') return response.end(`---\nlicense: x\n---\n# ${evil}\n\n[here](javascript:globalThis.owned=1) ${evil}\n`);
+    if (name === 'README.md')
+      return response.end(`---\nlicense: x\n---\n# ${evil}\n\n[here](javascript:globalThis.owned=1) ${evil}\n`);
     response.end(readFileSync(join(files, name)));
   });
   const server = await serve({ list: { hub: `${hub.url}/{name}/`, models: list.models } });
@@ -130,21 +136,33 @@ test('Markdown, form by form, and hostile text in time', async () => {
   for (const [text, expected] of [
     ['# A\n### B\ntext\nmore', '<h3>A</h3><h4>B</h4><p>text more</p>'],
     ['#### deep', '<h3>deep</h3>'],
-    ['* one\n  more\n* **two**\n\n1. x\n2. y', '<ul><li>one more</li><li><strong>two</strong></li></ul><ol><li>x</li><li>y</li></ol>'],
+    [
+      '* one\n  more\n* **two**\n\n1. x\n2. y',
+      '<ul><li>one more</li><li><strong>two</strong></li></ul><ol><li>x</li><li>y</li></ol>',
+    ],
     ['`a*b*` _c_ snake_case_name 2 * 3 * 4', '<p><code>a*b*</code> <em>c</em> snake_case_name 2 * 3 * 4</p>'],
     [
       '[t](https://a.example/x) <https://b.example>',
       `<p>${link('https://a.example/x', 't')} ${link('https://b.example/', 'https://b.example/')}</p>`,
     ],
-    ['[f](other.md) ![alt](https://a.example/x.png)', `<p>${link('https://c.example/m/other.md', 'f')} <span>Picture: alt</span></p>`],
+    [
+      '[f](other.md) ![alt](https://a.example/x.png)',
+      `<p>${link('https://c.example/m/other.md', 'f')} <span>Picture: alt</span></p>`,
+    ],
     ['[x](javascript:alert(1)) [y](data:text/html,z) [z](JavaScript:q)', '<p>[x](javascript:alert(1)) y z</p>'],
     ['<script>alert(1)</script>', '<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>'],
-    ['```\n<b>\n# no\n```\n> said\n> on', '<pre tabindex="0"><code>&lt;b&gt;\n# no</code></pre><blockquote><p>said on</p></blockquote>'],
+    [
+      '```\n<b>\n# no\n```\n> said\n> on',
+      '<pre tabindex="0"><code>&lt;b&gt;\n# no</code></pre><blockquote><p>said on</p></blockquote>',
+    ],
   ])
     assert.equal(await html(text, 'https://c.example/m/'), expected);
   const table = await html('| a | b |\n|---|:-:|\n| 1 | `2` |\n| 3 |\n\nend');
   assert.match(table, /<thead><tr><th scope="col">a<\/th><th scope="col">b<\/th><\/tr><\/thead>/);
-  assert.match(table, /<tbody><tr><td>1<\/td><td><code>2<\/code><\/td><\/tr><tr><td>3<\/td><td><\/td><\/tr><\/tbody>.*<p>end<\/p>$/);
+  assert.match(
+    table,
+    /<tbody><tr><td>1<\/td><td><code>2<\/code><\/td><\/tr><tr><td>3<\/td><td><\/td><\/tr><\/tbody>.*<p>end<\/p>$/,
+  );
   // Long and hostile: read to its end, and what is no form is there as it was.
   const squeezed = (text) => text.replace(/\s/g, '');
   for (const [part, plain] of [

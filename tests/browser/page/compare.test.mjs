@@ -1,4 +1,5 @@
-// Comparing, links, and photos of nothing that the model knows. The screenshots are there to be looked at.
+// Comparing, links, and photos of nothing that the model knows. The screenshots are there to be
+// looked at.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,9 +9,13 @@ import { collectErrors, drop, idle, openPage, pngTexts, screenshots, shot, site 
 
 const here = site();
 const finished = (page, text = /maps computed/) =>
-  page.waitForFunction((source) => new RegExp(source).test(document.querySelector('#compare-status').textContent), text.source, {
-    timeout: 120_000,
-  });
+  page.waitForFunction(
+    (source) => new RegExp(source).test(document.querySelector('#compare-status').textContent),
+    text.source,
+    {
+      timeout: 120_000,
+    },
+  );
 /** Ticks these and no others. */
 const tick = (page, box, values) =>
   page.evaluate(
@@ -69,7 +74,9 @@ test('methods × classes: one point in every map, own and shared scale, a cell b
     facts.map(({ method, target }) => `${method} ${target}`),
     await page.$$eval('#compare-rows input:checked', (rows) =>
       rows.flatMap((row) =>
-        [...document.querySelectorAll('#compare-columns input:checked')].map((column) => `${row.value} ${column.value}`),
+        [...document.querySelectorAll('#compare-columns input:checked')].map(
+          (column) => `${row.value} ${column.value}`,
+        ),
       ),
     ),
   );
@@ -94,12 +101,17 @@ test('methods × classes: one point in every map, own and shared scale, a cell b
   await page.locator('#compare-grid .cell').nth(1).focus();
   const start = await page.evaluate(() => document.querySelector('#compare-grid .mark').style.left);
   await page.keyboard.press('ArrowRight');
-  const moved = await page.evaluate(() => [...document.querySelectorAll('#compare-grid .mark')].map((m) => m.style.left));
+  const moved = await page.evaluate(() =>
+    [...document.querySelectorAll('#compare-grid .mark')].map((m) => m.style.left),
+  );
   assert.ok(parseFloat(moved[0]) > parseFloat(start) && moved.every((left) => left === moved[0]), `${start} ${moved}`);
   assert.match(await page.textContent('#compare-point'), /^Grad-CAM, .*: .* % from the left/);
   const label = await page.textContent('#compare-grid th[scope=col]:nth-child(3)');
   await page.keyboard.press('Enter');
-  await page.waitForFunction((name) => document.querySelector('#facts').textContent.includes(`Grad-CAM for “${name}”`), label);
+  await page.waitForFunction(
+    (name) => document.querySelector('#facts').textContent.includes(`Grad-CAM for “${name}”`),
+    label,
+  );
   await idle(page);
   assert.equal(await page.locator('#compare-grid .cell').nth(1).getAttribute('aria-pressed'), 'true');
   assert.equal(await page.locator('#compare-grid .cell').nth(0).getAttribute('aria-pressed'), 'false');
@@ -212,7 +224,9 @@ test('a link gives the same picture, options and comparison', async () => {
   await page.waitForFunction(() => document.querySelector('#canvas').ariaLabel.includes('tabby'));
   await idle(page);
   await page.selectOption('#method', 'smooth_grad');
-  await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('SmoothGrad'), null, { timeout: 60_000 });
+  await page.waitForFunction(() => document.querySelector('#facts').textContent.startsWith('SmoothGrad'), null, {
+    timeout: 60_000,
+  });
   await page.click('#options-box summary');
   await page.fill('[data-option="nSamples"]', '4');
   await page.press('[data-option="nSamples"]', 'Tab');
@@ -271,7 +285,9 @@ test('a photo of one’s own is not in a link', async () => {
   await page.waitForFunction(() => document.querySelector('#canvas').ariaLabel.startsWith('03.png: '));
   await idle(page);
   await page.click('#link');
-  await page.waitForFunction(() => document.querySelector('#link-note').textContent.includes('Your photo is not in the link'));
+  await page.waitForFunction(() =>
+    document.querySelector('#link-note').textContent.includes('Your photo is not in the link'),
+  );
   assert.doesNotMatch(page.url(), /03\.png|photo=/);
   await page.close();
 });
@@ -328,7 +344,11 @@ test('the rule for photos of nothing known, by hand', () => {
   assert.equal(familiarity([Number.NaN, 1]).unfamiliar, false);
   // A model's own limit.
   const some = familiarity([3, ...new Array(63).fill(0)]);
-  assert.ok(some.unfamiliar && some.energy > 0.2 && !familiarity([3, ...new Array(63).fill(0)], { energy: some.energy }).unfamiliar);
+  assert.ok(
+    some.unfamiliar &&
+      some.energy > 0.2 &&
+      !familiarity([3, ...new Array(63).fill(0)], { energy: some.energy }).unfamiliar,
+  );
   assert.equal(familiarity([1]).unfamiliar, false);
 });
 
@@ -352,7 +372,10 @@ test('each model has its own limit: what the page says is what its figures say',
     for (const [k, of] of logits.entries()) {
       await page.click(`#samples button:nth-child(${k + 1})`);
       await page.waitForFunction(
-        (n) => document.querySelector('#canvas').ariaLabel.startsWith(document.querySelector(`#samples button:nth-child(${n}) img`).alt),
+        (n) =>
+          document
+            .querySelector('#canvas')
+            .ariaLabel.startsWith(document.querySelector(`#samples button:nth-child(${n}) img`).alt),
         k + 1,
       );
       await idle(page);
@@ -370,7 +393,10 @@ test('noise is said to be none of the classes, sample photos are not', async () 
   for (const k of [1, 2, 3, 4, 5]) {
     await page.click(`#samples button:nth-child(${k})`);
     await page.waitForFunction(
-      (n) => document.querySelector('#canvas').ariaLabel.startsWith(document.querySelector(`#samples button:nth-child(${n}) img`).alt),
+      (n) =>
+        document
+          .querySelector('#canvas')
+          .ariaLabel.startsWith(document.querySelector(`#samples button:nth-child(${n}) img`).alt),
       k,
     );
     await idle(page);

@@ -1,5 +1,5 @@
-// The page's languages: index.html says what the English texts say, everything that is shown follows
-// the choice, and nothing is lost by it.
+// The page's languages: index.html says what the English texts say, everything that is shown
+// follows the choice, and nothing is lost by it.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,20 @@ import { elementStrings } from '../../../pkg/element/strings.js';
 import { stringsFor } from '../../../pkg/i18n/strings.js';
 import { strings as de } from '../../../www/i18n/de.js';
 import { strings as en } from '../../../www/i18n/en.js';
-import { asHardware, beforeWorker, collectErrors, dist, drop, explained, GPU, golden, idle, root, shot, site } from '../harness.mjs';
+import {
+  asHardware,
+  beforeWorker,
+  collectErrors,
+  dist,
+  drop,
+  explained,
+  GPU,
+  golden,
+  idle,
+  root,
+  shot,
+  site,
+} from '../harness.mjs';
 import { states } from '../states.mjs';
 
 const here = site();
@@ -31,11 +44,18 @@ test('index.html says in English what the English strings say', async () => {
     const collapse = (text) => text.replace(/\s+/g, ' ').trim();
     const woven = (element) => {
       let n = 0;
-      return collapse([...element.childNodes].map((node) => (node.nodeType === 1 ? `{${(n += 1)}}` : node.textContent)).join(''));
+      return collapse(
+        [...element.childNodes].map((node) => (node.nodeType === 1 ? `{${(n += 1)}}` : node.textContent)).join(''),
+      );
     };
-    const of = (name, read) => [...html.querySelectorAll(`[data-${name}]`)].map((e) => [e.getAttribute(`data-${name}`), read(e)]);
+    const of = (name, read) =>
+      [...html.querySelectorAll(`[data-${name}]`)].map((e) => [e.getAttribute(`data-${name}`), read(e)]);
     return [
-      [...of('string', woven), ...of('label', (e) => e.getAttribute('aria-label')), ...of('content', (e) => e.getAttribute('content'))],
+      [
+        ...of('string', woven),
+        ...of('label', (e) => e.getAttribute('aria-label')),
+        ...of('content', (e) => e.getAttribute('content')),
+      ],
       [...html.querySelectorAll('#language option')].map((e) => [e.value, e.lang, e.textContent]),
     ];
   });
@@ -91,11 +111,15 @@ const data = new Set(
 /** A text, and as it begins a sentence. */
 const either = (text) => `${text} ${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 const germanWords = new Set(
-  [de, await stringsFor('de'), await elementStrings('de')].flatMap((strings) => texts(strings).flatMap((text) => words(either(text)))),
+  [de, await stringsFor('de'), await elementStrings('de')].flatMap((strings) =>
+    texts(strings).flatMap((text) => words(either(text))),
+  ),
 );
 /** Words that the German page shows and that neither its texts nor the data have. */
 const strangers = async (page, allowed = new Set()) =>
-  [...new Set((await shown(page)).flatMap(words))].filter((word) => !germanWords.has(word) && !data.has(word) && !allowed.has(word));
+  [...new Set((await shown(page)).flatMap(words))].filter(
+    (word) => !germanWords.has(word) && !data.has(word) && !allowed.has(word),
+  );
 
 test('in German no word is shown that is not of the German texts, in any state', async () => {
   const page = await here.browser.newPage({ viewport: { width: 1200, height: 800 } });
@@ -142,7 +166,11 @@ test('another language takes nothing away: photo, map, options, comparison, what
   await page.goto(`${here.server.url}/`);
   await explained(page);
   await drop(page, [
-    { name: 'mine.png', path: join(golden, 'scenes', JSON.parse(read('tests/golden/scenes/scenes.json'))[0].file), type: 'image/png' },
+    {
+      name: 'mine.png',
+      path: join(golden, 'scenes', JSON.parse(read('tests/golden/scenes/scenes.json'))[0].file),
+      type: 'image/png',
+    },
   ]);
   await page.waitForFunction(() => document.querySelector('#canvas').ariaLabel.startsWith('mine.png: Grad-CAM'));
   await idle(page);
@@ -161,7 +189,9 @@ test('another language takes nothing away: photo, map, options, comparison, what
   const kept = () =>
     page.evaluate(() => ({
       pixels: [...document.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL()),
-      fields: [...document.querySelectorAll('input, select:not(#language)')].map((e) => (e.type === 'checkbox' ? e.checked : e.value)),
+      fields: [...document.querySelectorAll('input, select:not(#language)')].map((e) =>
+        e.type === 'checkbox' ? e.checked : e.value,
+      ),
       open: [...document.querySelectorAll('details')].map((e) => e.open),
       focus: document.activeElement.id,
       scroll: scrollY,
@@ -170,7 +200,11 @@ test('another language takes nothing away: photo, map, options, comparison, what
   // What was set last is painted with the next frame.
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   const before = await kept();
-  const [facts, sentence, requests] = [await page.textContent('#facts'), await page.textContent('#sentence'), here.server.hits.length];
+  const [facts, sentence, requests] = [
+    await page.textContent('#facts'),
+    await page.textContent('#sentence'),
+    here.server.hits.length,
+  ];
   await choose(page, 'de');
   assert.deepEqual(await kept(), before);
   assert.equal(await page.title(), de.page.title);
@@ -187,7 +221,11 @@ test('another language takes nothing away: photo, map, options, comparison, what
   assert.deepEqual([await page.textContent('#facts'), await page.textContent('#sentence')], [facts, sentence]);
   assert.equal(await page.evaluate(() => document.body.dataset.state), 'idle');
   await choose(page, 'de');
-  assert.deepEqual(here.server.hits.slice(requests).sort(), ['/i18n/de.js', '/pkg/i18n/de.js'], 'the texts are fetched, once');
+  assert.deepEqual(
+    here.server.hits.slice(requests).sort(),
+    ['/i18n/de.js', '/pkg/i18n/de.js'],
+    'the texts are fetched, once',
+  );
   await page.close();
 });
 
@@ -284,7 +322,10 @@ test('why WebGPU did not take over is said in German, what the device said in En
   await reason.locator('[lang="en"]').waitFor({ timeout: 120_000 });
   const detail = await reason.locator('[lang="en"]').textContent();
   assert.match(detail, /^WebGPU is not available: [^\n()]*none left; use the CPU$/);
-  assert.equal(await reason.textContent(), `Läuft auf der CPU (CPU, WebAssembly SIMD, ein Thread): WebGPU lief hier nicht an (${detail}).`);
+  assert.equal(
+    await reason.textContent(),
+    `Läuft auf der CPU (CPU, WebAssembly SIMD, ein Thread): WebGPU lief hier nicht an (${detail}).`,
+  );
   assert.deepEqual(page.errors, []);
   await page.close();
 });
@@ -333,10 +374,16 @@ test('a warning is said in German with its numbers, as the page writes numbers',
   await warning.filter({ hasText: 'Nach 2 Schritten' }).waitFor();
   const number = String.raw`-?\d+(,\d+)?(e-?\d+)?`;
   const german = `^Nach 2 Schritten verfehlt die Attribution die Differenz der Bewertungen, ${number}, noch um ${number} `;
-  assert.match(await warning.textContent(), new RegExp(`${german}und damit um mehr als die Toleranz von 1,0e-5; erhöhe maxSteps\\.$`));
+  assert.match(
+    await warning.textContent(),
+    new RegExp(`${german}und damit um mehr als die Toleranz von 1,0e-5; erhöhe maxSteps\\.$`),
+  );
   assert.equal(await warning.locator('[lang="en"]').count(), 0);
   await shot(page, 'german-warning');
   await choose(page, 'en');
-  assert.match(await warning.textContent(), /^after 2 steps the attribution .* the tolerance of 1\.0e-5; raise maxSteps$/);
+  assert.match(
+    await warning.textContent(),
+    /^after 2 steps the attribution .* the tolerance of 1\.0e-5; raise maxSteps$/,
+  );
   await page.close();
 });

@@ -1,4 +1,5 @@
-// A picture by its link: typed, pasted and dropped; every way in which one cannot be had; and what a long task says of itself.
+// A picture by its link: typed, pasted and dropped; every way in which one cannot be had; and what
+// a long task says of itself.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,13 +15,15 @@ const host = { asked: [], held: new Set() };
 before(async () => {
   const server = await listen((request, response) => {
     host.asked.push(request.url);
-    const send = (status, headers, body) => response.writeHead(status, { 'access-control-allow-origin': '*', ...headers }).end(body);
+    const send = (status, headers, body) =>
+      response.writeHead(status, { 'access-control-allow-origin': '*', ...headers }).end(body);
     const path = request.url.split('?')[0];
     const jpeg = { 'content-type': 'image/jpeg' };
     if (path === '/cat.jpg') return send(200, { ...jpeg, 'content-length': cat.length }, cat);
     if (path === '/octets') return send(200, { 'content-type': 'application/octet-stream' }, cat);
     if (path === '/private.jpg') return response.writeHead(200, jpeg).end(cat);
-    if (path === '/page') return send(200, { 'content-type': 'text/html; charset=utf-8' }, '<!doctype html><img src="/cat.jpg">');
+    if (path === '/page')
+      return send(200, { 'content-type': 'text/html; charset=utf-8' }, '<!doctype html><img src="/cat.jpg">');
     if (path === '/data.json') return send(200, { 'content-type': 'application/json' }, '{}');
     if (path === '/text.jpg') return send(200, jpeg, 'no picture at all');
     if (path === '/forbidden.jpg') return send(403);
@@ -98,7 +101,10 @@ test('typed, pasted, dropped: from this site, from a host of the list, and held 
       () => drop(page, { 'text/uri-list': `# comment\r\n${host.url}/cat.jpg\r\n` }),
       // A picture within a link: the picture is meant.
       () =>
-        drop(page, { 'text/uri-list': `${host.url}/page`, 'text/html': `<a href="${host.url}/page"><img src="${host.url}/cat.jpg"></a>` }),
+        drop(page, {
+          'text/uri-list': `${host.url}/page`,
+          'text/html': `<a href="${host.url}/page"><img src="${host.url}/cat.jpg"></a>`,
+        }),
       () => drop(page, { 'text/plain': `${host.url}/cat.jpg` }),
     ],
     octets: [() => type(page, `${host.url}/octets`)],
@@ -117,14 +123,17 @@ test('typed, pasted, dropped: from this site, from a host of the list, and held 
       await named(page, name);
       await idle(page);
       assert.notEqual(await photo(page), before, `${name} ${k}`);
-      if (name !== 'image/png') assert.match(await page.textContent('#predictions li:first-child'), /tabby/, `${name} ${k}`);
+      if (name !== 'image/png')
+        assert.match(await page.textContent('#predictions li:first-child'), /tabby/, `${name} ${k}`);
       const made = host.asked.length + host.server.hits.length - requests;
       if (name.startsWith('image/')) assert.equal(made, 0, 'nothing is asked for what is here');
     }
   const line = new RegExp(`from this site and ${new URL(host.url).host}$`);
   assert.match(await page.textContent('#network-line'), line);
   await page.click('#link');
-  await page.waitForFunction(() => /Your photo is not in the link/.test(document.querySelector('#link-note').textContent));
+  await page.waitForFunction(() =>
+    /Your photo is not in the link/.test(document.querySelector('#link-note').textContent),
+  );
   assert.equal(await page.locator('#alert').isVisible(), false);
   // What is pasted into a field, and what is no link, is left alone.
   await coffee(page);
@@ -169,7 +178,12 @@ describe('a link that cannot be had is told in plain words, and the photo stays'
     ['not there', () => `${host.url}/nothing.jpg`, 'network', /nothing\.jpg is not there \(404\): check the link/],
     ['forbidden', () => `${host.url}/forbidden.jpg`, 'network', /refuses to give this picture out \(403\)/],
     ['a fault of the server', () => `${host.url}/fault.jpg`, 'network', /answered with status 503/],
-    ['kept from other sites', () => `${host.url}/private.jpg`, 'network', /does not let other sites read its pictures \(CORS\)\. Download/],
+    [
+      'kept from other sites',
+      () => `${host.url}/private.jpg`,
+      'network',
+      /does not let other sites read its pictures \(CORS\)\. Download/,
+    ],
     [
       'sent on to a host outside',
       () => `${host.url}/elsewhere.jpg`,
@@ -192,7 +206,10 @@ describe('a link that cannot be had is told in plain words, and the photo stays'
       await page.waitForSelector(`#alert[data-code="${code}"]:not([hidden])`);
       assert.match(await page.textContent('#alert-text'), words);
       await idle(page);
-      assert.deepEqual([await photo(page), await page.textContent('#facts'), await page.textContent('#predictions')], before);
+      assert.deepEqual(
+        [await photo(page), await page.textContent('#facts'), await page.textContent('#predictions')],
+        before,
+      );
       assert.deepEqual(page.errors, []);
       await page.close();
     });
@@ -224,7 +241,9 @@ describe('a link that cannot be had is told in plain words, and the photo stays'
     assert.match(await other.textContent('#alert-text'), /127\.0\.0\.1:9 does not answer/);
     await other.context().setOffline(true);
     await type(other, 'http://127.0.0.1:9/cat.jpg');
-    await other.waitForFunction(() => /this machine is offline/.test(document.querySelector('#alert-text').textContent));
+    await other.waitForFunction(() =>
+      /this machine is offline/.test(document.querySelector('#alert-text').textContent),
+    );
     await other.close();
     await silent.close();
   });
@@ -271,7 +290,11 @@ test('a long explanation says how long it takes once it can, and is announced on
   });
   await page.selectOption('#method', 'layer_cam');
   await idle(page);
-  assert.deepEqual(await page.evaluate(() => said.filter((text) => /left/.test(text))), [], 'nothing to say of what is quick');
+  assert.deepEqual(
+    await page.evaluate(() => said.filter((text) => /left/.test(text))),
+    [],
+    'nothing to say of what is quick',
+  );
   await page.selectOption('#method', 'rise');
   await idle(page);
   await page.evaluate(() => ((heard.length = 0), (said.length = 0)));

@@ -1,4 +1,5 @@
-// The page and the network: it works without a connection after one visit, reaches no host outside its list, and says what it fetched.
+// The page and the network: it works without a connection after one visit, reaches no host outside
+// its list, and says what it fetched.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -61,7 +62,13 @@ describe('without a connection', () => {
       await keptPage(page);
       await page.evaluate(async () => {
         const cache = await caches.open('sightline:owner/model');
-        const record = { id: 'owner/model', url: 'https://hub.invalid/', config: '', complete: false, date: new Date().toISOString() };
+        const record = {
+          id: 'owner/model',
+          url: 'https://hub.invalid/',
+          config: '',
+          complete: false,
+          date: new Date().toISOString(),
+        };
         await cache.put('https://sightline.invalid/record', Response.json(record));
       });
       await server.close();
@@ -93,7 +100,8 @@ describe('without a connection', () => {
 
   test('what is kept is what the lists name: the WebGPU program only once it was used, documents and examples never', async () => {
     const site = copy();
-    // A build for the CPU alone has no such file: it is the service worker's doing that is tested here.
+    // A build for the CPU alone has no such file: it is the service worker's doing that is tested
+    // here.
     const name = 'pkg/wasm/webgpu/sightline_bg.wasm';
     const wasm = Buffer.from('not run here');
     const hash = createHash('sha256').update(wasm).digest('hex');
@@ -139,7 +147,11 @@ describe('without a connection', () => {
     await page.click('#update-go');
     await page.waitForFunction(() => document.querySelector('h1').textContent === 'Sightline, anew');
     await explained(page);
-    assert.match(await page.textContent('#network-line'), /: \d+\.\d kB, from this site alone$/, 'next to nothing was fetched');
+    assert.match(
+      await page.textContent('#network-line'),
+      /: \d+\.\d kB, from this site alone$/,
+      'next to nothing was fetched',
+    );
     const heavy = server.hits.filter((path) => /wasm$|safetensors$/.test(path));
     assert.deepEqual(heavy, [], 'unchanged files are not fetched again');
     const files = await keptFiles(page);
@@ -196,7 +208,9 @@ async function meansThatWork(origin) {
         request.send();
       }),
     socket: () =>
-      new Promise((yes, no) => Object.assign(new WebSocket(`${origin.replace('http', 'ws')}/ws`), { onopen: yes, onerror: no })),
+      new Promise((yes, no) =>
+        Object.assign(new WebSocket(`${origin.replace('http', 'ws')}/ws`), { onopen: yes, onerror: no }),
+      ),
     'a worker of a blob': () =>
       new Promise((yes, no) => {
         const text = `fetch('${origin}/worker', { mode: 'no-cors' }).then(() => postMessage(1), () => postMessage(0))`;
@@ -228,7 +242,16 @@ describe('the policy', () => {
     assert.deepEqual(reach(made), origins);
     assert.doesNotMatch(made, /unsafe-inline|'unsafe-eval'|\*[ ;]/);
     assert.match(made, /default-src 'none'/);
-    for (const host of ['*', 'https://*', 'https:', "'unsafe-eval'", 'https://x; script-src *', 'https://x/path', 'data:', 'https://a b'])
+    for (const host of [
+      '*',
+      'https://*',
+      'https:',
+      "'unsafe-eval'",
+      'https://x; script-src *',
+      'https://x/path',
+      'data:',
+      'https://a b',
+    ])
       assert.throws(() => sources({ hosts: [host] }), /no host/, host);
     for (const [url, is] of [
       ['https://hub.example/x', true],
@@ -257,7 +280,9 @@ describe('the policy', () => {
     page.on('console', (message) => /Content Security Policy/.test(message.text()) && violations.push(message.text()));
     await page.goto(`${here.server.url}/`);
     await explained(page);
-    for (const value of await page.$$eval('#method option:not(:disabled)', (all) => all.slice(0, 4).map((o) => o.value))) {
+    for (const value of await page.$$eval('#method option:not(:disabled)', (all) =>
+      all.slice(0, 4).map((o) => o.value),
+    )) {
       await page.selectOption('#method', value);
       await idle(page);
     }
@@ -319,7 +344,10 @@ describe('the policy', () => {
       const origin = other.url;
       const page = await here.browser.newPage();
       const violations = [];
-      page.on('console', (message) => /Content Security Policy/.test(message.text()) && violations.push(message.text()));
+      page.on(
+        'console',
+        (message) => /Content Security Policy/.test(message.text()) && violations.push(message.text()),
+      );
       const shown = async (site, query) => {
         const elsewhere = await serve();
         await page.goto(`${elsewhere.url}/blank.html`);
@@ -335,7 +363,8 @@ describe('the policy', () => {
         await frame.waitForSelector('#main *');
         return frame;
       };
-      const ready = (frame) => frame.waitForFunction(() => document.querySelector('sightline-explainer')?.state === 'ready');
+      const ready = (frame) =>
+        frame.waitForFunction(() => document.querySelector('sightline-explainer')?.state === 'ready');
       const open = await serve({ cors: true });
       const frame = await shown(open, { src: 'samples/cat.jpg', method: 'saliency', controls: '' });
       await ready(frame);
@@ -401,7 +430,10 @@ test('the line about the network counts what came, by host, and tells a redirect
   const told = Number(/([\d.]+) MB/.exec(await line())[1]) * 1e6;
   assert.ok(told >= least - 5e4 && told < least + 4e6, `${told} of at least ${least}`);
   await page.click('#network summary');
-  assert.match(await page.textContent('#reachable'), new RegExp(`its own site and ${new URL(origin).host}, and no other host`));
+  assert.match(
+    await page.textContent('#reachable'),
+    new RegExp(`its own site and ${new URL(origin).host}, and no other host`),
+  );
 
   const look = async () => {
     await page.fill('#model-url', 'owner/model');
@@ -416,7 +448,9 @@ test('the line about the network counts what came, by host, and tells a redirect
     /127\.0\.0\.1:\d+ sent the request on to a host that the policy refuses: "hosts" in models\/models\.json/,
   );
   await page.waitForFunction(() =>
-    document.querySelector('#network-hosts').textContent.includes("sent a request on to: refused by this page's policy"),
+    document
+      .querySelector('#network-hosts')
+      .textContent.includes("sent a request on to: refused by this page's policy"),
   );
   redirect = '';
   await look();
@@ -430,7 +464,10 @@ test('the line about the network counts what came, by host, and tells a redirect
   const item = (await page.$$eval('#network-hosts li', (all) => all.map((li) => li.textContent))).find((text) =>
     text.startsWith(new URL(origin).host),
   );
-  assert.match(item, new RegExp(`: \\d+ requests, ${(weights.length / (weights.length < 1e5 ? 1e3 : 1e6)).toFixed(1)} [kM]B`));
+  assert.match(
+    item,
+    new RegExp(`: \\d+ requests, ${(weights.length / (weights.length < 1e5 ? 1e3 : 1e6)).toFixed(1)} [kM]B`),
+  );
   await shot(page, 'network-phone');
   await page.close();
   await server.close();

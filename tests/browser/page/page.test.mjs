@@ -36,7 +36,10 @@ test('drop a photo: the heatmap lies where the shape is, opacity and colours rec
   const { file, mask, label } = scenes[3];
   const before = await pixels(page);
   await drop(page, [{ name: file, path: join(golden, 'scenes', file), type: 'image/png' }]);
-  await page.waitForFunction((name) => document.querySelector('#canvas').ariaLabel.startsWith(`${name}: Grad-CAM`), file);
+  await page.waitForFunction(
+    (name) => document.querySelector('#canvas').ariaLabel.startsWith(`${name}: Grad-CAM`),
+    file,
+  );
   await idle(page);
   assert.match(await page.textContent('#predictions li:first-child'), new RegExp(label));
   assert.notEqual(await pixels(page), before);
@@ -52,7 +55,11 @@ test('drop a photo: the heatmap lies where the shape is, opacity and colours rec
         return c.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
       };
       await new Promise(requestAnimationFrame);
-      const [a, b, m] = [canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data, await load(photo), await load(mask)];
+      const [a, b, m] = [
+        canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data,
+        await load(photo),
+        await load(mask),
+      ];
       const bright = { inside: 0, outside: 0, changed: 0, n: 0, k: 0 };
       for (let i = 0; i < a.length; i += 4) {
         // What the colour map added: red minus blue grows with the value in inferno.
@@ -61,7 +68,11 @@ test('drop a photo: the heatmap lies where the shape is, opacity and colours rec
         else [bright.outside, bright.k] = [bright.outside + heat, bright.k + 1];
         bright.changed += Math.abs(a[i] - b[i]) > 8 ? 1 : 0;
       }
-      return { inside: bright.inside / bright.n, outside: bright.outside / bright.k, changed: bright.changed / (a.length / 4) };
+      return {
+        inside: bright.inside / bright.n,
+        outside: bright.outside / bright.k,
+        changed: bright.changed / (a.length / 4),
+      };
     },
     [`/golden/scenes/${file}`, `/golden/scenes/${mask}`],
   );
@@ -88,9 +99,13 @@ test('switch class, method and model; the numbers add up; save a picture', async
   await page.waitForFunction((label) => document.querySelector('#facts').textContent.includes(`“${label}”`), second);
   await page.click('#predictions li:first-child button');
   await page.selectOption('#method', 'integrated_gradients');
-  await page.waitForFunction(() => document.querySelector('#facts').textContent.includes('Integrated gradients'), null, {
-    timeout: 60_000,
-  });
+  await page.waitForFunction(
+    () => document.querySelector('#facts').textContent.includes('Integrated gradients'),
+    null,
+    {
+      timeout: 60_000,
+    },
+  );
   await idle(page);
   assert.equal(await page.locator('#completeness').isVisible(), true);
   const rows = await page.locator('#completeness td').allTextContents();
@@ -198,7 +213,9 @@ test('with the keyboard alone', async () => {
   await page.keyboard.press('ArrowDown');
   const method = await page.textContent('#method option:checked');
   assert.notEqual(method, before);
-  await page.waitForFunction((name) => document.querySelector('#facts').textContent.startsWith(`${name} for`), method, { timeout: 60_000 });
+  await page.waitForFunction((name) => document.querySelector('#facts').textContent.startsWith(`${name} for`), method, {
+    timeout: 60_000,
+  });
   await page.close();
 });
 
@@ -210,7 +227,9 @@ test('on a phone nothing overflows', async () => {
   await page.close();
 });
 
-test('a real model on a real photo', { skip: existsSync(join(shared, 'models')) ? false : 'skipped: ../shared is absent' }, async () => {
+test('a real model on a real photo', {
+  skip: existsSync(join(shared, 'models')) ? false : 'skipped: ../shared is absent',
+}, async () => {
   const page = await open();
   await page.click('#open-model summary');
   await page.fill('#model-url', `${here.server.url}/shared/models/mobilenetv2_100_same`);
@@ -218,15 +237,21 @@ test('a real model on a real photo', { skip: existsSync(join(shared, 'models')) 
   await page.waitForFunction(() => document.querySelector('#offer-go').textContent === 'Download');
   await page.click('#offer-go');
   await page.waitForFunction(
-    () => document.querySelector('#device-reason').textContent && document.querySelector('#model').value.startsWith('opened'),
+    () =>
+      document.querySelector('#device-reason').textContent &&
+      document.querySelector('#model').value.startsWith('opened'),
     null,
     { timeout: 60_000 },
   );
   await idle(page);
   await page.setInputFiles('#file', join(shared, 'photos/cc_by/0dffbfa7ba43cb90.jpg'));
-  await page.waitForFunction(() => document.querySelector('#canvas').ariaLabel.startsWith('0dffbfa7ba43cb90.jpg: Grad-CAM'), null, {
-    timeout: 60_000,
-  });
+  await page.waitForFunction(
+    () => document.querySelector('#canvas').ariaLabel.startsWith('0dffbfa7ba43cb90.jpg: Grad-CAM'),
+    null,
+    {
+      timeout: 60_000,
+    },
+  );
   await idle(page);
   assert.match(await page.textContent('#predictions li:first-child'), /dough/);
   await shot(page, 'mobilenet');

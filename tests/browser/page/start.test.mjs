@@ -1,4 +1,5 @@
-// How the page comes to its first heatmap: from the CPU build alone, with nothing fetched twice; then WebGPU takes over where there is an adapter.
+// How the page comes to its first heatmap: from the CPU build alone, with nothing fetched twice;
+// then WebGPU takes over where there is an adapter.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +20,14 @@ test('compressed copies are of the files beside them, and the first visit has th
     assert.ok((copy.endsWith('.br') ? brotliDecompressSync : gunzipSync)(bytes).equals(file), copy);
     assert.ok(bytes.length < file.length, copy);
   }
-  for (const name of ['index.html', 'main.js', 'style.css', 'sw.js', 'pkg/engine/worker.js', 'pkg/wasm/cpu/sightline_bg.wasm'])
+  for (const name of [
+    'index.html',
+    'main.js',
+    'style.css',
+    'sw.js',
+    'pkg/engine/worker.js',
+    'pkg/wasm/cpu/sightline_bg.wasm',
+  ])
     for (const form of ['br', 'gz']) assert.ok(copies.includes(`${name}.${form}`), `${name}.${form}`);
 });
 
@@ -29,13 +37,21 @@ test('the page works from the copies; what its links name is fetched once and us
   const said = [];
   page.on('console', (message) => said.push(message.text()));
   const encodings = new Map();
-  page.on('response', (response) => encodings.set(new URL(response.url()).pathname, response.headers()['content-encoding']));
+  page.on('response', (response) =>
+    encodings.set(new URL(response.url()).pathname, response.headers()['content-encoding']),
+  );
   await page.goto(`${server.url}/`);
   await explained(page);
   const linked = await page.$$eval('link[rel=modulepreload], link[rel=preload]', (links) =>
     links.map(({ href }) => new URL(href).pathname),
   );
-  for (const path of ['/main.js', '/pkg/index.js', '/pkg/wasm/registry.js', '/pkg/wasm/cpu/sightline_bg.wasm', '/pkg/models/models.json'])
+  for (const path of [
+    '/main.js',
+    '/pkg/index.js',
+    '/pkg/wasm/registry.js',
+    '/pkg/wasm/cpu/sightline_bg.wasm',
+    '/pkg/models/models.json',
+  ])
     assert.ok(linked.includes(path), path);
   // Under the same name the worker fetches its own.
   assert.deepEqual(
@@ -72,7 +88,9 @@ describe('without an adapter', () => {
     const page = await browser.newPage();
     await page.goto(`${server.url}/`);
     await explained(page);
-    await page.waitForFunction(() => /not support WebGPU|no adapter/.test(document.querySelector('#device-reason').textContent));
+    await page.waitForFunction(() =>
+      /not support WebGPU|no adapter/.test(document.querySelector('#device-reason').textContent),
+    );
     assert.deepEqual(
       server.hits.filter((path) => /webgpu|builds\.json/.test(path)),
       [],
@@ -123,11 +141,13 @@ test('another class, opacity and colours compute no forward pass', async () => {
     const photo = await (await fetch('/samples/coffee.jpg')).blob();
     await explainer.classify(photo);
     const found = [];
-    for (const target of [1, 2, 3]) found.push((await explainer.attribute(photo, { method: 'grad_cam', target })).passes);
+    for (const target of [1, 2, 3])
+      found.push((await explainer.attribute(photo, { method: 'grad_cam', target })).passes);
     explainer.dispose();
     return found;
   });
-  for (const { forward, backward } of passes) assert.ok(forward < 0.01 && backward < 0.01, `${forward} forward, ${backward} backward`);
+  for (const { forward, backward } of passes)
+    assert.ok(forward < 0.01 && backward < 0.01, `${forward} forward, ${backward} backward`);
 });
 
 test('whether there is WebGPU is found out though the signal that opened the model is aborted meanwhile', async () => {
@@ -145,14 +165,20 @@ test('whether there is WebGPU is found out though the signal that opened the mod
     let tell;
     const told = new Promise((done) => (tell = done));
     const { signal } = opening;
-    const explainer = await api.createExplainer({ model: 'builtin-scene-cnn', signal, onDevice: ({ reason }) => tell(reason) });
+    const explainer = await api.createExplainer({
+      model: 'builtin-scene-cnn',
+      signal,
+      onDevice: ({ reason }) => tell(reason),
+    });
     opening.abort();
     answer();
     const reason = await told;
     explainer.dispose();
     return reason;
   });
-  const found = existsSync(join(dist, GPU)) ? 'WebGPU takes over as soon as it is ready' : 'this site does not offer the WebGPU build';
+  const found = existsSync(join(dist, GPU))
+    ? 'WebGPU takes over as soon as it is ready'
+    : 'this site does not offer the WebGPU build';
   assert.equal(reason, found);
   // Where the model cannot be opened nobody asks any more, and a failure of it is nobody's.
   let asked = false;
@@ -184,19 +210,28 @@ test('WebGPU is fetched after the first heatmap and takes over by itself', {
   await explained(page);
   assert.match(await page.textContent('#facts'), /on the CPU/);
   const cpu = await page.textContent('#predictions');
-  await page.waitForFunction(() => document.querySelector('#device-reason').textContent.startsWith('Running on WebGPU'), null, {
-    timeout: 120_000,
-  });
+  await page.waitForFunction(
+    () => document.querySelector('#device-reason').textContent.startsWith('Running on WebGPU'),
+    null,
+    {
+      timeout: 120_000,
+    },
+  );
   assert.equal(server.hits.filter((path) => path === GPU).length, 1);
   const [heatmap, fetched] = await page.evaluate((gpu) => {
     const { startTime } = performance.getEntriesByType('resource').find(({ name }) => name.endsWith(gpu));
     return [globalThis.heatmapAt, startTime];
   }, GPU);
-  assert.ok(fetched > heatmap, `the first heatmap came at ${heatmap} ms, the request for the WebGPU build at ${fetched} ms`);
+  assert.ok(
+    fetched > heatmap,
+    `the first heatmap came at ${heatmap} ms, the request for the WebGPU build at ${fetched} ms`,
+  );
   // What is shown stays; what is asked next comes from the device.
   assert.equal(await page.textContent('#predictions'), cpu);
   await page.click('#predictions li:nth-child(2) button');
-  await page.waitForFunction(() => /on WebGPU/.test(document.querySelector('#facts').textContent), null, { timeout: 60_000 });
+  await page.waitForFunction(() => /on WebGPU/.test(document.querySelector('#facts').textContent), null, {
+    timeout: 60_000,
+  });
   await idle(page);
   assert.equal(await page.locator('#alert').isVisible(), false);
   await page.close();

@@ -36,7 +36,9 @@ function faults(english, translated, optional = () => false) {
   const both = Object.keys(english).filter((key) => translated[key] !== undefined);
   const differing = both.filter((key) => names(english[key]) !== names(translated[key]));
   const empty = both.filter((key) => (english[key] === '') !== (translated[key] === ''));
-  return Object.entries({ missing, unknown, differing, empty }).flatMap(([fault, keys]) => keys.map((key) => `${fault}: ${key}`));
+  return Object.entries({ missing, unknown, differing, empty }).flatMap(([fault, keys]) =>
+    keys.map((key) => `${fault}: ${key}`),
+  );
 }
 
 test('the check finds missing keys, unknown keys, other placeholders and empty texts', () => {
@@ -45,14 +47,22 @@ test('the check finds missing keys, unknown keys, other placeholders and empty t
     faults(one, { a: '{y} von {x}', b: 'Text', c: 'Text' }, (key) => key === 'd'),
     [],
   );
-  assert.deepEqual(faults(one, { a: '{x}', b: '', e: 'Text' }), ['missing: c', 'missing: d', 'unknown: e', 'differing: a', 'empty: b']);
+  assert.deepEqual(faults(one, { a: '{x}', b: '', e: 'Text' }), [
+    'missing: c',
+    'missing: d',
+    'unknown: e',
+    'differing: a',
+    'empty: b',
+  ]);
 });
 
 test('the package and the page are there in the same languages, and each can be chosen', () => {
   assert.ok(languages.includes('de'));
   assert.deepEqual(languagesIn('www/i18n', ['en.js']), languages);
   for (const language of languages) assert.equal(nearest(`${language}-XX`), language);
-  const options = [...read('www/index.html').matchAll(/<option value="(\w+)" lang="\1">/g)].map(([, language]) => language);
+  const options = [...read('www/index.html').matchAll(/<option value="(\w+)" lang="\1">/g)].map(
+    ([, language]) => language,
+  );
   assert.deepEqual(options.sort(), ['en', ...languages].sort());
 });
 
@@ -88,7 +98,9 @@ test('every method, option, warning and error code has its text in every languag
     // Of the package itself: a model that cannot be kept.
     ...['warning.quota', 'warning.internal'],
     ...methods.flatMap(({ id, classFree, options }) => [
-      ...['summary', 'caveat', 'cost', 'citation', ...(classFree ? ['values'] : [])].map((part) => `method.${id}.${part}`),
+      ...['summary', 'caveat', 'cost', 'citation', ...(classFree ? ['values'] : [])].map(
+        (part) => `method.${id}.${part}`,
+      ),
       ...options.flatMap(({ id: option, unit, choices = [] }) => [
         `method.${id}.option.${option}`,
         ...(unit ? [`method.${id}.option.${option}.unit`] : []),
@@ -126,14 +138,16 @@ test('the samples are said in English as their list says it', () => {
 
 /** The program without its texts. */
 function sources(folder, without) {
-  const files = readdirSync(join(root, folder), { recursive: true }).filter((name) => name.endsWith('.js') && !without.test(name));
+  const files = readdirSync(join(root, folder), { recursive: true }).filter(
+    (name) => name.endsWith('.js') && !without.test(name),
+  );
   return files.map((name) => read(join(folder, name))).join('\n');
 }
 const escaped = (text) => text.replace(/[.\\[\]]/g, '\\$&');
 
 /**
- * Of flat keys those that no program names: in full, by the last name in a destructuring pattern, or
- * by a variable, if that name is a word elsewhere.
+ * Of flat keys those that no program names: in full, by the last name in a destructuring pattern,
+ * or by a variable, if that name is a word elsewhere.
  */
 function unsaid(keys, program) {
   return keys.filter((key) => {
@@ -152,7 +166,8 @@ test('no text is left that nothing says', () => {
   const { shared, ...own } = elementEnglish;
   const { texts, ...templates } = english;
   const lists = /\.\d+$/;
-  const keys = (strings) => [...new Set(Object.keys(flat(strings)).map((key) => key.replace(lists, '')))].filter((key) => key !== 'locale');
+  const keys = (strings) =>
+    [...new Set(Object.keys(flat(strings)).map((key) => key.replace(lists, '')))].filter((key) => key !== 'locale');
   assert.deepEqual(
     unsaid(['most.nobody', 'nobody', 'parts.nobody'], pkg),
     ['most.nobody', 'nobody', 'parts.nobody'],

@@ -1,6 +1,8 @@
-// The heatmap as the page paints it, against stored pictures: every colour map and look, on a sample photo with a model whose weights stay as they are.
-// Compared as people see them, not byte by byte: browsers differ in how they scale a photo. After a change that is meant: look at the pictures in
-// tests/browser/screenshots/visual-*.png (expected, actual, difference), then run UPDATE=1 node --test tests/browser/page/visual.test.mjs
+// The heatmap as the page paints it, against stored pictures: every colour map and look, on a
+// sample photo with a model whose weights stay as they are. Compared as people see them, not byte
+// by byte: browsers differ in how they scale a photo. After a change that is meant: look at the
+// pictures in tests/browser/screenshots/visual-*.png (expected, actual, difference), then run
+// UPDATE=1 node --test tests/browser/page/visual.test.mjs
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +14,10 @@ const here = site();
 const stored = join(golden, 'visual');
 /** Of the stored pictures, in pixels. */
 const WIDTH = 208;
-/** Pictures that differ less look alike: the mean CIEDE2000 difference, and the share of pixels where it is above 5. */
+/**
+ * Pictures that differ less look alike: the mean CIEDE2000 difference, and the share of pixels
+ * where it is above 5.
+ */
 const ALIKE = { mean: 0.5, seen: 0.005 };
 const alike = ({ mean, seen }) => mean <= ALIKE.mean && seen <= ALIKE.seen;
 
@@ -42,7 +47,9 @@ async function pixels(page, url) {
       context.drawImage(source, 0, 0, canvas.width, canvas.height);
       const bytes = (array) => btoa(Array.from(array, (b) => String.fromCharCode(b)).join(''));
       // Of quality 1, which is without loss.
-      const file = url ? [] : new Uint8Array(await (await canvas.convertToBlob({ type: 'image/webp', quality: 1 })).arrayBuffer());
+      const file = url
+        ? []
+        : new Uint8Array(await (await canvas.convertToBlob({ type: 'image/webp', quality: 1 })).arrayBuffer());
       return {
         data: bytes(context.getImageData(0, 0, canvas.width, canvas.height).data),
         file: bytes(file),
@@ -63,7 +70,9 @@ async function sheet(page, name, expected, actual, { each }) {
       const pictures = parts.map((part) => Uint8ClampedArray.from(atob(part), (c) => c.charCodeAt(0)));
       const height = pictures[0].length / 4 / width;
       const canvas = new OffscreenCanvas(3 * width + 16, height);
-      pictures.forEach((data, i) => canvas.getContext('2d').putImageData(new ImageData(data, width, height), i * (width + 8), 0));
+      pictures.forEach((data, i) =>
+        canvas.getContext('2d').putImageData(new ImageData(data, width, height), i * (width + 8), 0),
+      );
       const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
       return btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(''));
     },
@@ -143,7 +152,8 @@ test('every colour map and look is painted as it was', { timeout: 180_000 }, asy
     const expected = await pixels(page, `/golden/visual/${name}.webp`);
     const found = difference(expected.data, actual.data);
     await sheet(page, name, expected.data, actual.data, found);
-    if (!alike(found)) wrong.push(`${name}: mean ${found.mean.toFixed(2)}, seen on ${(found.seen * 100).toFixed(2)} % of the pixels`);
+    if (!alike(found))
+      wrong.push(`${name}: mean ${found.mean.toFixed(2)}, seen on ${(found.seen * 100).toFixed(2)} % of the pixels`);
   }
   assert.deepEqual(wrong, []);
   // The limits tell every look from every other.

@@ -69,16 +69,16 @@ export const exportStrings = {
  * @type {Record<`error.${import('../index.js').ErrorCode}`, string>}
  */
 const errors = {
-  'error.unsupported-image': 'The picture cannot be read.',
-  'error.image-too-large': 'The picture is too large.',
+  'error.unsupported-image': 'The image cannot be read.',
+  'error.image-too-large': 'The image is too large.',
   'error.bad-model': 'The model cannot be used.',
   'error.unsupported-architecture': 'This kind of model is not supported.',
-  'error.bad-option': 'A setting is wrong.',
+  'error.bad-option': 'An option is not valid.',
   'error.unsupported': 'This does not work on this model.',
   'error.device-unavailable': 'The device is not available.',
   'error.device-lost': 'The device was lost.',
   'error.out-of-memory': 'There is not enough memory.',
-  'error.aborted': 'It was cancelled.',
+  'error.aborted': 'The request was cancelled.',
   'error.network': 'Something could not be fetched.',
   'error.quota': 'There is not enough storage.',
   'error.internal': 'Something went wrong.',
@@ -108,8 +108,8 @@ export const texts = {
   'colormap.blue-white-red': 'blue–white–red',
 
   // What the values say of methods whose maps are of no class.
-  'method.eigen_cam.values': 'Places with higher values stand out more to the layer.',
-  'method.raw_attention.values': 'Higher values are looked at more.',
-  'method.attention_rollout.values': 'From higher values more attention arrives.',
-  'method.token_cut.values': 'Positive values are the part that stands out, negative ones the rest.',
+  'method.eigen_cam.values': 'The layer responds more strongly where values are higher.',
+  'method.raw_attention.values': 'The model attends more to places with higher values.',
+  'method.attention_rollout.values': 'More attention arrives from places with higher values.',
+  'method.token_cut.values': 'Positive values mark the part that stands out, negative values the rest.',
 };

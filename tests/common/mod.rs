@@ -77,8 +77,9 @@ pub fn forward(model: &dyn Model, x: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
 
 /// The side of the images that an architecture's published weights take.
 pub fn usual_side(architecture: &str) -> usize {
-    let last = architecture.rsplit('_').next().and_then(|part| part.parse().ok()).filter(|side| *side >= 96);
-    match last {
+    // A smaller number is a width, as in mobilenetv2_100.
+    let named = architecture.rsplit('_').find_map(|part| part.parse().ok().filter(|side| (160..=512).contains(side)));
+    match named {
         Some(side) => side,
         None if architecture.starts_with("inception") => 299,
         None if architecture.contains("dinov2") => 518,

@@ -632,7 +632,8 @@ export interface Strings extends DescribeStrings, ExportStrings {
   /**
    * All other texts by key, with `{names}` as above: `method.<id>.summary`, `.caveat`, `.cost`,
    * `.citation`, `.option.<option>` and its `.unit`; `method.<id>.values`, what the values mean if
-   * the map does not depend on a class; `choice.<value>`; `error.<code>`; `warning.<code>` and
+   * the
+   * map does not depend on a class; `choice.<value>`; `error.<code>`; `warning.<code>` and
    * `warning.<code>.<cause>`; `device.<reason>`.
    */
   texts: Record<string, string>;

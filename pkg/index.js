@@ -3,11 +3,14 @@
 // contract; everything else is private.
 //
 // Imports run one way, from top to bottom, which the lint checks (biome.json); engine/ and report/
-//   do not import each other. element/   <sightline-explainer> engine/    an explainer: opening a
-//   model, the choice of a device, the worker report/    what is said of a map, and what is taken
-//   away of it: PNG, JSON, .npy picture/   a photo on its way to the model, a map on its way to the
-//   eye model/     where models come from: addresses, downloads, and what is kept i18n/      the
-//   texts, by language util/      aborting, errors, text, numbers, elements, addresses of files
+// do not import each other.
+//   element/   <sightline-explainer>
+//   engine/    an explainer: opening a model, the choice of a device, the worker
+//   report/    what is said of a map, and what is taken away of it: PNG, JSON, .npy
+//   picture/   a photo on its way to the model, a map on its way to the eye
+//   model/     where models come from: addresses, downloads, and what is kept
+//   i18n/      the texts, by language
+//   util/      aborting, errors, text, numbers, elements, addresses of files
 //   wasm/      made by the build: the core, its registry, and the list of the package's files
 
 import { COLORMAPS } from './picture/colormaps.js';

@@ -2,8 +2,8 @@
 // comments.
 
 /**
- * @typedef {import('@microsoft/api-extractor-model').ApiItem} Item a declaration,
- *   or a member of one
+ * @typedef {import('@microsoft/api-extractor-model').ApiItem} Item a declaration, or a member of
+ *   one
  * @typedef {import('@microsoft/tsdoc').DocNode} Node a part of a doc comment
  * @typedef {(id: string, html?: string) => string} Link makes a link to an element of the page
  */

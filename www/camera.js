@@ -10,8 +10,8 @@ import { fill, make, number, say, sayAs, saying, t } from './language.js';
  * @property {(frame: ImageData) => void} take opens a frame as the photo
  * @property {(work: (show: (frame: ImageData) => Promise<string>, signal: AbortSignal) =>
  *   Promise<void>) => Promise<void>} live runs `work` until
- *   something else is asked for; `show` explains a frame and paints both,
- *   and gives the likeliest class
+ *   something else is asked for; `show` explains a frame and paints both, and gives the likeliest
+ *   class
  * @property {() => string} method the name of what explains
  * @property {(error: unknown) => void} complain
  */

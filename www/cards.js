@@ -17,8 +17,7 @@ const MAX_INLINE = 8000;
 /** @param {string} href @param {(string | Node)[]} text */
 const link = (href, ...text) => make('a', { href, rel: 'noreferrer' }, ...text);
 
-// --- methods
-// ---------------------------------------------------------------------------------------------------------------------------
+// --- methods -------------------------------------------------------------------------------------
 
 /**
  * What a method asks, what it cannot tell, what it costs, and its paper.
@@ -92,13 +91,13 @@ export function methodCards(box, { methods, working, choose }) {
   return show;
 }
 
-// --- the open model
-// -----------------------------------------------------------------------------------------------------------------------
+// --- the open model ------------------------------------------------------------------------------
 
 /**
  * The card, classes and accuracy of the model that is open.
- * @param {HTMLElement} accuracy @param {HTMLDetailsElement} box @param {() => void} told its
- *   figures have come
+ * @param {HTMLElement} accuracy
+ * @param {HTMLDetailsElement} box
+ * @param {() => void} told its figures have come
  */
 export function modelCard(accuracy, box, told) {
   const body = make('div', { className: 'readme' });
@@ -170,8 +169,8 @@ export function modelCard(accuracy, box, told) {
     limits: () => limits,
     /**
      * Another model is open.
-     * @param {string} id its id on this page @param {{ url: string | null, sha256: string, labels:
-     *   string[] }} model
+     * @param {string} id its id on this page
+     * @param {{ url: string | null, sha256: string, labels: string[] }} model
      */
     async follow(id, model) {
       const key = `${id} ${model.sha256}`;
@@ -212,8 +211,7 @@ export function modelCard(accuracy, box, told) {
   };
 }
 
-// --- Markdown
-// -------------------------------------------------------------------------------------------------------------------------------
+// --- Markdown ------------------------------------------------------------------------------------
 
 /**
  * Text with Markdown's headings, paragraphs, lists, tables, code, emphasis and links, as elements.

@@ -20,8 +20,8 @@ import { ARROWS } from './point.js';
 /** @typedef {'classes' | 'layers' | 'models'} Kind */
 /**
  * What of the main view a cell sets.
- * @typedef {{ model?: string, method: MethodId, target?: import('./pkg/index.js').Target,
- *   layer?: string, options: Record<string, unknown> }} Choice
+ * @typedef {{ model?: string, method: MethodId, target?: import('./pkg/index.js').Target, layer?:
+ *   string, options: Record<string, unknown> }} Choice
  */
 /**
  * @typedef {{ id: string, name: string, source: import('./pkg/index.js').ModelSource }} Openable
@@ -120,8 +120,8 @@ export function comparePanel(section, host) {
   let running;
   /**
    * What the grid is of.
-   * @type {{ kind: Kind, rows: string[], columns: string[], photo: Blob | ImageData,
-   *   explainer: Explainer, small: ImageBitmap } | undefined}
+   * @type {{ kind: Kind, rows: string[], columns: string[], photo: Blob | ImageData, explainer:
+   *   Explainer, small: ImageBitmap } | undefined}
    */
   let of;
   /** The point that is marked, in parts of the photo. @type {[number, number] | undefined} */

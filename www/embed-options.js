@@ -8,8 +8,8 @@ import { covered, reach } from './policy.js';
 export class OptionError extends Error {}
 
 /**
- * @typedef {(text: string) => string} Check gives what the attribute is set to; throws what it
- *   must be
+ * @typedef {(text: string) => string} Check gives what the attribute is set to; throws what it must
+ *   be
  */
 
 /** @param {string} must @param {RegExp} pattern @returns {Check} */
@@ -142,8 +142,9 @@ export function readOptions(query) {
 /**
  * Which address among the options the page's policy does not let it fetch, in words; undefined
  * where it reaches all of them.
- * @param {Record<string, string>} attributes @param {string} policy @param {string} page its own
- *   address
+ * @param {Record<string, string>} attributes
+ * @param {string} policy
+ * @param {string} page its own address
  */
 export function unreachable(attributes, policy, page) {
   const hosts = reach(policy);

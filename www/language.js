@@ -72,8 +72,9 @@ export const sayAs = (element, attribute, text) =>
 /**
  * An element with children.
  * @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag @param {Partial<HTMLElementTagNameMap[K]>} [properties] @param {(string | Node)[]}
- *   children
+ * @param {K} tag
+ * @param {Partial<HTMLElementTagNameMap[K]>} [properties]
+ * @param {(string | Node)[]} children
  * @returns {HTMLElementTagNameMap[K]}
  */
 export function make(tag, properties = {}, ...children) {
@@ -141,8 +142,7 @@ export function keyed({ key, values }) {
  */
 export const titleOf = (id, title) => t.models[id] ?? title;
 
-// --- numbers
-// ---------------------------------------------------------------------------------------------------------------------------
+// --- numbers -------------------------------------------------------------------------------------
 
 /** @type {Map<string, Intl.NumberFormat>} */
 const formats = new Map();
@@ -169,8 +169,7 @@ export const size = (bytes) => (bytes < 1e5 ? `${fixed(bytes / 1e3, 1)} kB` : `$
 /** @param {string} iso */
 export const date = (iso) => new Intl.DateTimeFormat(t.locale, { dateStyle: 'medium' }).format(new Date(iso));
 
-// --- index.html
-// ------------------------------------------------------------------------------------------------------------------------
+// --- index.html ----------------------------------------------------------------------------------
 
 /**
  * Writes the text around an element's children, which stay where they are: `{1}` is the first; in
@@ -201,8 +200,7 @@ for (const [name, what] of Object.entries(STATIC))
     writers.set(element, new Map(writers.get(element)).set(what, put));
   }
 
-// --- choosing
-// --------------------------------------------------------------------------------------------------------------------------
+// --- choosing ------------------------------------------------------------------------------------
 
 const picker = /** @type {HTMLSelectElement | null} */ (document.getElementById('language'));
 

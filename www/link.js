@@ -115,8 +115,9 @@ async function why(url, signal) {
 
 /**
  * The file behind a link.
- * @param {URL} url @param {{ signal: AbortSignal, onProgress: (p: { stage: string, loaded: number,
- *   total: number | undefined }) => void }} options
+ * @param {URL} url
+ * @param {{ signal: AbortSignal, onProgress: (p: { stage: string, loaded: number, total: number |
+ *   undefined }) => void }} options
  * @returns {Promise<Blob>}
  * @throws a `SightlineError` whose message says what to do
  */

@@ -142,8 +142,7 @@ const shown = {
   /** Which one has explained the photo. @type {Explainer | undefined} */ explained: undefined,
 };
 
-// --- one task at a time: a newer request replaces the one under way
-// -------------------------------------------------------------
+// --- one task at a time: a newer request replaces the one under way ------------------------------
 
 /** @type {AbortController | undefined} */
 let running;
@@ -210,8 +209,7 @@ function complain(error) {
   if (!(error instanceof SightlineError)) console.error(error);
 }
 
-// --- model, photo, explanation
-// -----------------------------------------------------------------------------------------------------
+// --- model, photo, explanation -------------------------------------------------------------------
 
 /** Set while the page starts or a model opens. @type {AbortSignal | 'start' | undefined} */
 let opening = 'start';
@@ -334,8 +332,10 @@ async function lookAt(photo, name) {
 /**
  * Where the photo cannot be had, the one that was there stays, with what this model says of it,
  * which this one may have interrupted.
- * @param {Photo | URL} photo @param {string} name @param {AbortSignal} signal @param {(p: any) =>
- *   void} onProgress
+ * @param {Photo | URL} photo
+ * @param {string} name
+ * @param {AbortSignal} signal
+ * @param {(p: any) => void} onProgress
  */
 async function explainOrKeep(photo, name, signal, onProgress) {
   try {
@@ -523,8 +523,7 @@ const classFree = (method) => specOf(method)?.classFree ?? false;
 const photoWords = () =>
   t.samples[files.get(shown.photoName) ?? ''] ?? (shown.photo instanceof ImageData ? t.camera.name : shown.photoName);
 
-// --- showing
-// -------------------------------------------------------------------------------------------------------------------------
+// --- showing -------------------------------------------------------------------------------------
 
 /** A share of a pass may be next to nothing, as a CAM's at the last layer. */
 const passes = (/** @type {number} */ v) => (v > 0 && v < 0.01 ? t.hardly : number(v));
@@ -655,8 +654,8 @@ const looks = () => ({
 
 /**
  * What the canvas shows.
- * @type {{ attribution: import('./pkg/index.js').Paintable,
- *   rendered: import('./pkg/index.js').Rendered } | undefined}
+ * @type {{ attribution: import('./pkg/index.js').Paintable, rendered:
+ *   import('./pkg/index.js').Rendered } | undefined}
  */
 let onCanvas;
 const showValue = readPoints(canvas, {
@@ -668,8 +667,8 @@ const showValue = readPoints(canvas, {
 });
 /**
  * The last sentence: it follows from the numbers alone.
- * @type {{ attribution: import('./pkg/index.js').Attribution | undefined, locale: string,
- *   text: string }}
+ * @type {{ attribution: import('./pkg/index.js').Attribution | undefined, locale: string, text:
+ *   string }}
  */
 let said = { attribution: undefined, locale: '', text: '' };
 /** @param {import('./pkg/index.js').Attribution} attribution */
@@ -764,8 +763,7 @@ function noteOf({ empty, percentile, clipped, threshold, contours }, method, sca
   ].join('');
 }
 
-// --- controls from the registries
-// -----------------------------------------------------------------------------------------------
+// --- controls from the registries ----------------------------------------------------------------
 
 const card = modelCard(el('accuracy', HTMLElement), el('model-card', HTMLDetailsElement), () => showPredictions());
 const showCards = methodCards(el('method-cards', HTMLDetailsElement), {
@@ -893,8 +891,7 @@ function setOptions(values) {
   }
 }
 
-// --- what a patch looks at: chosen by pointing at it, or with the arrow keys
-// --------------------------------------------------------
+// --- what a patch looks at: chosen by pointing at it, or with the arrow keys ---------------------
 
 /** Whose attention a map shows. @param {import('./pkg/index.js').Attribution} a */
 function seenFrom({ details }) {
@@ -984,8 +981,7 @@ canvas.addEventListener('keydown', (event) => {
   lookFrom(String(row * grid.columns + column));
 });
 
-// --- the head table
-// -------------------------------------------------------------------------------------------------------------------
+// --- the head table ------------------------------------------------------------------------------
 
 /**
  * Field, whether large values come first, how a value is written.
@@ -1056,8 +1052,7 @@ el('heads-go', HTMLButtonElement).addEventListener('click', () => {
   });
 });
 
-// --- what comes in: files, folders, pasted pictures, addresses
-// ------------------------------------------------------------------
+// --- what comes in: files, folders, pasted pictures, addresses -----------------------------------
 
 /** @param {File[]} files */
 function take(files) {
@@ -1091,7 +1086,6 @@ function addModel(name, source) {
 }
 
 // --- models that have to be downloaded: looked up, offered with their size, fetched while the page
-// goes on ---------------------------
 
 /** A look or a download under way. @type {AbortController | undefined} */
 let fetching;
@@ -1368,8 +1362,7 @@ el('url-form', HTMLFormElement).addEventListener('submit', (event) => {
   lookUp(text, /^(\w+:|[./])/.test(text) ? { url: text } : { hub: text });
 });
 
-// --- the camera
-// ------------------------------------------------------------------------------------------------------------------------
+// --- the camera ----------------------------------------------------------------------------------
 
 /**
  * How many frames live mode has shown; undefined while there is none.
@@ -1442,8 +1435,7 @@ const camera = cameraPanel(
   },
 );
 
-// --- wiring
-// ----------------------------------------------------------------------------------------------------------------------------
+// --- wiring --------------------------------------------------------------------------------------
 
 let framed = false;
 for (const control of LOOKS) {
@@ -1560,8 +1552,7 @@ async function start() {
   await restore(true);
 }
 
-// --- links
-// -----------------------------------------------------------------------------------------------------------------------------
+// --- links ---------------------------------------------------------------------------------------
 
 /**
  * Shows what the address says: the first sample and model where it does not.
@@ -1663,8 +1654,7 @@ el('link', HTMLButtonElement).addEventListener('click', async () => {
   say(el('link-note', HTMLElement), () => [done, ...missing].map((key) => t.link[key]).join(' '));
 });
 
-// --- comparing
-// -----------------------------------------------------------------------------------------------------------------------
+// --- comparing -----------------------------------------------------------------------------------
 
 /** Those that open without a download, by their id on this page. */
 async function openable() {

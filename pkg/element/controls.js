@@ -12,8 +12,8 @@ import { isLocked, looksOf } from './attributes.js';
 /** @typedef {import('./strings.js').Strings} Strings */
 /** @typedef {import('./view.js').View} View */
 /**
- * @typedef {Pick<import('../element.js').SightlineExplainer, 'attribution' | 'info' |
- *   'predictions' | 'exportPng'>} Public
+ * @typedef {Pick<import('../element.js').SightlineExplainer, 'attribution' | 'info' | 'predictions'
+ *   | 'exportPng'>} Public
  */
 /** @typedef {HTMLElement & Public} Element */
 

@@ -33,8 +33,8 @@ import { build, dressPoster, paint } from './view.js';
 /** @typedef {import('../index.js').Attribution} Attribution */
 /** @typedef {import('../element.js').State} State */
 /**
- * @typedef {import('../engine/leases.js').Progress | { stage: 'compute', loaded: number,
- *   total: number }} Progress
+ * @typedef {import('../engine/leases.js').Progress | { stage: 'compute', loaded: number, total:
+ *   number }} Progress
  */
 
 // A class must extend something on a server, too.
@@ -72,8 +72,7 @@ export class SightlineExplainer extends Base {
   /** @type {SightlineError | undefined} */
   #error;
 
-  // --- the element as others see it
-  // -----------------------------------------------------------------------------------------------
+  // --- the element as others see it -----------------------------------------------------------------------------------------------
 
   /** @returns {State} */
   get state() {
@@ -179,8 +178,7 @@ export class SightlineExplainer extends Base {
     else this.#dress();
   }
 
-  // --- what is computed
-  // -----------------------------------------------------------------------------------------------------------
+  // --- what is computed -----------------------------------------------------------------------------------------------------------
 
   /** Computes where there is something to compute. */
   #begin() {
@@ -307,8 +305,7 @@ export class SightlineExplainer extends Base {
     return photo;
   }
 
-  // --- predict, then reveal
-  // -------------------------------------------------------------------------------------------------------
+  // --- predict, then reveal -------------------------------------------------------------------------------------------------------
 
   /** Whether the map may be seen. */
   get #visible() {
@@ -317,8 +314,8 @@ export class SightlineExplainer extends Base {
 
   /**
    * Opens the area to paint on once it is known what is asked.
-   * @param {import('../index.js').Crop | null} crop @param {import('../index.js').Target |
-   *   undefined} target
+   * @param {import('../index.js').Crop | null} crop
+   * @param {import('../index.js').Target | undefined} target
    */
   #askForPrediction(crop, target) {
     const predict = this.#predict;
@@ -337,8 +334,7 @@ export class SightlineExplainer extends Base {
     );
   }
 
-  // --- what is shown
-  // --------------------------------------------------------------------------------------------------------------
+  // --- what is shown --------------------------------------------------------------------------------------------------------------
 
   /** The result is here, or there is none to wait for. */
   #settle() {

@@ -55,8 +55,9 @@ export class Session {
 
   /**
    * The model that an element's attributes name, which all elements of the page share.
-   * @param {HTMLElement} element @param {AbortSignal} signal @param {(p: Progress) => void}
-   *   onProgress
+   * @param {HTMLElement} element
+   * @param {AbortSignal} signal
+   * @param {(p: Progress) => void} onProgress
    */
   async openModel(element, signal, onProgress) {
     const folder = element.hasAttribute('asset-base-url') ? addressOf(element, 'asset-base-url').href : undefined;

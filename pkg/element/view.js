@@ -168,8 +168,9 @@ export function build(root) {
 
 /**
  * Draws the photo, and the map over it where that may be seen.
- * @param {View} view @param {ImageBitmap | undefined} photo @param
- *   {import('../index.js').Attribution | undefined} attribution
+ * @param {View} view
+ * @param {ImageBitmap | undefined} photo
+ * @param {import('../index.js').Attribution | undefined} attribution
  * @param {{ isVisible: boolean, looks: import('../index.js').RenderOptions }} how
  * @returns {import('../index.js').Rendered | undefined} of the map
  */
@@ -196,8 +197,9 @@ export function paint({ map, poster, frame }, photo, attribution, { isVisible, l
 
 /**
  * The picture that is shown until the photo is here.
- * @param {View} view @param {HTMLElement} element @param {{ isWaiting: boolean, alt: string }}
- *   shown
+ * @param {View} view
+ * @param {HTMLElement} element
+ * @param {{ isWaiting: boolean, alt: string }} shown
  */
 export function dressPoster({ map, poster, frame }, element, { isWaiting, alt }) {
   const address = element.getAttribute('poster');

@@ -33,8 +33,9 @@ function sendable(request) {
 export const FOLLOW = Symbol('follow');
 
 /**
- * @param {import('../index.js').Info} info @param {import('../index.js').Attribution} result @param
- *   {Record<string, any>} request
+ * @param {import('../index.js').Info} info
+ * @param {import('../index.js').Attribution} result
+ * @param {Record<string, any>} request
  * @returns {import('../index.js').Provenance}
  */
 function provenance({ model: { id, architecture, sha256, labels }, version }, { method, target }, request) {
@@ -73,8 +74,8 @@ export class Explainer {
   /**
    * Moves to WebGPU where that is the better device: after the first attribution, and once the
    * device is warm.
-   * @param {Promise<import('./device.js').Choice>} best @param {(device:
-   *   import('../index.js').Info['device']) => void} onDevice
+   * @param {Promise<import('./device.js').Choice>} best
+   * @param {(device: import('../index.js').Info['device']) => void} onDevice
    * @param {() => import('./host.js').Engine} onGpu
    */
   async [FOLLOW](best, onDevice, onGpu) {
@@ -234,8 +235,9 @@ export class Explainer {
 
   /**
    * A layer's activations; those of `info.model.defaultLayer` where none is named.
-   * @param {import('../index.js').ImageSource} image @param {string} [layer] @param {{ signal?:
-   *   AbortSignal }} [options]
+   * @param {import('../index.js').ImageSource} image
+   * @param {string} [layer]
+   * @param {{ signal?: AbortSignal }} [options]
    */
   async activations(image, layer, { signal, ...rest } = {}) {
     only(rest, 'activations');
@@ -246,8 +248,8 @@ export class Explainer {
 
   /**
    * What the score changes by, per unit of the input or of a layer's activations.
-   * @param {import('../index.js').ImageSource} image @param {import('../index.js').GradientOptions}
-   *   [options]
+   * @param {import('../index.js').ImageSource} image
+   * @param {import('../index.js').GradientOptions} [options]
    */
   async gradients(image, { target, output, layer, signal, ...rest } = {}) {
     only(rest, 'gradients');
@@ -291,8 +293,8 @@ export class Explainer {
   }
 
   /**
-   * @param {import('../index.js').ImageSource} image @param {{ op: string, [key: string]: unknown
-   *   }} message
+   * @param {import('../index.js').ImageSource} image
+   * @param {{ op: string, [key: string]: unknown }} message
    * @param {{ signal?: AbortSignal, stop?: AbortSignal, onProgress?: (p: any) => void, onEstimate?:
    *   (e: any) => void }} options
    * @returns {Promise<any>}

@@ -8,14 +8,14 @@ import { aborted, SightlineError } from '../util/errors.js';
 import { locate } from '../util/locate.js';
 
 /**
- * @typedef {{ stage: string, loaded: number, total: number, passes?: { forward: number,
- *   backward: number } }} Progress
+ * @typedef {{ stage: string, loaded: number, total: number, passes?: { forward: number, backward:
+ *   number } }} Progress
  */
 /** @typedef {{ op: string, call: number, engine: number, [key: string]: unknown }} Request */
 /**
  * A model on a device: where it comes from, and the worker generation that holds it.
- * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL,
- *   source: import('../model/source.js').Source, generation: number,
+ * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL, source:
+ *   import('../model/source.js').Source, generation: number,
  *   opening?: Promise<any>, loading?: number, queue: Promise<unknown>, closed: boolean }} Engine
  */
 /**
@@ -250,8 +250,9 @@ class Host {
   /**
    * Runs `job` after those queued before it on this engine. An abort of `signal` rejects at once;
    * the worker stops within a chunk. One of `stop` resolves with what there is.
-   * @param {Engine} engine @param {(send: (message: Record<string, unknown> & { op: string }) =>
-   *   Promise<any>) => Promise<any>} job
+   * @param {Engine} engine
+   * @param {(send: (message: Record<string, unknown> & { op: string }) => Promise<any>) =>
+   *   Promise<any>} job
    * @param {{ signal?: AbortSignal, stop?: AbortSignal, onProgress?: (p: Progress) => void,
    *   onEstimate?: (e: any) => void }} [options]
    * @returns {Promise<any>}

@@ -2,13 +2,11 @@
 // One explainer for all elements of a page that show the same model on the same device.
 
 /** @typedef {import('../index.js').Explainer} Explainer */
+/** @typedef {Parameters<NonNullable<import('../index.js').ExplainerOptions['onProgress']>>[0]} Progress */
 /**
- * @typedef {Parameters<NonNullable<import('../index.js').ExplainerOptions['onProgress']>>[0]} Progress
- */
-/**
- * @typedef {{ key: string, users: Set<object>, explainer: Promise<Explainer>,
- *   stop: AbortController, listeners: Set<(p: Progress) => void>,
- *   timer?: ReturnType<typeof setTimeout> }} Entry
+ * @typedef {{ key: string, users: Set<object>, explainer: Promise<Explainer>, stop:
+ *   AbortController, listeners: Set<(p: Progress) => void>, timer?: ReturnType<typeof setTimeout>
+ *   }} Entry
  */
 /** @typedef {{ key: string, explainer: Promise<Explainer>, release: () => void }} Lease */
 

@@ -14,8 +14,8 @@ const PREFIX = 'sightline:';
 const key = (name) => `https://sightline.invalid/${name}`;
 
 /**
- * @typedef {{ id: string, url: string, config: string, complete: boolean, date: string,
- *   validator?: string, total?: number, expected?: string,
+ * @typedef {{ id: string, url: string, config: string, complete: boolean, date: string, validator?:
+ *   string, total?: number, expected?: string,
  *   sha256?: string, architecture?: string, numClasses?: number }} Record
  */
 

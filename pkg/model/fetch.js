@@ -6,10 +6,10 @@ import { aborted, SightlineError } from '../util/errors.js';
 /** @typedef {(loaded: number, total: number | undefined) => void} OnBytes */
 /**
  * Where a download keeps its pieces, so that a later one goes on from them.
- * @typedef {{ pieces: Blob[], validator?: string, total?: number, expected?: string,
- *   clear: () => Promise<void>,
- *   begin: (file: { validator?: string, total?: number, expected?: string }) => Promise<void>,
- *   put: (piece: Blob) => Promise<void> }} Keeper
+ * @typedef {{ pieces: Blob[], validator?: string, total?: number, expected?: string, clear: () =>
+ *   Promise<void>,
+ *   begin: (file: { validator?: string, total?: number, expected?: string }) => Promise<void>, put:
+ *   (piece: Blob) => Promise<void> }} Keeper
  */
 
 /** A piece of a download is kept as soon as it has this many bytes. */

@@ -9,16 +9,16 @@ import { download, requestBlob, requestJson, requestSize } from './fetch.js';
 
 /**
  * A model package as the worker takes it. The weights stay a Blob, which costs no wasm memory and
- * can be sent again when a worker is replaced. `config` is the text of config.json, where there is
- * one; `file` is the weights' name.
- * @typedef {{ id: string, config?: string, weights?: Blob, file: string,
- *   labels?: string[] }} Source
+ * can be sent again when a worker is replaced.
+ * `config` is the text of config.json, where there is one; `file` is the weights' name.
+ * @typedef {{ id: string, config?: string, weights?: Blob, file: string, labels?: string[] }}
+ *   Source
  */
 /**
  * Where a package comes from. A folder's weights are not here yet; `file` is the address of one of
  * its files.
- * @typedef {{ source: Source, folder?: URL, file?: (name: string) => URL, kept?: Kept,
- *   expected?: string }} Found
+ * @typedef {{ source: Source, folder?: URL, file?: (name: string) => URL, kept?: Kept, expected?:
+ *   string }} Found
  */
 
 const WEIGHTS = 'model.safetensors';
@@ -248,8 +248,8 @@ export async function listModels({ assetBaseUrl, signal } = {}) {
 
 /**
  * What opening a model takes, before anything large is fetched.
- * @param {import('../index.js').ModelSource} model @param {{ assetBaseUrl?: string | URL, signal?:
- *   AbortSignal }} [options]
+ * @param {import('../index.js').ModelSource} model
+ * @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options]
  */
 export async function inspectModel(model, { assetBaseUrl, signal } = {}) {
   try {

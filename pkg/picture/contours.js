@@ -28,8 +28,10 @@ const JOINS = [
  * Marching squares (Lorensen and Cline 1987, in the plane): the lines at which the values, linear
  * between the centres of their cells, pass `level`. A saddle is cut as its mean says. Lines end at
  * the outermost centres.
- * @param {Float32Array} values [h, w], row-major @param {number} h @param {number} w @param
- *   {number} level
+ * @param {Float32Array} values [h, w], row-major
+ * @param {number} h
+ * @param {number} w
+ * @param {number} level
  * @returns {number[]} segments x1, y1, x2, y2 in cells, the first cell's centre at 0.5, 0.5
  */
 export function smoothContour(values, h, w, level) {
@@ -64,8 +66,10 @@ export function smoothContour(values, h, w, level) {
 /**
  * The same for values shown as cells: the borders between cells at or above the level and those
  * below.
- * @param {Float32Array} values [h, w], row-major @param {number} h @param {number} w @param
- *   {number} level
+ * @param {Float32Array} values [h, w], row-major
+ * @param {number} h
+ * @param {number} w
+ * @param {number} level
  */
 export function cellContour(values, h, w, level) {
   /** @type {number[]} */

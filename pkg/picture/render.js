@@ -148,8 +148,8 @@ export function sharedScale(attributions, { scale = 'positive', percentile, chan
 /**
  * The number under a point of the canvas, as computed: that of the cell that the point lies in,
  * whatever was interpolated for painting.
- * @param {import('../index.js').Paintable} attribution @param {import('../index.js').Rendered}
- *   rendered what `renderHeatmap` returned for it
+ * @param {import('../index.js').Paintable} attribution
+ * @param {import('../index.js').Rendered} rendered what `renderHeatmap` returned for it
  * @param {number} x in the canvas's pixels @param {number} y
  * @returns {import('../index.js').Place | null} null beside the heatmap
  */
@@ -313,8 +313,11 @@ function keep(field, magnitudes, percent) {
 
 /**
  * The plane interpolated (bilinear between cell centres) to width x height.
- * @param {Float32Array} plane @param {number} h @param {number} w @param {number} width @param
- *   {number} height
+ * @param {Float32Array} plane
+ * @param {number} h
+ * @param {number} w
+ * @param {number} width
+ * @param {number} height
  */
 function fieldOf(plane, h, w, width, height) {
   const key = `${width} ${height}`;
@@ -365,10 +368,11 @@ const word = (rgb) => new Uint32Array(new Uint8Array([...Array.from(rgb), 255]).
 /**
  * Colours a field; `inside` undefined leaves what is kept transparent.
  * @param {Float32Array} field @param {number} width @param {number} height
- * @param {{ inside: Uint8ClampedArray | undefined, outside: number }} colours @param {number} lo
- *   @param {number} hi
- * @param {number | null} cut what is below is not kept @param {boolean} magnitudes whether the cut
- *   is one of magnitudes
+ * @param {{ inside: Uint8ClampedArray | undefined, outside: number }} colours
+ * @param {number} lo
+ * @param {number} hi
+ * @param {number | null} cut what is below is not kept
+ * @param {boolean} magnitudes whether the cut is one of magnitudes
  */
 function paint(field, width, height, { inside, outside }, lo, hi, cut, magnitudes) {
   const pixels = new ImageData(width, height);
@@ -387,10 +391,14 @@ function paint(field, width, height, { inside, outside }, lo, hi, cut, magnitude
 
 /**
  * Light lines with a dark rim; at values below zero dark ones with a light rim. Seen on any colour.
- * @param {CanvasRenderingContext2D} context @param {Float32Array} plane @param {number} h @param
- *   {number} w @param {number[]} levels
- * @param {boolean} smooth @param {import('../index.js').Rendered['place']} place @param {boolean}
- *   negative
+ * @param {CanvasRenderingContext2D} context
+ * @param {Float32Array} plane
+ * @param {number} h
+ * @param {number} w
+ * @param {number[]} levels
+ * @param {boolean} smooth
+ * @param {import('../index.js').Rendered['place']} place
+ * @param {boolean} negative
  */
 function drawContours(context, plane, h, w, levels, smooth, place, negative) {
   const key = JSON.stringify([levels, smooth, place]);

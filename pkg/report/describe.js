@@ -78,8 +78,8 @@ export function describe(attribution, options = {}) {
 }
 
 /**
- * @typedef {{ h: number, w: number, whole: string, number: Intl.NumberFormat,
- *   strings: Strings }} Context
+ * @typedef {{ h: number, w: number, whole: string, number: Intl.NumberFormat, strings: Strings }}
+ *   Context
  */
 
 /**

@@ -11,8 +11,8 @@ import { fill, numberFormat, shortNumber } from '../util/text.js';
 /** @typedef {import('../index.js').Rendered} Rendered */
 /**
  * `slot`: its place in the grid, row by row.
- * @typedef {{ picture: OffscreenCanvas, title: string, rendered: Rendered | null,
- *   slot: number }} Tile
+ * @typedef {{ picture: OffscreenCanvas, title: string, rendered: Rendered | null, slot: number }}
+ *   Tile
  */
 
 /** Of one picture, at least and at most; of each of several. */

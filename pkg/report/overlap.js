@@ -32,8 +32,12 @@ function shares(n, m) {
 /**
  * The positive part of a map [h, w] on a grid of rows x columns that covers the same area. Each
  * cell's value is spread evenly over its area, so that the sum stays what it was.
- * @param {Float32Array} plane @param {number} h @param {number} w @param {number} rows @param
- *   {number} columns @returns {Float64Array}
+ * @param {Float32Array} plane
+ * @param {number} h
+ * @param {number} w
+ * @param {number} rows
+ * @param {number} columns
+ * @returns {Float64Array}
  */
 function positiveOn(plane, h, w, rows, columns) {
   const out = new Float64Array(rows * columns);
@@ -53,8 +57,9 @@ function positiveOn(plane, h, w, rows, columns) {
  * computed, each number spread evenly over its cell, whatever is interpolated for the eye.
  *
  * `share` is the part of the positive attribution that lies inside the painted area; painting at
- * random would catch `area` of it on average. `iou` is the intersection over union of the painted
- * area and the strongest `top` % of the area that the model saw; cells as strong as the last of
+ * random would catch `area` of it on average.
+ * `iou` is the intersection over union of the painted area and the strongest `top` % of the area
+ * that the model saw; cells as strong as the last of
  * those belong to them (`topArea` says how much that is), cells without positive attribution never
  * do.
  * @param {ArrayLike<number>} painted row-major, `rows * columns` long, over the part of the photo

@@ -17,8 +17,8 @@ import { columnsFor, INK, layOut, SOFT, WIDTHS } from './layout.js';
 const MAX_TILES = 64;
 
 /**
- * @param {Attribution | Attribution[]} attributions @param {CanvasImageSource | ImageData | null}
- *   image
+ * @param {Attribution | Attribution[]} attributions
+ * @param {CanvasImageSource | ImageData | null} image
  * @param {import('../index.js').ExportOptions} [options]
  * @returns {Promise<Blob>}
  */

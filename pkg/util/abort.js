@@ -10,8 +10,10 @@ export function throwIfAborted(signal) {
 
 /**
  * Settles as `promise` does, unless the signal aborts first.
- * @template T @param {Promise<T>} promise @param {AbortSignal | undefined} signal @returns
- *   {Promise<T>}
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal | undefined} signal
+ * @returns {Promise<T>}
  */
 export function abortable(promise, signal) {
   if (!signal) return promise;

@@ -2,8 +2,10 @@
 
 /**
  * @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag @param {Record<string, unknown>} [properties] `part` and what begins with `aria-`
- *   become attributes @param {(Node | string)[]} children
+ * @param {K} tag
+ * @param {Record<string, unknown>} [properties] `part` and what begins with `aria-` become
+ *   attributes
+ * @param {(Node | string)[]} children
  * @returns {HTMLElementTagNameMap[K]}
  */
 export function make(tag, properties = {}, ...children) {

@@ -1,7 +1,7 @@
 // The browser bench: runs its sections, prints what they measured, writes JSON and plots. `cargo
-// xtask bench` starts it, with the site built in dist/ and the contenders' models in
-// SIGHTLINE_BENCH_MODELS. usage: node tests/bench/bench.mjs OUT [--quick] [--only SECTION] [--model
-// NAME] [--against DIST]
+// xtask bench` starts it, with the site built in dist/ and the
+// contenders' models in SIGHTLINE_BENCH_MODELS.
+// usage: node tests/bench/bench.mjs OUT [--quick] [--only SECTION] [--model NAME] [--against DIST]
 //
 // A section is a module `sections/NAME.mjs` that exports `title` and `run(world)`: the rows of its
 // result, a list of flat objects with a `name`; and `device`, 'cpu' or 'webgpu', where it wants the

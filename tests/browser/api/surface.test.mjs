@@ -1,5 +1,7 @@
 // What the package exports, against what was last announced: surface/. After a change that is
-// meant, note it in CHANGELOG.md and run UPDATE=1 node --test tests/browser/api/surface.test.mjs
+// meant, note it in
+// CHANGELOG.md and run
+// UPDATE=1 node --test tests/browser/api/surface.test.mjs
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -58,8 +58,7 @@ const inside = (page, selector, read = (e) => e.textContent) =>
 const speaks = (page, language) =>
   page.locator('sightline-explainer').locator(`[part=base][lang=${language}]`).first().waitFor();
 
-// --- the score
-// ------------------------------------------------------------------------------------------------------------------------
+// --- the score ------------------------------------------------------------------------------------------------------------------------
 
 test('the overlap score: solved by hand, and against a slower twin', async () => {
   const { overlap } = await import(pathToFileURL(join(dist, 'pkg/report/overlap.js')));
@@ -142,8 +141,7 @@ test('importing it on a server defines nothing and fails nowhere', async () => {
   assert.equal(globalThis.customElements, undefined);
 });
 
-// --- on a page
-// ------------------------------------------------------------------------------------------------------------------------
+// --- on a page ------------------------------------------------------------------------------------------------------------------------
 
 test('three on a page share a worker and each model; nothing leaks out; the one below the fold waits', async () => {
   it.server.hits.length = 0;
@@ -450,8 +448,7 @@ test('errors by code, said on the element; what is put right is tried again', as
   await page.close();
 });
 
-// --- saved attributions
-// -----------------------------------------------------------------------------------------------------------------
+// --- saved attributions -----------------------------------------------------------------------------------------------------------------
 
 /** What toJson makes of a computed map, and the picture of it. */
 async function save(attributes) {
@@ -540,8 +537,7 @@ test('a saved attribution is shown without a model or wasm, as it was', async ()
   await page.close();
 });
 
-// --- teaching
-// ---------------------------------------------------------------------------------------------------------------------------
+// --- teaching ---------------------------------------------------------------------------------------------------------------------------
 
 /** What the quiz event must say, from the attribution and the painted cells. */
 const judge = (page, detail) =>
@@ -672,8 +668,7 @@ test('predict with the keyboard alone, at the size of a phone, in German', async
   await page.close();
 });
 
-// --- languages
-// --------------------------------------------------------------------------------------------------------------------------
+// --- languages --------------------------------------------------------------------------------------------------------------------------
 
 test('a language is fetched when an element asks for it, once for all; a question is put anew in it; without it the element speaks English', async () => {
   const page = await open(
@@ -722,8 +717,7 @@ test('a language is fetched when an element asks for it, once for all; a questio
   await without.close();
 });
 
-// --- elsewhere
-// --------------------------------------------------------------------------------------------------------------------------
+// --- elsewhere --------------------------------------------------------------------------------------------------------------------------
 
 test('from another origin, with a Content-Security-Policy that allows no inline styles', async () => {
   const assets = it.server.url;

@@ -13,10 +13,10 @@
 //! ```text rooms
 //! wasm: the boundary to JavaScript, the only room with wasm_bindgen
 //! explain: a photo's prediction and its attributions, on one model; why a map is empty
-//! inside: what is inside a model, one file a thing that can be looked at (attention heads)
-//! methods: the attribution methods by group, one file a method, and what they share
+//! inside: what is inside a model, one file per part that can be inspected (attention heads)
+//! methods: the attribution methods by group, one file per method, and what they share
 //! ask: the running call (progress, stop, passes, warnings), and what replaces hidden pixels
-//! nn: models: layers, passes, targets, the reading of packages, and families/, one file a family
+//! nn: models: layers, passes, targets, the reading of packages, and families/, one file per family
 //! package: files to config and named tensors; knows no network, no model and no device
 //! photo: encoded bytes to upright RGB to the tensor that a model takes
 //! device: convolutions, products, norms, attention and activations on the CPU, on WebGPU, by burn
@@ -25,7 +25,7 @@
 //! ```
 //!
 //! Metrics will stand in `evaluate`, on the floor of `inside`. The loops of the CPU's kernels are a
-//! crate of their own, `kernels/`: burn, wasm and the browser do not exist for them.
+//! crate of their own, `kernels/`, which depends neither on burn nor on a browser.
 //!
 //! ## One photo, followed through
 //! 1. `pkg/engine/worker.js` calls [`Engine::attribute`](wasm) with the photo's bytes and a request
@@ -49,12 +49,11 @@
 //! is read, and [`nn::load`] checks the file against it. Packages are hostile input: sizes are
 //! checked before anything is allocated.
 //!
-//! ## Where this departs from the floor plan it was drawn by
-//! * `nn/guess.rs`, not `package/`: it asks every family for its plan.
-//! * `inside/` exists already: the table of attention heads is about a model, not a map.
-//! * There is no `nn/act.rs`: activation functions are the device's, their names the kernels'.
-//! * `ask/` holds the running call and the fills; the loops over inputs that methods share come
-//!   with the metrics that need them, too.
+//! ## Why it stands there
+//! * `nn/guess.rs`, not `package/`: a file without config.json is guessed by asking every family for
+//!   its plan.
+//! * `inside/heads.rs`, not `methods/`: the table of attention heads is about a model, not a map.
+//! * Activation functions are the device's; their names are the kernels'.
 //!
 //! ## Adding a method
 //! One file in `src/methods/<group>/` with a `SPEC` and a `run` function, its `mod` line, and one
@@ -66,7 +65,7 @@
 //! [`nn::families::FAMILIES`]. A convolutional net is written as data ([`nn::net::Op`]): its
 //! shapes, costs, tensors, loading and running follow.
 //!
-//! `CONTRIBUTING.md` has both in the order of what one does, with goldens and commands.
+//! `CONTRIBUTING.md` gives the steps for both, with goldens and commands.
 //!
 //! ## Vocabulary
 //! | use | meaning |

@@ -1,5 +1,5 @@
 // @ts-check
-// The worker host: holds the wasm builds, the engines (a model on a device each) and the running
+// The worker's side of host.js: holds the wasm builds, the engines (a model on a device each) and the running
 // jobs. It makes no request of its own but the import of the generated JavaScript; the compiled
 // modules come from the main thread.
 

@@ -1,5 +1,5 @@
-//! What everything that changes the photo goes through: the running call, what a reader of its
-//! result should know, and what takes the place of pixels.
+//! What a method asks with: the running call and its warnings, and what takes the place of hidden
+//! pixels. The loops over changed inputs will move here when metrics need them, too.
 
 pub mod control;
 pub mod fill;

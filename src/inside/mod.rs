@@ -1,3 +1,3 @@
-//! What is inside a model: one file a thing that can be looked at.
+//! What is inside a model: one file per part that can be inspected.
 
 pub mod heads;

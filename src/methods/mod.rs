@@ -1,4 +1,4 @@
-//! The registry of attribution methods: one file a method, one line in [`METHODS`].
+//! The registry of attribution methods: one file per method, one line in [`METHODS`].
 
 pub mod attention;
 pub mod black_box;

@@ -1,5 +1,5 @@
-//! The native tests, in one program: each that linked burn by itself took its time and its disk.
-//! Rooms are those of `src/`.
+//! The native tests, in one program: separate programs would each link burn, which costs time
+//! and disk. Folders follow those of `src/`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that panics has failed")]
 

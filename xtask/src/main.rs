@@ -22,10 +22,10 @@ const HELP: &str = "\
 cargo xtask serve [--port N] [--fast]       build, serve dist/ on this machine and print the address
 cargo xtask build [--cpu] [--fast]          build the static site into dist/
 cargo xtask package [--cpu] [--fast]        build, and pack the npm package and the site into target/package/
-cargo xtask lint                            run the checks that need no test: format, lints, imports, licences, types
+cargo xtask lint                            run the static checks: format, lints, imports, licences, types
 cargo xtask test [--native] [--browser]     run the checks and tests (all, or one half)
 cargo xtask size [--cpu]                    build as for a release and compare the download with tests/sizes.json
-                 [--update --note TEXT]     add the sizes to that record, with what they are for
+                 [--update --note TEXT]     add the sizes to that record, with a note on why they grew
 cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser
                                             (sections: cpu, webgpu, cost, start, memory, size);
                   [--model NAME] [--save]   of one model; into tests/bench/results/, which docs/benchmark.md shows,

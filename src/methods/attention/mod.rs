@@ -25,7 +25,7 @@ use crate::methods::{Group, Kind, MethodSpec, Need, OptionSpec, Output, Sign, Sp
 use crate::nn::model::AttentionSpec;
 use crate::nn::pass::{Pass, Tappable};
 
-/// What a method that reads attention says of itself unless it differs.
+/// Defaults for the SPEC of a method that reads attention.
 pub const ATTENTION: MethodSpec = MethodSpec {
     sign: Sign::Positive,
     class_free: true,

@@ -16,7 +16,7 @@ pub use crate::math::{dot, quadratic};
 use crate::methods::Context;
 use crate::methods::{Group, Kind, MethodSpec, OptionSpec, Output, Space};
 
-/// What a black-box method says of itself unless it differs.
+/// Defaults for the SPEC of a black-box method.
 pub const BLACK_BOX: MethodSpec = MethodSpec {
     random: true,
     needs: &[],

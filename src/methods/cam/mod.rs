@@ -21,7 +21,7 @@ use crate::methods::context::Context;
 use crate::methods::output::{LayerMap, Output};
 use crate::methods::{Group, MethodSpec, Reads, Space};
 
-/// What a CAM says of itself unless it differs.
+/// Defaults for the SPEC of a CAM.
 pub const CAM: MethodSpec = MethodSpec { reads: Reads::Layers, ..MethodSpec::base(Group::Cam, Space::Layer, "[h, w]") };
 
 impl Context<'_> {

@@ -11,6 +11,6 @@ pub mod var_grad;
 
 use crate::methods::{ChannelReduction, Group, MethodSpec, Space};
 
-/// What a gradient method says of itself unless it differs.
+/// Defaults for the SPEC of a gradient method.
 pub const GRADIENT: MethodSpec =
     MethodSpec { channels: ChannelReduction::MaxAbs, ..MethodSpec::base(Group::Gradient, Space::Input, "[C, H, W]") };

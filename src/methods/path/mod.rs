@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::math::quadrature::Rule;
 use crate::methods::{ChannelReduction, Group, Kind, MethodSpec, OptionSpec, Options, Space};
 
-/// What a path method says of itself unless it differs.
+/// Defaults for the SPEC of a path method.
 pub const PATH: MethodSpec =
     MethodSpec { channels: ChannelReduction::Sum, ..MethodSpec::base(Group::Path, Space::Input, "[C, H, W]") };
 

@@ -7,7 +7,7 @@ pub mod salient_relevance;
 
 use crate::methods::{ChannelReduction, Group, MethodSpec, Need, Space};
 
-/// What a relevance method says of itself unless it differs.
+/// Defaults for the SPEC of a relevance method.
 pub const RELEVANCE: MethodSpec = MethodSpec {
     channels: ChannelReduction::Sum,
     needs: &[Need::Gradients, Need::PlainConvolutions],

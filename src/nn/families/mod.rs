@@ -1,4 +1,4 @@
-//! The registry of model families: one file a family, one line in [`FAMILIES`].
+//! The registry of model families: one file per family, one line in [`FAMILIES`].
 
 pub mod alexnet;
 pub mod convnext;

@@ -69,7 +69,7 @@ fn answer(request: Request, root: &Path) {
     let (range, accepted) = (asked("Range"), asked("Accept-Encoding").unwrap_or_default());
     let response = match request.method() {
         Method::Get | Method::Head => file(root, request.url(), range.as_deref(), &accepted),
-        _ => text(405, "only GET and HEAD\n").with_header(header("Allow", "GET, HEAD")),
+        _ => with(text(405, "only GET and HEAD\n"), "Allow", "GET, HEAD"),
     };
     // The browser may have gone away: nothing to do about it.
     let _ = request.respond(response);
@@ -81,7 +81,7 @@ fn file(root: &Path, url: &str, range: Option<&str>, accepted: &str) -> Response
     };
     if path.is_dir() {
         let place = url.split(['?', '#']).next().unwrap_or("");
-        return text(301, "moved\n").with_header(header("Location", &format!("{place}/")));
+        return with(text(301, "moved\n"), "Location", &format!("{place}/"));
     }
     // A part is one of the file itself.
     let copy = if range.is_none() { copy(&path, accepted) } else { None };
@@ -93,7 +93,7 @@ fn file(root: &Path, url: &str, range: Option<&str>, accepted: &str) -> Response
     let part = match range.map_or(Part::Whole, |range| Part::of(range, length)) {
         Part::None => {
             let all = format!("bytes */{length}");
-            return text(416, "no such range\n").with_header(header("Content-Range", &all));
+            return with(text(416, "no such range\n"), "Content-Range", &all);
         }
         part => part,
     };
@@ -105,14 +105,14 @@ fn file(root: &Path, url: &str, range: Option<&str>, accepted: &str) -> Response
         return text(500, "cannot read\n");
     }
     let mut response = respond(status, mime(&path), Box::new(file.take(count)), count);
-    response.add_header(header("Accept-Ranges", "bytes"));
-    response.add_header(header("Vary", "Accept-Encoding"));
+    response = with(response, "Accept-Ranges", "bytes");
+    response = with(response, "Vary", "Accept-Encoding");
     if let Some(encoding) = encoding {
-        response.add_header(header("Content-Encoding", encoding));
+        response = with(response, "Content-Encoding", encoding);
     }
     if status == 206 {
         let part = format!("bytes {start}-{}/{length}", start + count - 1);
-        response.add_header(header("Content-Range", &part));
+        response = with(response, "Content-Range", &part);
     }
     response
 }
@@ -141,21 +141,25 @@ fn text(status: u16, message: &str) -> ResponseBox {
 }
 
 fn respond(status: u16, mime: &str, body: Box<dyn Read + Send>, length: u64) -> ResponseBox {
-    let headers = vec![
-        header("Content-Type", mime),
-        header("Access-Control-Allow-Origin", "*"),
-        header("Cache-Control", "no-cache"),
-        header("X-Content-Type-Options", "nosniff"),
+    let headers = [
+        ("Content-Type", mime),
+        ("Access-Control-Allow-Origin", "*"),
+        ("Cache-Control", "no-cache"),
+        ("X-Content-Type-Options", "nosniff"),
     ];
     let length = usize::try_from(length).ok();
     // The length is always known: never chunked, so that the page can show progress.
-    Response::new(StatusCode(status), headers, body, length, None).with_chunked_threshold(usize::MAX)
+    let response = Response::new(StatusCode(status), Vec::new(), body, length, None).with_chunked_threshold(usize::MAX);
+    headers.into_iter().fold(response, |response, (name, value)| with(response, name, value))
 }
 
-/// A header of visible ASCII; other characters are dropped.
-fn header(name: &str, value: &str) -> Header {
+/// The response with one header more, of which characters other than visible ASCII are dropped.
+fn with(response: ResponseBox, name: &str, value: &str) -> ResponseBox {
     let value: String = value.chars().filter(|c| matches!(c, ' '..='~')).collect();
-    Header::from_bytes(name, value).expect("visible ASCII is a header")
+    match Header::from_bytes(name, value) {
+        Ok(header) => response.with_header(header),
+        Err(()) => response,
+    }
 }
 
 /// The part of a file that a `Range` header asks for; both ends included.

@@ -16,9 +16,6 @@ const COMMENT: usize = 100;
 const WORD: usize = 80;
 /// What no one writes by hand, by the beginning of its path.
 const GENERATED: [&str; 1] = ["tests/golden/"];
-/// Folders of texts by key: a text stays on the line of its key, however long it is, so that two
-/// languages can be read side by side.
-const TEXTS: &str = "i18n";
 
 /// Compares every Rust file with what rustfmt would write. `cargo fmt` sees only those that it
 /// reaches by `mod` lines, and a macro can hide these.
@@ -78,7 +75,6 @@ fn long_lines(name: &str, text: &str) -> Vec<Line> {
     let Some((_, syntax)) = SYNTAXES.iter().find(|(kind, _)| name.extension().is_some_and(|end| end == *kind)) else {
         return Vec::new();
     };
-    let texts = name.iter().any(|folder| folder == TEXTS);
     let mut long = Vec::new();
     let mut end = None;
     for (at, line) in text.lines().enumerate() {
@@ -86,7 +82,7 @@ fn long_lines(name: &str, text: &str) -> Vec<Line> {
         let columns = line.chars().count();
         let breaks = line.split_whitespace().all(|word| word.chars().count() <= WORD);
         let literal = syntax.literals && limit == CODE && without_literals(line).chars().count() <= limit;
-        if columns > limit && breaks && !literal && !(texts && limit == CODE) {
+        if columns > limit && breaks && !literal {
             long.push(Line { number: at + 1, columns, limit });
         }
     }
@@ -189,13 +185,5 @@ mod tests {
             assert_eq!(long_lines("a.rs", &literal).len(), 1);
         }
         assert_eq!(long_lines("a.js", &format!("{words}('')")).len(), 1);
-    }
-
-    #[test]
-    fn texts_by_key_stay_on_one_line() {
-        let line = format!("key: '{}',", "word ".repeat(30));
-        assert_eq!(long_lines("pkg/i18n/en.js", &line), []);
-        assert_eq!(long_lines("pkg/i18n/en.js", &format!("// {line}")).len(), 1);
-        assert_eq!(long_lines("pkg/en.js", &line).len(), 1);
     }
 }

@@ -57,8 +57,8 @@ const C: Syntax = Syntax { line: &["//"], block: &[("/*", "*/")], literals: fals
 const JS: Syntax = Syntax { literals: true, ..C };
 const CSS: Syntax = Syntax { line: &[], ..C };
 const HASH: Syntax = Syntax { line: &["#"], block: &[], literals: false };
-/// Not measured: HTML, which is prose with tags, as Markdown is; and Python, whose programs are kept
-/// as they ran when they made the committed references and weights.
+/// Not measured: HTML, which is prose with tags, as Markdown is; and Python, whose programs are
+/// kept as they ran when they made the committed references and weights.
 const SYNTAXES: [(&str, Syntax); 8] =
     [("rs", C), ("js", JS), ("mjs", JS), ("jsx", JS), ("ts", JS), ("css", CSS), ("toml", HASH), ("yml", HASH)];
 

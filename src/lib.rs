@@ -50,8 +50,8 @@
 //! checked before anything is allocated.
 //!
 //! ## Why it stands there
-//! * `nn/guess.rs`, not `package/`: a file without config.json is guessed by asking every family for
-//!   its plan.
+//! * `nn/guess.rs`, not `package/`: a file without config.json is guessed by asking every family
+//!   for its plan.
 //! * `inside/heads.rs`, not `methods/`: the table of attention heads is about a model, not a map.
 //! * Activation functions are the device's; their names are the kernels'.
 //!

@@ -1,7 +1,7 @@
 // @ts-check
-// The worker's side of host.js: holds the wasm builds, the engines (a model on a device each) and the running
-// jobs. It makes no request of its own but the import of the generated JavaScript; the compiled
-// modules come from the main thread.
+// The worker's side of host.js: holds the wasm builds, the engines (a model on a device each) and
+// the running jobs. It makes no request of its own but the import of the generated JavaScript; the
+// compiled modules come from the main thread.
 
 /** @typedef {import('./host.js').Request} Request */
 

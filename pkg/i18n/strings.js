@@ -1,6 +1,6 @@
 // @ts-check
-// The package's texts by language. English is part of the package; every other language is one file,
-// fetched when it is first asked for.
+// The package's texts by language. English is part of the package; every other language is one
+// file, fetched when it is first asked for.
 
 import { SightlineError } from '../util/errors.js';
 import { methods, warnings } from '../wasm/registry.js';
@@ -8,7 +8,10 @@ import { describeStrings, exportStrings, texts } from './en.js';
 
 /** @typedef {import('../index.js').Strings} Strings */
 /** @typedef {import('../element/strings.js').OwnStrings} ElementStrings */
-/** What the file of a language exports. @typedef {{ strings: Strings, element: ElementStrings }} Translation */
+/**
+ * What the file of a language exports.
+ * @typedef {{ strings: Strings, element: ElementStrings }} Translation
+ */
 
 /**
  * The languages besides English. A new one is a file with the keys of de.js, and a line here.

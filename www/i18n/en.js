@@ -384,7 +384,10 @@ export const strings = {
     copy: 'This page is kept on this machine and works without a connection.',
   },
 
-  /** The titles of the built-in models by id, and the samples' credits by file: in English their lists have them. */
+  /**
+   * The titles of the built-in models by id, and the samples' credits by file: in English their
+   * lists have them.
+   */
   models: /** @type {Record<string, string>} */ ({}),
   credits: /** @type {Record<string, string>} */ ({}),
 };

@@ -11,7 +11,7 @@
 //! Passes are queued and waited for together; times are medians. Every row's values and gradients
 //! are compared with the CPU's, and the bench fails where they differ.
 
-#![allow(clippy::unwrap_used, reason = "a bench that panics has failed")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a bench that panics has failed")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;

@@ -2,7 +2,7 @@
 //! built-in models; with `../shared` there are DeiT-tiny and MobileNetV2 too. The browser is
 //! another machine than this one: `cargo xtask bench` measures there.
 
-#![allow(clippy::unwrap_used, reason = "a bench that panics has failed")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a bench that panics has failed")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;

@@ -91,20 +91,19 @@ pub fn guess(header: &[u8]) -> Result<Guess> {
         0 => String::new(),
         _ => format!(" The same tensors also fit {}.", others.into_iter().collect::<Vec<_>>().join(", ")),
     };
-    let pretrained = &config["pretrained_cfg"];
-    let numbers = |key: &str| {
-        pretrained[key].as_array().into_iter().flatten().map(Value::to_string).collect::<Vec<_>>().join(", ")
-    };
-    let names = match config["num_classes"].as_u64() {
+    let part = |path: &str| config.pointer(path).unwrap_or(&Value::Null);
+    let numbers =
+        |path: &str| part(path).as_array().into_iter().flatten().map(Value::to_string).collect::<Vec<_>>().join(", ");
+    let names = match part("/num_classes").as_u64() {
         Some(1000) => "Its 1000 classes are assumed to be ImageNet's",
         _ => "The names of its classes are unknown",
     };
     let note = format!(
         "There is no config.json; judging by its tensors, this is {architecture}.{same} Assumed: its usual strides and \
          padding, images of {} pixels, mean {}, standard deviation {}. {names}.",
-        pretrained["input_size"][1],
-        numbers("mean"),
-        numbers("std")
+        part("/pretrained_cfg/input_size/1"),
+        numbers("/pretrained_cfg/mean"),
+        numbers("/pretrained_cfg/std")
     );
     Ok(Guess { config: config.to_string(), architecture, note })
 }

@@ -1,10 +1,10 @@
 //! Grad-CAM++. Chattopadhyay et al. 2017, arXiv 1710.11063, equation 19: the class score is the
 //! exponential of the logit.
 //!
-//! L = sum_k w_k A_k, w_k = sum_hw alpha_k ReLU(g_k), with g = d score / d A and
-//! alpha_k = g_k^2 / (2 g_k^2 + g_k^3 sum_hw A_k + epsilon). Without epsilon, the default, alpha is
-//! 1 / (2 + g_k sum_hw A_k) where g is not 0. 0 at its pole, where |2 + g sum A| < 1e-6. One forward
-//! and one backward pass from the first layer's stage on.
+//! L = sum_k w_k A_k, w_k = sum_hw alpha_k ReLU(g_k), with g = d score / d A and alpha_k = g_k^2 /
+//! (2 g_k^2 + g_k^3 sum_hw A_k + epsilon). Without epsilon, the default, alpha is 1 / (2 + g_k
+//! sum_hw A_k) where g is not 0. 0 at its pole, where |2 + g sum A| < 1e-6. One forward and one
+//! backward pass from the first layer's stage on.
 //!
 //! Output `[h, w]`, signed where activations are. pytorch-grad-cam has an epsilon of 1e-6, which
 //! decides the map where squared gradients are as small; torch-cam's alpha is the squared gradient;

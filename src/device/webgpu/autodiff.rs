@@ -7,7 +7,7 @@ use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::Checkpoi
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, binary, unary};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Cube, Dispatch, backend_extension};
+use burn::backend::{Autodiff, Backend, Cube, backend_extension};
 use burn::tensor::ops::ConvOptions;
 use burn_cubecl::tensor::CubeTensor;
 use sightline_kernels::Act;

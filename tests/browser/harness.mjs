@@ -15,6 +15,8 @@ export const root = resolve(here, '../..');
 export const dist = process.env.SIGHTLINE_DIST ?? join(root, 'dist');
 export const golden = join(root, 'tests/golden');
 export const shared = join(root, '../shared');
+/** For a test's `skip`: why it cannot run here, or false. */
+export const needsShared = existsSync(shared) ? false : 'needs ../shared';
 export const screenshots = join(here, 'screenshots');
 mkdirSync(screenshots, { recursive: true });
 

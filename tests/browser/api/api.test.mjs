@@ -1,10 +1,10 @@
 // The built dist/ through the public API in Chromium: both families, both methods, both devices,
 // and everything that can go wrong.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { asHardware, beforeWorker, launch, openApi, serve, shared, site } from '../harness.mjs';
+import { asHardware, beforeWorker, launch, needsShared, openApi, serve, site } from '../harness.mjs';
 
 const here = site();
 const open = (path) => here.open(path);
@@ -615,11 +615,9 @@ describe('where it runs', () => {
   });
 });
 
-describe('the real models', {
-  skip: existsSync(join(shared, 'models')) ? false : 'skipped: ../shared is absent',
-}, () => {
+describe('the real models', () => {
   for (const model of ['deit_tiny_patch16_224', 'mobilenetv2_100_same']) {
-    test(`${model} on a photo, on the CPU, equals timm and captum`, async () => {
+    test(`${model} on a photo, on the CPU, equals timm and captum`, { skip: needsShared }, async () => {
       const page = await open();
       const result = await page.evaluate(async (model) => {
         const name = '0dffbfa7ba43cb90';

@@ -2,30 +2,55 @@
 // alone; reduced motion; paper; no JavaScript.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { explained, idle, openPage, root, screenshots, shot, site, violations } from '../harness.mjs';
 import { states } from '../states.mjs';
 
 const here = site();
 
-for (const scheme of ['light', 'dark'])
-  for (const width of [1200, 360])
-    test(`axe finds nothing in any state, ${scheme}, ${width} px`, { timeout: 180_000 }, async () => {
-      const page = await here.browser.newPage({
-        colorScheme: scheme,
-        reducedMotion: 'reduce',
-        viewport: { width, height: 800 },
-      });
-      await page.goto(`${here.server.url}/`);
-      await explained(page);
-      for (const [name, reachState] of Object.entries(states)) {
-        await reachState(page);
-        assert.deepEqual(await violations(page), [], name);
-        assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `${name} is too wide`);
-        if (name === 'start' || name === 'alert') await shot(page, `a11y-${name}-${scheme}-${width}`);
-      }
-      await page.close();
-    });
+const schemes = /** @type {const} */ (['light', 'dark']);
+const widths = [1200, 360];
+
+/** A page at a width, for whom nothing moves. */
+const pageAt = (width) => here.browser.newPage({ reducedMotion: 'reduce', viewport: { width, height: 800 } });
+
+/** What is wrong with a page in each colour scheme: axe's violations, and a page that is too wide. */
+async function examine(page, width, name, faults, picture) {
+  for (const scheme of schemes) {
+    await page.emulateMedia({ colorScheme: scheme });
+    faults[scheme].push(...(await violations(page)).map((violation) => `${name}: ${violation}`));
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    if (wide > width) faults[scheme].push(`${name} is ${wide} px wide`);
+    if (picture) await shot(page, `a11y-${name.replace(/\W+/g, '-')}-${scheme}-${width}`);
+  }
+}
+
+/** A test for each scheme of what `visit` finds in both: a state is reached once. */
+function inBothSchemes(what, width, visit) {
+  describe(`${what} at ${width} px`, () => {
+    const faults = { light: [], dark: [] };
+    before(
+      async () => {
+        const page = await pageAt(width);
+        await visit(page, faults);
+        await page.close();
+      },
+      { timeout: 180_000 },
+    );
+    for (const scheme of schemes)
+      test(`axe finds nothing ${what}, ${scheme}, ${width} px`, () => assert.deepEqual(faults[scheme], []));
+  });
+}
+
+for (const width of widths)
+  inBothSchemes('in any state', width, async (page, faults) => {
+    await page.goto(`${here.server.url}/`);
+    await explained(page);
+    for (const [name, reachState] of Object.entries(states)) {
+      await reachState(page);
+      await examine(page, width, name, faults, ['start', 'alert'].includes(name));
+    }
+  });
 
 /**
  * The element by itself, in the states that a person meets: attributes, what to wait for, and what
@@ -67,67 +92,54 @@ const embeds = {
   'embed, wrong option': 'src=samples/cat.jpg&opacity=7',
 };
 
-for (const scheme of ['light', 'dark'])
-  for (const width of [1200, 360])
-    test(`axe finds nothing on the element, the embed page and the examples, ${scheme}, ${width} px`, {
-      timeout: 180_000,
-    }, async () => {
-      const page = await here.browser.newPage({
-        colorScheme: scheme,
-        reducedMotion: 'reduce',
-        viewport: { width, height: 800 },
-      });
-      await page.route('**/examples/reveal/**', (route) =>
-        route.fulfill({
-          path: join(root, 'node_modules/reveal.js/dist', new URL(route.request().url()).pathname.split('/reveal/')[1]),
-        }),
+for (const width of widths)
+  inBothSchemes('on the element, the embed page and the examples', width, async (page, faults) => {
+    await page.route('**/examples/reveal/**', (route) =>
+      route.fulfill({
+        path: join(root, 'node_modules/reveal.js/dist', new URL(route.request().url()).pathname.split('/reveal/')[1]),
+      }),
+    );
+    const examined = (name) => examine(page, width, name, faults, true);
+    const reached = (state) =>
+      page.waitForFunction(
+        (state) => [...document.querySelectorAll('sightline-explainer')].some((e) => e.state === state),
+        state,
       );
-      const examined = async (name) => {
-        assert.deepEqual(await violations(page), [], name);
-        assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `${name} is too wide`);
-        await shot(page, `a11y-${name.replace(/\W+/g, '-')}-${scheme}-${width}`);
-      };
-      const reached = (state) =>
-        page.waitForFunction(
-          (state) => [...document.querySelectorAll('sightline-explainer')].some((e) => e.state === state),
-          state,
-        );
-      for (const [name, [attributes, state, act]] of Object.entries(elements)) {
-        await page.goto(`${here.server.url}/blank.html`);
-        await page.evaluate(async (attributes) => {
-          document.documentElement.lang = 'en';
-          // A page of its host's own colours, which the element does not take.
-          document.documentElement.style.colorScheme = 'light dark';
-          await import('/pkg/element.js');
-          const element = document.createElement('sightline-explainer');
-          for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-          const title = Object.assign(document.createElement('h1'), { textContent: 'A page' });
-          const main = document.createElement('main');
-          main.append(title, element);
-          document.body.append(main);
-        }, attributes);
-        await reached(state);
-        await act?.(page);
-        await examined(`element ${name}`);
+    for (const [name, [attributes, state, act]] of Object.entries(elements)) {
+      await page.goto(`${here.server.url}/blank.html`);
+      await page.evaluate(async (attributes) => {
+        document.documentElement.lang = 'en';
+        // A page of its host's own colours, which the element does not take.
+        document.documentElement.style.colorScheme = 'light dark';
+        await import('/pkg/element.js');
+        const element = document.createElement('sightline-explainer');
+        for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+        const title = Object.assign(document.createElement('h1'), { textContent: 'A page' });
+        const main = document.createElement('main');
+        main.append(title, element);
+        document.body.append(main);
+      }, attributes);
+      await reached(state);
+      await act?.(page);
+      await examined(`element ${name}`);
+    }
+    for (const [name, query] of Object.entries(embeds)) {
+      await page.goto(`${here.server.url}/embed.html?${query}`);
+      if (name.includes('wrong')) await page.waitForSelector('[role=alert]');
+      else await reached(name.includes('predict') ? 'predicting' : 'ready');
+      await examined(name);
+    }
+    for (const name of ['index', 'plain', 'slides']) {
+      await page.goto(`${here.server.url}/examples/${name}.html`);
+      if (name === 'plain') await reached('ready');
+      if (name === 'slides') {
+        await page.waitForSelector('.reveal.ready');
+        await page.keyboard.press('ArrowRight');
+        await reached('predicting');
       }
-      for (const [name, query] of Object.entries(embeds)) {
-        await page.goto(`${here.server.url}/embed.html?${query}`);
-        if (name.includes('wrong')) await page.waitForSelector('[role=alert]');
-        else await reached(name.includes('predict') ? 'predicting' : 'ready');
-        await examined(name);
-      }
-      for (const name of ['index', 'plain', 'slides']) {
-        await page.goto(`${here.server.url}/examples/${name}.html`);
-        if (name === 'plain') await reached('ready');
-        if (name === 'slides') {
-          await page.waitForSelector('.reveal.ready');
-          await page.keyboard.press('ArrowRight');
-          await reached('predicting');
-        }
-        await examined(`example ${name}`);
-      }
-      await page.close();
-    });
+      await examined(`example ${name}`);
+    }
+  });
 
 test('axe sees faults where there are some', async () => {
   const page = await openPage(here);

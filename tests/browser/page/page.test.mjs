@@ -1,9 +1,9 @@
 // The page as a person uses it. The screenshots are there to be looked at.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { drop, golden, idle, openPage, screenshots, shared, shot, site } from '../harness.mjs';
+import { drop, golden, idle, needsShared, openPage, screenshots, shared, shot, site } from '../harness.mjs';
 
 const here = site();
 
@@ -227,9 +227,7 @@ test('on a phone nothing overflows', async () => {
   await page.close();
 });
 
-test('a real model on a real photo', {
-  skip: existsSync(join(shared, 'models')) ? false : 'skipped: ../shared is absent',
-}, async () => {
+test('a real model on a real photo', { skip: needsShared }, async () => {
   const page = await open();
   await page.click('#open-model summary');
   await page.fill('#model-url', `${here.server.url}/shared/models/mobilenetv2_100_same`);

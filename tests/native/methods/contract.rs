@@ -31,18 +31,19 @@ fn cheapest(family: &Family) -> (Explainer, Image) {
     Golden::read(best.unwrap_or_else(|| panic!("{} has no golden", family.id)).1).open()
 }
 
-/// A request that runs fast: few samples, steps and channels.
-fn quick(spec: &MethodSpec) -> Value {
+/// A request that runs fast: two samples or steps, three where a fit needs more, and windows of half the image.
+fn quick(spec: &MethodSpec, model: &ModelSpec) -> Value {
     let mut request = json!({ "method": spec.id });
+    let [_, h, w] = model.input_size;
+    let few: u32 = if spec.needs.contains(&Need::Gradients) { 2 } else { 3 };
     for option in spec.options {
-        if let Kind::Integer { min, max, .. } = option.kind
-            && ["nSamples", "nSteps", "maxChannels", "nSegments", "maxSteps"].contains(&option.id)
-        {
-            request[option.id] = json!(3u32.clamp(min, max));
-        }
-        // Few windows, next to each other.
-        if ["window", "stride"].contains(&option.id) {
-            request[option.id] = json!(24);
+        let Kind::Integer { min, max, .. } = option.kind else { continue };
+        match option.id {
+            "nSamples" | "nSteps" | "maxChannels" | "nSegments" | "maxSteps" => {
+                request[option.id] = json!(few.clamp(min, max));
+            }
+            "window" | "stride" => request[option.id] = json!(h.max(w).div_ceil(2)),
+            _ => {}
         }
     }
     request
@@ -55,7 +56,7 @@ fn every_method_on(id: &str) {
     let model = explainer.package().model.spec().clone();
     for spec in METHODS.iter().map(|m| m.spec) {
         let name = format!("{} on {family}", spec.id);
-        let request = quick(spec);
+        let request = quick(spec, &model);
         if !spec.works_on(&model) {
             match attribute(&mut explainer, &image, request) {
                 Err(Error::Unsupported(message)) => assert!(message.contains("these do: "), "{name}: {message}"),
@@ -135,9 +136,9 @@ fn every_description_is_complete() {
 #[test]
 fn options_out_of_range_or_unknown_are_refused_by_name() {
     let (mut explainer, image) = Golden::read("models/resnet_basic").open();
+    let model = explainer.package().model.spec().clone();
     for spec in METHODS.iter().map(|m| m.spec) {
-        let model = explainer.package().model.spec();
-        if !spec.works_on(model) {
+        if !spec.works_on(&model) {
             continue;
         }
         let mut wrong = vec![("nonsense", json!(1)), ("output", json!("probability")), ("target", json!(-1))];
@@ -154,7 +155,7 @@ fn options_out_of_range_or_unknown_are_refused_by_name() {
             ));
         }
         for (option, value) in wrong {
-            let mut request = quick(spec);
+            let mut request = quick(spec, &model);
             request[option] = value;
             match attribute(&mut explainer, &image, request) {
                 Err(Error::BadOption(message)) => assert!(message.starts_with(option), "{}: {message}", spec.id),
@@ -168,9 +169,10 @@ fn options_out_of_range_or_unknown_are_refused_by_name() {
 fn several_layers_come_from_one_backward_pass() {
     let (mut explainer, image) = Golden::read("models/resnet_basic").open();
     now(explainer.classify(&image, None, &Unwatched)).unwrap();
-    let ids: Vec<String> = explainer.package().model.spec().layers.iter().map(|l| l.id.clone()).collect();
+    let model = explainer.package().model.spec().clone();
+    let ids: Vec<String> = model.layers.iter().map(|l| l.id.clone()).collect();
     for spec in METHODS.iter().map(|m| m.spec).filter(|m| m.reads == Reads::Layers) {
-        let mut request = quick(spec);
+        let mut request = quick(spec, &model);
         request["layer"] = json!("all");
         let all = attribute(&mut explainer, &image, request.clone()).unwrap();
         assert_eq!(all.layers.iter().map(|l| l.id.clone()).collect::<Vec<_>>(), ids);

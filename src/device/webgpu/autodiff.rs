@@ -301,7 +301,7 @@ impl<B: Derivatives, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         match prepared {
             OpsKind::Tracked(prepared) => {
                 let kept = (shape.stride > 1 && !shape.depthwise()).then(|| x.clone());
-                let y = B::gpu_conv2d(x, weight.clone(), bias, shape.clone(), act);
+                let y = B::gpu_conv2d(x, weight.clone(), bias, shape, act);
                 prepared.finish((kept, weight, shape, act.map(|act| (y.clone(), act))), y)
             }
             OpsKind::UnTracked(prepared) => prepared.finish(B::gpu_conv2d(x, weight, bias, shape, act)),

@@ -14,7 +14,9 @@ const widths = [1200, 360];
 /** A page at a width, for whom nothing moves. */
 const pageAt = (width) => here.browser.newPage({ reducedMotion: 'reduce', viewport: { width, height: 800 } });
 
-/** What is wrong with a page in each colour scheme: axe's violations, and a page that is too wide. */
+/**
+ * What is wrong with a page in each colour scheme: axe's violations, and a page that is too wide.
+ */
 async function examine(page, width, name, faults, picture) {
   for (const scheme of schemes) {
     await page.emulateMedia({ colorScheme: scheme });

@@ -31,7 +31,8 @@ fn cheapest(family: &Family) -> (Explainer, Image) {
     Golden::read(best.unwrap_or_else(|| panic!("{} has no golden", family.id)).1).open()
 }
 
-/// A request that runs fast: two samples or steps, three where a fit needs more, and windows of half the image.
+/// A request that runs fast: two samples or steps, three where a fit needs more, and windows of
+/// half the image.
 fn quick(spec: &MethodSpec, model: &ModelSpec) -> Value {
     let mut request = json!({ "method": spec.id });
     let [_, h, w] = model.input_size;

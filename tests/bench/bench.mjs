@@ -136,8 +136,10 @@ for (const section of against ? ['builds'] : only ? [only] : SECTIONS) {
       browser: browser && `Chromium ${browser.version()}`,
       versions: {
         sightline: [sightline, commit()].filter(Boolean).join(' '),
-        tfjs: version('@tensorflow/tfjs-core'),
-        'onnxruntime-web': version('onnxruntime-web'),
+        ...(!against && {
+          tfjs: version('@tensorflow/tfjs-core'),
+          'onnxruntime-web': version('onnxruntime-web'),
+        }),
       },
       ...result,
     };

@@ -124,60 +124,59 @@ export const strings = {
 
     'colormap.blue-white-red': 'blau–weiß–rot',
 
-    'method.grad_cam.summary':
-      'Wo im Raster der Schicht würde mehr von dem, was das Modell dort fand, die Bewertung erhöhen?',
+    'method.grad_cam.summary': 'Welche Bereiche dieser Schicht erhöhen die Bewertung?',
     'method.grad_cam.caveat':
-      'Das Raster ist grob, und der mittlere Gradient eines Kanals kann verbergen, dass er hier für die Klasse spricht und dort dagegen.',
+      'Das Raster ist grob, und der mittlere Gradient eines Kanals verbirgt Kanäle, die an einer Stelle für die Klasse sprechen und an einer anderen dagegen.',
     'method.grad_cam.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
 
     'method.grad_cam_plus_plus.summary':
-      'Wo ist, was die Bewertung erhöht, wenn jede Stelle eines Kanals zählt, die das tut, so wenige es auch sind?',
+      'Welche Bereiche dieser Schicht erhöhen die Bewertung, wenn jedes Vorkommen zählt, so klein es auch ist?',
     'method.grad_cam_plus_plus.caveat':
-      'Ihre Gewichte sind eine geschlossene Formel für die Exponentialfunktion der Bewertung, keine Ableitung der Bewertung selbst.',
+      'Die Gewichte sind für die Exponentialfunktion der Bewertung hergeleitet: Die Karte misst keine Beiträge zur Bewertung selbst.',
     'method.grad_cam_plus_plus.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
     'method.grad_cam_plus_plus.option.epsilon':
       'wird zum Nenner der Gewichte addiert; pytorch-grad-cam hat 1e-6, torch-cam kommt einem großen gleich',
     'method.grad_cam_plus_plus.option.epsilon.unit': 'quadrierter Gradient',
 
-    'method.hires_cam.summary':
-      'Wie viel trägt das, was die Schicht an jeder Stelle fand, in erster Ordnung zur Bewertung bei?',
+    'method.hires_cam.summary': 'Wie viel trägt jede Stelle dieser Schicht in erster Näherung zur Bewertung bei?',
     'method.hires_cam.caveat':
-      'Das Raster ist grob, und ein Gradient ist eine Gerade: Was die Schichten dahinter sättigen, entgeht ihr.',
+      'Das Raster ist grob, und ein Gradient gilt nur in der Nähe: Beiträge, die spätere Schichten sättigen, fehlen.',
     'method.hires_cam.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
 
-    'method.layer_cam.summary': 'Wo hat die Schicht gefunden, was an genau dieser Stelle für die Klasse spricht?',
+    'method.layer_cam.summary':
+      'Welche Stellen dieser Schicht sprechen für die Klasse, jede mit ihrem eigenen Gradienten gewichtet?',
     'method.layer_cam.caveat':
-      'Was gegen die Klasse spricht, fehlt, und flache Schichten zeigen die Kanten von allem, was irgendeinen positiven Gradienten hat.',
+      'Was gegen die Klasse spricht, fehlt, und in flachen Schichten leuchtet jede Kante mit positivem Gradienten.',
     'method.layer_cam.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
 
-    'method.xgrad_cam.summary': 'Wo ist die Schicht in Kanälen aktiv, die zur Bewertung beitragen, wo sie aktiv sind?',
+    'method.xgrad_cam.summary':
+      'Welche Bereiche erhöhen die Bewertung, wenn jeder Kanal mit seinem Gradienten dort gewichtet wird, wo er aktiv ist?',
     'method.xgrad_cam.caveat':
       'Das Raster ist grob; wo Aktivierungen beide Vorzeichen haben, kann ein Kanal mit einer Summe nahe 0 die anderen übertönen.',
     'method.xgrad_cam.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
 
     'method.norm_grad.summary':
-      'Wie stark würde jede Stelle die Gewichte der Schicht ändern, wenn das Modell aus diesem Foto lernte?',
+      'Welche Stellen würden die Gewichte dieser Schicht am meisten ändern, wenn das Modell an diesem Bild lernte?',
     'method.norm_grad.caveat':
       'Sie hat kein Vorzeichen: Was gegen die Klasse spricht, ist so hell wie das, was für sie spricht.',
     'method.norm_grad.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
 
-    'method.eigen_cam.summary': 'Wo findet die Schicht, was das meiste ihrer Aktivität erklärt?',
-    'method.eigen_cam.caveat':
-      'Sie kennt die Klasse nicht: Sie zeigt, was der Schicht auffällt, wonach auch gefragt wird.',
+    'method.eigen_cam.summary': 'Wo ist das vorherrschende Muster in den Aktivierungen dieser Schicht?',
+    'method.eigen_cam.caveat': 'Die Klasse spielt keine Rolle: Die Karte ist dieselbe, wonach auch gefragt wird.',
     'method.eigen_cam.cost': '1 Vorwärtsdurchlauf bis zur Schicht',
     'method.eigen_cam.values': 'Stellen mit höheren Werten fallen der Schicht stärker auf.',
     'method.eigen_cam.option.centre': 'vor der Zerlegung den Mittelwert jedes Kanals abziehen',
 
     'method.eigen_grad_cam.summary':
-      'Wo ist, was das meiste von dem erklärt, das in der Schicht für die Klasse spricht?',
+      'Wo ist das vorherrschende Muster in dem, was in dieser Schicht für die Klasse spricht?',
     'method.eigen_grad_cam.caveat':
-      'Eine einzige Richtung unter den Kanälen: Belege anderer Art fehlen, und was bleibt, muss nicht die Bewertung ergeben.',
+      'Sie behält eine einzige Richtung unter den Kanälen: Andere Belege gehen verloren, und die Karte muss nicht die Bewertung ergeben.',
     'method.eigen_grad_cam.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf ab der Schicht',
     'method.eigen_grad_cam.citation': 'nach Muhammad and Yeasin 2020',
     'method.eigen_grad_cam.option.centre': 'vor der Zerlegung den Mittelwert jedes Kanals abziehen',
 
     'method.score_cam.summary':
-      'Welche Kanäle der Schicht zeigen dem Modell, als Masken benutzt, was es für diese Bewertung braucht?',
+      'Welche Kanäle dieser Schicht halten, als Masken auf das Bild gelegt, die Bewertung hoch?',
     'method.score_cam.caveat':
       'Eine Maske bringt auch eigene Kanten mit, und ein Softmax über die Bewertungen lässt wenige Kanäle entscheiden.',
     'method.score_cam.cost': '1 Vorwärtsdurchlauf bis zur Schicht und 1 je Maske, so viele wie Kanäle',
@@ -191,9 +190,9 @@ export const strings = {
     'method.score_cam.option.chunkSize': chunkSize,
     'method.score_cam.option.chunkSize.unit': inputs,
 
-    'method.ablation_cam.summary': 'Ohne welche Kanäle der Schicht fällt die Bewertung, und wo sind diese aktiv?',
+    'method.ablation_cam.summary': 'Ohne welche Kanäle dieser Schicht fällt die Bewertung, und wo sind diese aktiv?',
     'method.ablation_cam.caveat':
-      'Kanäle werden einzeln entfernt: Was zwei gemeinsam sagen, zählt für keinen oder für beide.',
+      'Kanäle werden einzeln entfernt: Belege, die zwei gemeinsam haben, zählen für keinen oder für beide.',
     'method.ablation_cam.cost': '1 Vorwärtsdurchlauf bis zur Schicht und 1 ab der Schicht für jeden ihrer Kanäle',
     'method.ablation_cam.option.replacement':
       'worauf ein Kanal gesetzt wird; weit unter allen Werten ist es, was pytorch-grad-cam in Schichten mit negativen tut',
@@ -204,21 +203,21 @@ export const strings = {
     'method.ablation_cam.option.chunkSize': chunkSize,
     'method.ablation_cam.option.chunkSize.unit': inputs,
 
-    'method.saliency.summary': 'Welche Pixel würden die Bewertung am meisten ändern, wenn sie sich ein wenig änderten?',
+    'method.saliency.summary': 'Welche Pixel ändern die Bewertung am meisten, wenn sie sich ein wenig ändern?',
     'method.saliency.caveat':
-      'Sie rauscht, und sie sagt, was die Bewertung ändern würde, nicht, was sie ausmacht: Ein schon entscheidendes Pixel hat vielleicht keinen Gradienten mehr.',
+      'Sie rauscht, und sie zeigt, was die Bewertung ändern würde, nicht, woher sie kommt: Ein entscheidendes Pixel kann einen Gradienten nahe 0 haben.',
     'method.saliency.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf',
 
     'method.input_x_gradient.summary':
-      'Wie viel trägt jedes Pixel zur Bewertung bei, wenn man das Modell um dieses Foto herum für linear hält?',
+      'Wie viel trägt jedes Pixel zur Bewertung bei, wenn man das Modell um dieses Bild herum als linear behandelt?',
     'method.input_x_gradient.caveat':
       'Das Modell ist nicht linear: Die Beiträge müssen nicht die Bewertung ergeben, und Pixel der mittleren Farbe bekommen nichts.',
     'method.input_x_gradient.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf',
 
     'method.smooth_grad.summary':
-      'Welche Pixel würden die Bewertung ändern, wenn sie sich ein wenig änderten, im Mittel über Fotos, die gleich aussehen?',
+      'Welche Pixel ändern die Bewertung, wenn sie sich ein wenig ändern, im Mittel über verrauschte Kopien des Bilds?',
     'method.smooth_grad.caveat':
-      'Sie verbirgt, worin sich die Kopien unterscheiden, und zu viel Rauschen ergibt Fotos, wie sie das Modell nie gesehen hat.',
+      'Der Mittelwert verbirgt, worin sich die Kopien unterscheiden, und zu viel Rauschen ergibt Bilder, die dem Training nicht gleichen.',
     'method.smooth_grad.cost': 'nSamples Vorwärts- und Rückwärtsdurchläufe',
     'method.smooth_grad.option.nSamples': 'wie viele Gradienten gesammelt werden',
     'method.smooth_grad.option.nSamples.unit': 'verrauschte Kopien',
@@ -231,9 +230,9 @@ export const strings = {
     'method.smooth_grad.option.chunkSize.unit': inputs,
 
     'method.smooth_grad_sq.summary':
-      'Welche Pixel würden die Bewertung ändern, wenn sie sich ein wenig änderten, gleich wohin, in Fotos, die gleich aussehen?',
+      'Welche Pixel ändern die Bewertung am meisten, gleich in welche Richtung, über verrauschte Kopien des Bilds?',
     'method.smooth_grad_sq.caveat':
-      'Quadrate heben die stärksten Pixel hervor und verlieren das Vorzeichen: Sie ordnet gut und sagt nichts über dafür oder dagegen.',
+      'Quadrate heben die stärksten Pixel hervor und verlieren das Vorzeichen: Was für und was gegen die Klasse spricht, sieht gleich aus.',
     'method.smooth_grad_sq.cost': 'nSamples Vorwärts- und Rückwärtsdurchläufe',
     'method.smooth_grad_sq.option.nSamples': 'wie viele Gradienten gesammelt werden',
     'method.smooth_grad_sq.option.nSamples.unit': 'verrauschte Kopien',
@@ -245,7 +244,7 @@ export const strings = {
     'method.smooth_grad_sq.option.chunkSize': chunkSize,
     'method.smooth_grad_sq.option.chunkSize.unit': inputs,
 
-    'method.var_grad.summary': 'Wo hängt der Gradient von Einzelheiten ab, die niemand sähe?',
+    'method.var_grad.summary': 'Wo schwankt der Gradient zwischen verrauschten Kopien des Bilds am meisten?',
     'method.var_grad.caveat':
       'Sie sagt, wo das Modell gekrümmt ist, nicht, was für die Klasse spricht: Ein entscheidendes Pixel, das linear wirkt, bekommt 0.',
     'method.var_grad.cost': 'nSamples Vorwärts- und Rückwärtsdurchläufe',
@@ -260,22 +259,21 @@ export const strings = {
     'method.var_grad.option.chunkSize.unit': inputs,
 
     'method.guided_backprop.summary':
-      'Welche feinen Strukturen lösen die Einheiten aus, die für die Bewertung sprechen?',
+      'Welche feinen Strukturen aktivieren die Einheiten, die für die Bewertung sprechen?',
     'method.guided_backprop.caveat':
-      'Sie stellt beinahe die Kanten des Fotos wieder her, gleich für welche Klasse: ein scharfes Bild, kaum eine Erklärung.',
+      'Sie zeichnet vor allem die Kanten des Bilds nach, gleich für welche Klasse: Die Karte ist scharf, erklärt aber wenig.',
     'method.guided_backprop.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf',
     'method.guided_backprop.option.rule':
       'was ein ReLU zurückgibt: positive Gradienten seiner aktiven Einheiten oder alle positiven Gradienten',
 
-    'method.guided_grad_cam.summary':
-      'Welche feinen Strukturen liegen dort, wo die Schicht etwas fand, das für die Klasse spricht?',
+    'method.guided_grad_cam.summary': 'Welche feinen Strukturen liegen in den Bereichen, die die Bewertung erhöhen?',
     'method.guided_grad_cam.caveat':
       'Die Schärfe ist die von Guided Backpropagation und hängt kaum von der Klasse ab: Nur der Ort kommt von Grad-CAM.',
     'method.guided_grad_cam.cost': '2 Vorwärts- und 2 Rückwärtsdurchläufe, ein Paar davon ab der Schicht',
     'method.guided_grad_cam.option.interpolation': 'wie die Karte der Schicht auf das Raster der Eingabe kommt',
 
     'method.integrated_gradients.summary':
-      'Wie viel hat jedes Pixel auf dem Weg von einem Vergleichsbild zu diesem zur Bewertung beigetragen?',
+      'Wie viel trägt jedes Pixel auf dem geraden Weg von einem Vergleichsbild zu diesem Bild zur Bewertung bei?',
     'method.integrated_gradients.caveat':
       'Sie antwortet im Verhältnis zum Vergleichsbild: Was dieses mit dem Foto gemeinsam hat, bekommt nichts.',
     'method.integrated_gradients.cost': 'nSteps Vorwärts- und Rückwärtsdurchläufe für jedes Vergleichsbild',
@@ -294,7 +292,7 @@ export const strings = {
     'method.integrated_gradients.option.chunkSize': chunkSize,
     'method.integrated_gradients.option.chunkSize.unit': inputs,
 
-    'method.blur_ig.summary': 'Wie viel hat jedes Pixel zur Bewertung beigetragen, während das Foto scharf wurde?',
+    'method.blur_ig.summary': 'Wie viel trägt jedes Pixel zur Bewertung bei, während das Bild scharf wird?',
     'method.blur_ig.caveat':
       'Was die stärkste Unschärfe übersteht, etwa die Farbe einer großen Fläche, bekommt nichts.',
     'method.blur_ig.cost': 'nSteps Vorwärts- und Rückwärtsdurchläufe',
@@ -310,7 +308,7 @@ export const strings = {
     'method.blur_ig.option.chunkSize.unit': inputs,
 
     'method.guided_ig.summary':
-      'Wie viel hat jedes Pixel zur Bewertung beigetragen, auf einem Weg von einem Vergleichsbild, der steile Stellen meidet?',
+      'Wie viel trägt jedes Pixel auf einem Weg von einem Vergleichsbild zur Bewertung bei, der steile Gradienten meidet?',
     'method.guided_ig.caveat':
       'Der Weg hängt an den letzten Stellen der Gradienten: Bei großen Modellen kann ein anderes Gerät einen anderen nehmen, und die Summe kann die Differenz der Bewertungen weit verfehlen.',
     'method.guided_ig.cost': 'nSteps Vorwärts- und Rückwärtsdurchläufe',
@@ -326,7 +324,7 @@ export const strings = {
     'method.guided_ig.option.blurSigma.unit': pixels,
     'method.guided_ig.option.seed': seed,
 
-    'method.xrai.summary': 'Welche Gebiete des Fotos haben Pixel für Pixel am meisten zur Bewertung beigetragen?',
+    'method.xrai.summary': 'Welche Gebiete des Bilds tragen je Pixel am meisten zur Bewertung bei?',
     'method.xrai.caveat':
       'Gebiete entstehen allein aus Farbe: Was sich ein Gebiet mit etwas Wichtigem teilt, sieht ebenso wichtig aus.',
     'method.xrai.cost': '2 nSteps Vorwärts- und Rückwärtsdurchläufe',
@@ -341,15 +339,16 @@ export const strings = {
     'method.xrai.option.chunkSize': chunkSize,
     'method.xrai.option.chunkSize.unit': inputs,
 
-    'method.lrp.summary': 'Wie verteilt sich die Bewertung, wenn jede Einheit sie an das zurückgibt, was sie speiste?',
+    'method.lrp.summary':
+      'Wie teilt sich die Bewertung auf, wenn jede Einheit ihren Anteil an ihre Eingänge zurückgibt?',
     'method.lrp.caveat':
-      'Die Anteile sind Regeln, keine Folgen der Funktion: Ein anderer Regelsatz zeichnet eine andere Karte, und die z+-Regel unterscheidet Klassen kaum.',
+      'Die Karte folgt aus den gewählten Regeln, nicht allein aus der Funktion des Modells: Andere Regeln ergeben eine andere Karte, und die z+-Regel unterscheidet Klassen kaum.',
     'method.lrp.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf, zwei- bis dreimal so lang wie gewöhnliche',
     'method.lrp.option.epsilon': 'wird zum Betrag der Nenner voll verbundener Schichten addiert',
     'method.lrp.option.composite': 'die Regeln: in der ersten Schicht die flache oder die z+-Regel',
 
     'method.deep_lift.summary':
-      'Wie viel von der Differenz der Bewertung zu der eines Vergleichsbilds trägt jedes Pixel, Einheit für Einheit?',
+      'Wie viel der Differenz zur Bewertung eines Vergleichsbilds geht auf jedes Pixel zurück, Einheit für Einheit verfolgt?',
     'method.deep_lift.caveat':
       'Sie antwortet im Verhältnis zum Vergleichsbild, und zwei Netze, die dieselbe Funktion berechnen, können verschiedene Karten bekommen.',
     'method.deep_lift.cost': '2 Vorwärtsdurchläufe und 1 Rückwärtsdurchlauf',
@@ -360,7 +359,7 @@ export const strings = {
     'method.deep_lift.option.pooling':
       'Max-Pooling: Anteile, die aufgehen, oder der einfache Gradient, wie captum hinter einem ReLU',
 
-    'method.salient_relevance.summary': 'Welche Flächen stechen durch die Relevanz heraus, die LRP ihnen gibt?',
+    'method.salient_relevance.summary': 'Welche Flächen heben sich in der Relevanz von LRP von ihrer Umgebung ab?',
     'method.salient_relevance.caveat':
       'Sie zeigt, wo die Relevanz anders ist als ringsum, dafür oder dagegen, nicht, wie viel es davon gibt.',
     'method.salient_relevance.cost':
@@ -373,7 +372,7 @@ export const strings = {
     'method.salient_relevance.option.attended': 'Auffälligkeit, ab der ein Patch ein Brennpunkt ist',
 
     'method.attention_rollout.summary':
-      'Aus welchen Patches könnte der Token des Klassifikators durch die Aufmerksamkeit aller Blöcke gesammelt haben, was er enthält?',
+      'Aus welchen Patches kann Information durch die Aufmerksamkeit aller Blöcke den Klassifikator erreichen?',
     'method.attention_rollout.caveat':
       'Sie ist für jede Klasse gleich: Sie folgt allein der Aufmerksamkeit und weder dem, was weitergegeben wurde, noch dem, was der Klassifikator daraus machte.',
     'method.attention_rollout.cost': '1 Vorwärtsdurchlauf der Blöcke',
@@ -382,13 +381,13 @@ export const strings = {
     'method.attention_rollout.option.discard': 'Anteil der kleinsten Einträge jedes Blocks, die als 0 zählen',
 
     'method.chefer.summary':
-      'Durch welche Patches erreichte Aufmerksamkeit, die die Bewertung erhöht, den Token des Klassifikators?',
+      'Durch welche Patches erreicht Aufmerksamkeit, die die Bewertung erhöht, den Klassifikator?',
     'method.chefer.caveat':
-      'Es fehlt, was mehr Aufmerksamkeit senken würde, und alles, was die Bewertung auf anderem Weg als durch Aufmerksamkeit erreicht.',
+      'Aufmerksamkeit, die die Bewertung senkt, fehlt, ebenso alles, was die Bewertung auf anderem Weg erreicht.',
     'method.chefer.cost': '1 Vorwärts- und 1 Rückwärtsdurchlauf der Blöcke',
 
     'method.raw_attention.summary':
-      'Welche Patches betrachtet ein Token, in einem Block, mit einem Kopf oder dem Mittel aller?',
+      'Welche Patches betrachtet ein Token in einem Block, mit einem Kopf oder im Mittel über die Köpfe?',
     'method.raw_attention.caveat': 'Sie ist für jede Klasse gleich, und was betrachtet wird, muss nichts ändern.',
     'method.raw_attention.cost': '1 Block vorwärts',
     'method.raw_attention.values': 'Höhere Werte werden stärker betrachtet.',
@@ -397,16 +396,15 @@ export const strings = {
     'method.raw_attention.option.query':
       'der Patch, der schaut, Zeile für Zeile ab 0; ohne Angabe das, was der Klassifikator liest: der Klassen-Token oder das Mittel der Patches',
 
-    'method.token_cut.summary':
-      'In welche zwei Teile zerfallen die Patches nach dem, was sie enthalten, und welcher der beiden sticht heraus?',
+    'method.token_cut.summary': 'Welche Patches heben sich ab, wenn man alle nach Ähnlichkeit in zwei Gruppen teilt?',
     'method.token_cut.caveat':
-      'Sie weiß von keiner Klasse und findet immer zwei Teile, auch wo es nur ein Ding oder keines gibt.',
+      'Die Klasse spielt keine Rolle, und es gibt immer zwei Gruppen, auch wenn das Bild nur ein Ding zeigt oder keines.',
     'method.token_cut.cost': '1 Block vorwärts',
     'method.token_cut.values': 'Positive Werte sind der Teil, der heraussticht, negative der Rest.',
     'method.token_cut.option.tau': 'Kosinus, über dem zwei Patches einander gleichen',
     'method.token_cut.option.block': 'der gelesene Block, ab 0; ohne Angabe der letzte',
 
-    'method.occlusion.summary': 'Wie weit fällt die Bewertung, wenn ein Fenster das Foto an dieser Stelle verdeckt?',
+    'method.occlusion.summary': 'Wie weit fällt die Bewertung, wenn ein Fenster diese Stelle verdeckt?',
     'method.occlusion.caveat':
       'Was an zwei Stellen zu sehen ist, entgeht ihr, denn wird eine verdeckt, bleibt die andere; und der Rand des Fensters ist selbst etwas Neues.',
     'method.occlusion.cost':
@@ -425,7 +423,7 @@ export const strings = {
     'method.occlusion.option.chunkSize.unit': inputs,
 
     'method.rise.summary':
-      'Wie hoch bleibt die Bewertung im Mittel, wenn diese Stelle zu den gezeigten Teilen des Fotos gehört?',
+      'Wie hoch ist die Bewertung im Mittel, wenn eine zufällige Maske diese Stelle sichtbar lässt?',
     'method.rise.caveat':
       'Ein Mittel über zufällige Masken: Das Rauschen schwindet mit der Wurzel ihrer Zahl, und nichts Feineres als die Zelle einer Maske wird sichtbar.',
     'method.rise.cost': 'nSamples Vorwärtsdurchläufe: 400 ohne Optionen, etwa 32 s, wo ein Durchlauf 0,08 s dauert',
@@ -444,9 +442,9 @@ export const strings = {
     'method.rise.option.masks': 'wie viel vom Foto jedes Pixel zeigt, statt hier gezogener Masken',
 
     'method.lime.summary':
-      'Welche Superpixel tragen die Bewertung in dem linearen Modell, das am besten passt, wenn einige davon verdeckt sind?',
+      'Welche Superpixel sprechen für die Bewertung in einem linearen Modell, das an Kopien des Bilds mit verdeckten Superpixeln angepasst ist?',
     'method.lime.caveat':
-      'Eine Gerade durch etwas, das nicht linear sein muss: r2 sagt, wie gut sie passt, und die Karte ändert sich mit den Superpixeln und der Breite des Kerns.',
+      'Ein lineares Modell kann schlecht passen (r2 sagt, wie gut), und die Karte ändert sich mit den Superpixeln und der Breite des Kerns.',
     'method.lime.cost': 'nSamples Vorwärtsdurchläufe: 400 ohne Optionen, etwa 32 s, wo ein Durchlauf 0,08 s dauert',
     'method.lime.option.nSamples': 'zufällige Auswahlen von Superpixeln; der Aufsatz nimmt 1000',
     'method.lime.option.nSamples.unit': 'Stichproben',
@@ -468,7 +466,7 @@ export const strings = {
     'method.lime.option.samples': 'die Segmente, die jede Stichprobe zeigt, statt hier gezogener Stichproben',
 
     'method.kernel_shap.summary':
-      'Was ist der gerechte Anteil jedes Superpixels an der Differenz zwischen der Bewertung des Fotos und der des Vergleichsbilds?',
+      'Was ist der gerechte Anteil jedes Superpixels an der Differenz der Bewertungen von Bild und Vergleichsbild?',
     'method.kernel_shap.caveat':
       'Gerecht nach Shapleys Axiomen über Fotos mit Löchern, die das Modell im Training nie sah; eine Schätzung, solange nicht jede Koalition versucht wurde.',
     'method.kernel_shap.cost':

@@ -4,17 +4,12 @@
 /// The sizes and steps of a convolution or a pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
-    /// Input channels.
     pub inputs: usize,
-    /// Output channels.
     pub outputs: usize,
-    /// Groups.
     pub groups: usize,
     /// Kernel rows and columns.
     pub kernel: [usize; 2],
-    /// Stride.
     pub stride: usize,
-    /// Dilation.
     pub dilation: usize,
     /// Rows above and columns left of the input that are 0.
     pub before: [usize; 2],

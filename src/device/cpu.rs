@@ -183,7 +183,6 @@ fn before_act<'a>(act: Option<Act>, kept: &[f32], gradient: &'a [f32], buffer: &
 /// A convolution, its bias and an activation function.
 #[derive(Debug, Clone)]
 pub struct Convolution {
-    /// Geometry.
     pub geometry: Geometry,
     /// `[O, I / groups, kh, kw]`
     pub weights: Constant,
@@ -327,7 +326,6 @@ impl Kernel for Norm {
 /// Softmax attention, `[N, T, 3 D]` (queries, keys, values) to `[N, T, D]`.
 #[derive(Debug, Clone)]
 pub struct Attention {
-    /// Heads.
     pub heads: usize,
 }
 

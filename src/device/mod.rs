@@ -34,17 +34,13 @@ fn on_cpu<const D: usize>(x: &Tensor<D>) -> bool {
 /// The sizes and steps of a convolution or a pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvShape {
-    /// Input channels.
     pub inputs: usize,
-    /// Output channels.
     pub outputs: usize,
     /// Groups; the number of channels for a depthwise convolution and for a pooling.
     pub groups: usize,
     /// Kernel height and width.
     pub kernel: [usize; 2],
-    /// Stride.
     pub stride: usize,
-    /// Dilation.
     pub dilation: usize,
     /// Padding (begin, end) of rows and columns.
     pub padding: [(usize, usize); 2],

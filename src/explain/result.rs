@@ -58,11 +58,9 @@ pub struct Attribution {
     /// Row-major, finite.
     #[serde(skip)]
     pub values: Vec<f32>,
-    /// Their shape.
     pub shape: Vec<usize>,
     /// Where they live.
     pub space: Space,
-    /// The target's score.
     pub score: f64,
     /// For methods with that axiom.
     pub completeness: Option<Completeness>,

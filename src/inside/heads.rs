@@ -55,7 +55,6 @@ pub struct Heads {
     pub target: Value,
     /// The score's quantity: `logit` or `log_probability`.
     pub output: &'static str,
-    /// The target's score.
     pub score: f64,
     /// In the order of blocks and heads.
     pub heads: Vec<Head>,

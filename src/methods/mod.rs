@@ -26,7 +26,6 @@ use crate::error::{Error, Result};
 /// A method: description and computation.
 #[derive(Clone, Copy)]
 pub struct Method {
-    /// Its description.
     pub spec: &'static MethodSpec,
     /// Its computation.
     pub run: for<'a> fn(&'a Context<'a>) -> LocalFuture<'a, Result<Output>>,

@@ -32,7 +32,6 @@ pub struct LayerMap {
 pub struct Output {
     /// Row-major.
     pub values: Vec<f32>,
-    /// Their shape.
     pub shape: Vec<usize>,
     /// For methods with that axiom.
     pub completeness: Option<Completeness>,

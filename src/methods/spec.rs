@@ -104,39 +104,20 @@ pub enum Reads {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Kind {
     /// A whole number; a default of `None` means that the device, the model or the input decides.
-    Integer {
-        /// Default.
-        default: Option<u32>,
-        /// Smallest.
-        min: u32,
-        /// Largest.
-        max: u32,
-    },
+    Integer { default: Option<u32>, min: u32, max: u32 },
     /// A number.
-    Number {
-        /// Default.
-        default: f64,
-        /// Smallest.
-        min: f64,
-        /// Largest.
-        max: f64,
-    },
+    Number { default: f64, min: f64, max: f64 },
     /// One of some words.
     Choice {
-        /// Default.
         default: &'static str,
         /// All of them.
         choices: &'static [&'static str],
     },
     /// Yes or no.
-    Boolean {
-        /// Default.
-        default: bool,
-    },
+    Boolean { default: bool },
     /// A reference picture: one of [`Baseline::CHOICES`] or a tensor `{ data, shape }` as fed to
     /// the model.
     Baseline {
-        /// Default.
         default: &'static str,
         /// The named ones: [`Baseline::CHOICES`].
         choices: &'static [&'static str],

@@ -46,15 +46,11 @@ pub struct Conv2dSpec {
     pub name: String,
     /// The batch norm's name and epsilon.
     pub batch_norm: Option<(String, f64)>,
-    /// Input channels.
     pub inputs: usize,
-    /// Output channels.
     pub outputs: usize,
     /// Kernel height and width.
     pub kernel: [usize; 2],
-    /// Stride.
     pub stride: usize,
-    /// Dilation.
     pub dilation: usize,
     /// Groups; `inputs` for a depthwise convolution.
     pub groups: usize,
@@ -254,7 +250,6 @@ impl Conv2d {
 pub struct Pool {
     /// Side.
     pub kernel: usize,
-    /// Stride.
     pub stride: usize,
     /// Padding rule; zeros for averages, minus infinity for maxima.
     pub padding: Padding,
@@ -318,7 +313,6 @@ impl Pool {
 /// A linear layer on the last axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearSpec {
-    /// Name.
     pub name: String,
     /// Input width.
     pub inputs: usize,
@@ -392,9 +386,7 @@ impl Linear {
 /// Layer norm over the last axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerNormSpec {
-    /// Name.
     pub name: String,
-    /// Width.
     pub width: usize,
     /// Epsilon under the root.
     pub epsilon: f64,

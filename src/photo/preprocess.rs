@@ -122,9 +122,7 @@ pub struct Crop {
     pub x: f64,
     /// Upper edge.
     pub y: f64,
-    /// Width.
     pub width: f64,
-    /// Height.
     pub height: f64,
     /// The upright photo's width.
     pub photo_width: u32,

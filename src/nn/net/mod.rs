@@ -23,7 +23,6 @@ pub enum Op {
     Conv(Conv2dSpec),
     /// A batch norm that no convolution precedes.
     BatchNorm {
-        /// Name.
         name: String,
         /// C
         channels: usize,

@@ -54,8 +54,50 @@ export type ImageSource =
   | HTMLImageElement
   | HTMLCanvasElement
   | OffscreenCanvas
+  | Photo
   | string
   | { data: Float32Array; shape: number[] };
+
+/** A rectangle in pixels; `x` and `y` are those of its upper left corner. */
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+/**
+ * A photo that `explainer.load` read: decoded, hashed and sent once. Every explainer of the page
+ * takes it wherever an image is expected.
+ */
+export class Photo {
+  private constructor();
+  /** Of the upright photo, in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /**
+   * SHA-256, hexadecimal, of the upright photo as decoded: its width and height (32 bits each,
+   * little-endian), then its RGB bytes. A file and a lossless copy of it have the same.
+   */
+  readonly sha256: string;
+  /** For painting: the pixels that are explained, the longer side at most 2048. */
+  readonly bitmap: ImageBitmap;
+  /** Part of it as a photo of its own; the box is rounded to whole pixels. */
+  crop(box: Box): Promise<Photo>;
+  /** Frees its memory. A later call with it rejects with `bad-option`. */
+  close(): void;
+}
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Aborting it rejects at once with `aborted`. */
+  signal?: AbortSignal;
+  onProgress?: (progress: { stage: 'compute'; loaded: number; total: number; passes: Passes }) => void;
+  /**
+   * `idle` runs while nobody waits: it gives way to calls with `user` of any explainer, and is then
+   * run again. `user` by default.
+   */
+  priority?: 'user' | 'idle';
+}
 
 export interface ExplainerOptions {
   model: ModelSource;
@@ -180,7 +222,7 @@ export type Baseline =
   | Exclude<ImageSource, string>
   | { data: ArrayLike<number>; shape: number[] };
 
-export interface AttributeOptions {
+export interface AttributeOptions extends CallOptions {
   method: MethodId;
   /** The top class by default. */
   target?: Target;
@@ -191,14 +233,11 @@ export interface AttributeOptions {
   output?: 'logit' | 'log_probability';
   /** One of `info.model.layers`; for methods that read several layers, a list of them or `all`. */
   layer?: string | string[];
-  /** Aborting it rejects at once with `aborted`. */
-  signal?: AbortSignal;
   /**
    * Aborting it ends a method that estimates: the call resolves with the map so far and a warning
    * `partial`. Other methods run to their end.
    */
   stop?: AbortSignal;
-  onProgress?: (progress: { stage: 'compute'; loaded: number; total: number; passes: Passes }) => void;
   /** For methods that estimate: the map so far, at most four times a second. */
   onEstimate?: (estimate: { values: Float32Array; shape: number[]; crop: Crop | null }) => void;
   /** For methods that compare with a baseline image; integrated gradients average over a list. */
@@ -238,6 +277,8 @@ export interface Attribution {
 export interface Provenance {
   /** `sha256` is of the weights file, hexadecimal. */
   model: { id: string; architecture: string; sha256: string };
+  /** The `sha256` of the `Photo` that was explained; null if it was given in another form. */
+  photo?: string | null;
   /** Sightline's version. */
   version: string;
   /** The method's options, with defaults filled in; images and tensors as their shape in words. */
@@ -276,12 +317,10 @@ export interface OutlierToken {
   norm: number;
 }
 
-export interface HeadsOptions {
+export interface HeadsOptions extends CallOptions {
   /** The top class by default. */
   target?: Target;
   output?: 'logit' | 'log_probability';
-  signal?: AbortSignal;
-  onProgress?: (progress: { stage: 'compute'; loaded: number; total: number; passes: Passes }) => void;
 }
 
 /** An attention head, counted from 0. */
@@ -324,7 +363,7 @@ export interface Activations {
   passes: Passes;
   elapsedMs: number;
 }
-export interface GradientOptions {
+export interface GradientOptions extends CallOptions {
   /** The top class by default. */
   target?: Target;
   output?: 'logit' | 'log_probability';
@@ -333,7 +372,6 @@ export interface GradientOptions {
    * model, per channel.
    */
   layer?: string;
-  signal?: AbortSignal;
 }
 /** d score / d activations, or d score / d input if `layer` is null, for one input. */
 export interface Gradients extends Omit<Activations, 'layer'> {
@@ -373,17 +411,17 @@ export interface BatchItem {
 export class Explainer {
   private constructor();
   readonly info: Info;
-  classify(image: ImageSource, options?: { topK?: number; signal?: AbortSignal }): Promise<Classification>;
+  classify(image: ImageSource, options?: { topK?: number } & CallOptions): Promise<Classification>;
   attribute(image: ImageSource, options: AttributeOptions): Promise<Attribution>;
   /** Ranks the attention heads of a transformer; rejects with `unsupported` for other models. */
   heads(image: ImageSource, options?: HeadsOptions): Promise<Heads>;
   /** The tensor that the model is fed. */
   preprocess(
     image: ImageSource,
-    options?: { signal?: AbortSignal },
+    options?: CallOptions,
   ): Promise<{ data: Float32Array; shape: number[]; crop?: Crop | null }>;
   /** A layer's activations; by default those of `info.model.defaultLayer`. */
-  activations(image: ImageSource, layer?: string, options?: { signal?: AbortSignal }): Promise<Activations>;
+  activations(image: ImageSource, layer?: string, options?: CallOptions): Promise<Activations>;
   /** How much the score changes per unit of the input, or of a layer's activations. */
   gradients(image: ImageSource, options?: GradientOptions): Promise<Gradients>;
   /**
@@ -396,6 +434,11 @@ export class Explainer {
    * finished attribution. Leaving the loop ends the call.
    */
   estimates(image: ImageSource, options: AttributeOptions): AsyncGenerator<Estimate, void, undefined>;
+  /**
+   * Reads a photo once, for every explainer of the page. Rejects as a call with this image does,
+   * and with `bad-option` for a tensor.
+   */
+  load(image: ImageSource, options?: CallOptions): Promise<Photo>;
   /** Frees the model, after calls that are still running. */
   dispose(): void;
 }

@@ -5,7 +5,7 @@
 // Imports run one way, from top to bottom, which the lint checks (biome.json); engine/ and report/
 // do not import each other.
 //   element/   <sightline-explainer>
-//   engine/    an explainer: opening a model, the choice of a device, the worker
+//   engine/    an explainer: opening a model, the choice of a device, the workers and who runs when
 //   report/    what is said of a map, and what is taken away of it: PNG, JSON, .npy
 //   picture/   a photo on its way to the model, a map on its way to the eye
 //   model/     where models come from: addresses, downloads, and what is kept
@@ -23,6 +23,7 @@ export { stringsFor } from './i18n/strings.js';
 export { deleteCached as deleteCachedModel, listCached as listCachedModels } from './model/cache.js';
 export { inspectModel, listModels } from './model/source.js';
 export { isWhole, placeOf } from './picture/crop.js';
+export { Photo } from './picture/photo.js';
 export { renderColorbar, renderHeatmap, sharedScale, toPlane, valueAt } from './picture/render.js';
 export { describe } from './report/describe.js';
 export { familiarity } from './report/familiarity.js';

@@ -10,6 +10,8 @@ import { fill } from '../util/text.js';
  */
 /** @typedef {Reason & { kind: 'cpu' | 'webgpu' }} Choice */
 
+/** A browser that has not answered by then does without WebGPU (ms). */
+export const ANSWER = 5000;
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b|software/i;
 
 /** @param {keyof typeof texts} key @param {Record<string, string>} [values] @returns {Reason} */
@@ -46,7 +48,12 @@ async function findAdapter() {
   const gpu = /** @type {any} */ (globalThis.navigator)?.gpu;
   if (!gpu) return { adapter: undefined, missing: because('device.webgpu.absent') };
   try {
-    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    const silent = Symbol('silent');
+    const adapter = await Promise.race([
+      gpu.requestAdapter({ powerPreference: 'high-performance' }),
+      new Promise((resolve) => setTimeout(() => resolve(silent), ANSWER)),
+    ]);
+    if (adapter === silent) return { adapter: undefined, missing: because('device.webgpu.silent') };
     return { adapter, missing: because('device.webgpu.no-adapter') };
   } catch {
     return { adapter: undefined, missing: because('device.webgpu.refused') };

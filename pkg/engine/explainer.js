@@ -2,11 +2,13 @@
 // A model on a device, and what can be asked of it.
 
 import { decodeByBrowser, toInput } from '../picture/image.js';
+import { Photo } from '../picture/photo.js';
 import { abortable } from '../util/abort.js';
 import { SightlineError, wrap } from '../util/errors.js';
 import { methods } from '../wasm/registry.js';
-import { because } from './device.js';
+import { ANSWER, because } from './device.js';
 import { host } from './host.js';
+import { load } from './load.js';
 
 /** Refuses what nobody takes. @param {object} rest @param {string} name */
 export function only(rest, name) {
@@ -29,6 +31,12 @@ function sendable(request) {
   }
 }
 
+/** @param {unknown} priority */
+function checkPriority(priority) {
+  if (priority !== undefined && priority !== 'user' && priority !== 'idle')
+    throw new SightlineError('bad-option', 'priority must be user or idle');
+}
+
 /** What {@link createExplainer} alone calls. */
 export const FOLLOW = Symbol('follow');
 
@@ -36,9 +44,10 @@ export const FOLLOW = Symbol('follow');
  * @param {import('../index.js').Info} info
  * @param {import('../index.js').Attribution} result
  * @param {Record<string, any>} request
+ * @param {unknown} image
  * @returns {import('../index.js').Provenance}
  */
-function provenance({ model: { id, architecture, sha256, labels }, version }, { method, target }, request) {
+function provenance({ model: { id, architecture, sha256, labels }, version }, { method, target }, request, image) {
   /** @param {any} value @returns {any} */
   const inWords = (value) => {
     if (Array.isArray(value)) return value.map(inWords).join(', ');
@@ -51,6 +60,7 @@ function provenance({ model: { id, architecture, sha256, labels }, version }, { 
   const classes = typeof target === 'number' ? [target] : 'contrast' in target ? target.contrast : target.group;
   return {
     model: { id, architecture, sha256 },
+    photo: image instanceof Photo ? image.sha256 : null,
     version,
     options: Object.fromEntries(used),
     labels: Object.fromEntries(classes.map((k) => [k, labels[k] ?? String(k)])),
@@ -98,11 +108,11 @@ export class Explainer {
       if (cpu.closed) return;
       const engine = onGpu();
       try {
-        const { device } = await host.open(engine);
+        const { device } = await host.open(engine, { priority: 'idle', deviceMs: ANSWER });
         // All the way there and back: the shaders that the next request needs are compiled.
         for (const message of [{ op: 'classify' }, { op: 'gradients', request: {} }]) {
           if (cpu.closed) return host.close(engine);
-          await host.run(engine, (send) => send({ ...message, input }));
+          await host.run(engine, (send) => send({ ...message, input }), { priority: 'idle' });
         }
         if (cpu.closed) return host.close(engine);
         this.#engine = engine;
@@ -110,7 +120,7 @@ export class Explainer {
         // What was asked of it before ends first.
         cpu.queue.then(() => host.close(cpu));
       } catch (error) {
-        host.abandon(engine);
+        host.close(engine);
         failed(error);
       }
     };
@@ -119,18 +129,18 @@ export class Explainer {
 
   /**
    * @param {import('../index.js').ImageSource} image
-   * @param {{ topK?: number, signal?: AbortSignal }} [options]
+   * @param {{ topK?: number } & import('../index.js').CallOptions} [options]
    */
-  async classify(image, { topK, signal, ...rest } = {}) {
+  async classify(image, { topK, signal, onProgress, priority, ...rest } = {}) {
     only(rest, 'classify');
-    return this.#run(image, { op: 'classify', topK }, { signal });
+    return this.#run(image, { op: 'classify', topK }, { signal, onProgress, priority });
   }
 
   /**
    * @param {import('../index.js').ImageSource} image
    * @param {import('../index.js').AttributeOptions} options
    */
-  async attribute(image, { signal, stop, onProgress, onEstimate, ...request } = /** @type {any} */ ({})) {
+  async attribute(image, { signal, stop, onProgress, onEstimate, priority, ...request } = /** @type {any} */ ({})) {
     sendable(request);
     if (stop !== undefined && !(stop instanceof AbortSignal))
       throw new SightlineError('bad-option', 'stop must be an AbortSignal');
@@ -139,9 +149,9 @@ export class Explainer {
     const sent = await this.#withPictures(request, signal);
     const message = { op: 'attribute', request: sent, estimates: onEstimate !== undefined };
     const { kind } = this.#engine;
-    const result = await this.#run(image, message, { signal, stop, onProgress, onEstimate });
+    const result = await this.#run(image, message, { signal, stop, onProgress, onEstimate, priority });
     result.device = kind;
-    result.provenance = provenance(this.info, result, sent);
+    result.provenance = provenance(this.info, result, sent, image);
     return result;
   }
 
@@ -150,12 +160,12 @@ export class Explainer {
    * @param {import('../index.js').ImageSource} image
    * @param {import('../index.js').HeadsOptions} [options]
    */
-  async heads(image, { target, output, signal, onProgress, ...rest } = {}) {
+  async heads(image, { target, output, signal, onProgress, priority, ...rest } = {}) {
     only(rest, 'heads');
     const request = { target, output };
     sendable(request);
     const { kind } = this.#engine;
-    const result = await this.#run(image, { op: 'heads', request }, { signal, onProgress });
+    const result = await this.#run(image, { op: 'heads', request }, { signal, onProgress, priority });
     result.device = kind;
     return result;
   }
@@ -237,13 +247,13 @@ export class Explainer {
    * A layer's activations; those of `info.model.defaultLayer` where none is named.
    * @param {import('../index.js').ImageSource} image
    * @param {string} [layer]
-   * @param {{ signal?: AbortSignal }} [options]
+   * @param {import('../index.js').CallOptions} [options]
    */
-  async activations(image, layer, { signal, ...rest } = {}) {
+  async activations(image, layer, { signal, onProgress, priority, ...rest } = {}) {
     only(rest, 'activations');
     if (layer !== undefined && typeof layer !== 'string')
       throw new SightlineError('bad-option', 'layer must be the name of a layer');
-    return this.#run(image, { op: 'activations', layer }, { signal });
+    return this.#run(image, { op: 'activations', layer }, { signal, onProgress, priority });
   }
 
   /**
@@ -251,11 +261,11 @@ export class Explainer {
    * @param {import('../index.js').ImageSource} image
    * @param {import('../index.js').GradientOptions} [options]
    */
-  async gradients(image, { target, output, layer, signal, ...rest } = {}) {
+  async gradients(image, { target, output, layer, signal, onProgress, priority, ...rest } = {}) {
     only(rest, 'gradients');
     const request = { target, output, layer };
     sendable(request);
-    return this.#run(image, { op: 'gradients', request }, { signal });
+    return this.#run(image, { op: 'gradients', request }, { signal, onProgress, priority });
   }
 
   /**
@@ -280,11 +290,26 @@ export class Explainer {
   /**
    * The tensor that the model is fed.
    * @param {import('../index.js').ImageSource} image
-   * @param {{ signal?: AbortSignal }} [options]
+   * @param {import('../index.js').CallOptions} [options]
    */
-  async preprocess(image, { signal, ...rest } = {}) {
+  async preprocess(image, { signal, onProgress, priority, ...rest } = {}) {
     only(rest, 'preprocess');
-    return this.#run(image, { op: 'prepare' }, { signal });
+    return this.#run(image, { op: 'prepare' }, { signal, onProgress, priority });
+  }
+
+  /**
+   * Reads a photo once, for every explainer of the page.
+   * @param {import('../index.js').ImageSource} image
+   * @param {import('../index.js').CallOptions} [options]
+   */
+  async load(image, { signal, onProgress, priority, ...rest } = {}) {
+    only(rest, 'load');
+    checkPriority(priority);
+    try {
+      return await load(this.#engine, image, { signal, onProgress, priority });
+    } catch (error) {
+      throw wrap(error);
+    }
   }
 
   /** Frees the model, after calls that are still running. */
@@ -295,11 +320,11 @@ export class Explainer {
   /**
    * @param {import('../index.js').ImageSource} image
    * @param {{ op: string, [key: string]: unknown }} message
-   * @param {{ signal?: AbortSignal, stop?: AbortSignal, onProgress?: (p: any) => void, onEstimate?:
-   *   (e: any) => void }} options
+   * @param {import('./host.js').CallOptions} options
    * @returns {Promise<any>}
    */
   async #run(image, message, options) {
+    checkPriority(options.priority);
     try {
       // Queued now: a photo that takes long to come does not let a later call overtake this one.
       const coming = abortable(toInput(image, options.signal), options.signal);

@@ -7,9 +7,12 @@ import { addLabels, fetchWeights, findModel } from '../model/source.js';
 import { abortable, throwIfAborted } from '../util/abort.js';
 import { SightlineError, wrap } from '../util/errors.js';
 import { baseOf, locate } from '../util/locate.js';
-import { because, chooseDevice } from './device.js';
+import { ANSWER, because, chooseDevice } from './device.js';
 import { Explainer, FOLLOW, only } from './explainer.js';
 import { host } from './host.js';
+
+/** How long WebGPU may take to start where nothing else was asked for (ms). */
+const START = 60_000;
 
 /**
  * @param {import('../index.js').ExplainerOptions} options
@@ -50,9 +53,9 @@ export async function createExplainer(options) {
      */
     const attempt = async (work) => {
       try {
-        return await abortable(work(engine), signal);
+        return await work(engine);
       } catch (error) {
-        host.abandon(engine);
+        host.close(engine);
         const { code, message } = wrap(error);
         if (
           device !== 'auto' ||
@@ -67,16 +70,18 @@ export async function createExplainer(options) {
     };
     if (!source.weights) {
       // What is served with the page need not be checked before it is fetched.
-      if (kept) await attempt((e) => host.plan(e, progress));
+      if (kept) await attempt((e) => host.ask(e, { op: 'plan' }, { signal, onProgress: progress }));
       const onBytes = (/** @type {number} */ loaded, /** @type {number | undefined} */ total) =>
         onProgress?.({ stage: 'download', loaded, total });
       await abortable(fetchWeights(found, { signal, onBytes }), signal);
     }
     let opened;
     try {
-      opened = await attempt((e) => host.open(e, progress));
+      // Whoever asked for WebGPU alone waits longer than who can do without.
+      const deviceMs = device === 'auto' ? ANSWER : START;
+      opened = await attempt((e) => host.open(e, { signal, onProgress: progress, deviceMs }));
       if (found.expected && found.expected !== opened.sha256) {
-        host.abandon(engine);
+        host.close(engine);
         throw new SightlineError(
           'network',
           `the weights of ${source.id} were damaged in transit or in storage (their SHA-256 is not ${found.expected}); open the model again to download them anew`,

@@ -3,18 +3,20 @@
 // the running jobs. It makes no request of its own but the import of the generated JavaScript; the
 // compiled modules come from the main thread.
 
-/** @typedef {import('./host.js').Request} Request */
+/** @typedef {{ op: string, call: number, engine: number, [key: string]: any }} Request */
 
-/** @type {Map<string, Promise<any>>} */
+/** By the address of their JavaScript. @type {Map<string, Promise<any>>} */
 const builds = new Map();
-/** The builds' memories, for the tests. @type {WebAssembly.Memory[]} */
+/** Those that run, for what needs no model. @type {Map<string, any>} */
+const loaded = new Map();
+/** The builds' memories. @type {WebAssembly.Memory[]} */
 const memories = [];
 /** @type {Map<number, any>} */
 const engines = new Map();
 /** @type {Map<number, any>} */
 const jobs = new Map();
-/** Calls that were stopped before they began. @type {Set<number>} */
-const early = new Set();
+/** Devices that are open or start, by their build's address. @type {Map<string, Promise<any>>} */
+const devices = new Map();
 /** Read from a Blob at once. */
 const PIECE = 4 << 20;
 /**
@@ -26,7 +28,11 @@ const BITE = 256 << 10;
  * Weights of up to so many bytes are hashed by the browser, in one piece and beside the loading.
  */
 const WHOLE = 64 << 20;
+/** The longer side of a photo's bitmap, in pixels. */
+const LONGEST = 2048;
 const scope = /** @type {any} */ (globalThis);
+/** Of all builds, in bytes. */
+const memory = () => memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
 
 /** @param {object} message @param {Transferable[]} [transfer] */
 const post = (message, transfer = []) => scope.postMessage(message, transfer);
@@ -56,11 +62,11 @@ scope.addEventListener('unhandledrejection', (/** @type {PromiseRejectionEvent} 
   if (fatal(event.reason)) event.preventDefault();
 });
 
-/** @param {string} kind @param {string} url @param {WebAssembly.Module} module */
-async function build(kind, url, module) {
-  let loaded = builds.get(kind);
-  if (!loaded) {
-    loaded = import(url).then(async (glue) => {
+/** @param {string} url @param {WebAssembly.Module} module */
+async function build(url, module) {
+  let coming = builds.get(url);
+  if (!coming) {
+    coming = import(url).then(async (glue) => {
       const { memory } = await glue.default({ module_or_path: module });
       memories.push(memory);
       glue.onPanic((/** @type {string} */ message) => {
@@ -71,12 +77,13 @@ async function build(kind, url, module) {
           die(undefined, 'the computation ran out of memory; use a smaller model or image');
         else die(message, `Sightline failed: ${reason}. The computation was restarted; please report this.`);
       });
+      loaded.set(url, glue);
       return glue;
     });
-    builds.set(kind, loaded);
-    loaded.catch(() => builds.delete(kind));
+    builds.set(url, coming);
+    coming.catch(() => builds.delete(url));
   }
-  return loaded;
+  return coming;
 }
 
 /** @param {string} code @param {string} message */
@@ -161,12 +168,28 @@ function hashOf(weights) {
   return hex;
 }
 
-/** @param {any} request */
+/**
+ * The build and its device. A device is started once for all who ask at the same time.
+ * @param {any} request
+ */
 async function start({ call, kind, url, module }) {
-  const glue = await build(kind, url, module);
+  const glue = await build(url, module);
   post({ call, progress: { stage: 'device', loaded: 0, total: 1 } });
-  const device = await glue.openDevice(kind, (/** @type {string} */ message) => post({ lost: message }));
-  return { glue, device };
+  let device = devices.get(url);
+  if (!device) {
+    device = glue.openDevice(kind, (/** @type {string} */ message) => post({ lost: message }));
+    devices.set(url, /** @type {Promise<any>} */ (device));
+    device?.catch(() => devices.delete(url));
+  }
+  return { glue, device: await device };
+}
+
+/**
+ * Keeps a photo that comes with a call, decoded.
+ * @param {any} glue @param {any} input
+ */
+function keep(glue, input) {
+  if (input?.kind === 'photo' && input.source) glue.keepPhoto(input.id, input.source, input.box);
 }
 
 /**
@@ -181,19 +204,24 @@ const operations = {
   },
   async open(request) {
     const { call, engine, kind, source } = request;
+    let withdrawn = false;
+    jobs.set(call, { cancel: () => (withdrawn = true) });
+    const check = () => {
+      if (withdrawn) throw refusal('aborted', 'the request was aborted');
+    };
     const { glue, device } = await start(request);
+    check();
     const { config, note, header, ranges } = await layout(glue, source).catch((error) => {
       const { code, message } = error;
       throw code === 'bad-model' && !message.startsWith(source.file)
         ? refusal(code, `${source.file}: ${message}`)
         : error;
     });
+    check();
     const loader = new glue.Loader(config, source.labels, source.id, kind);
     const total = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
     const hashed = header || !source.weights || total > WHOLE ? undefined : hashOf(source.weights);
     const digest = hashed ? undefined : new glue.Digest();
-    let withdrawn = false;
-    jobs.set(call, { cancel: () => (withdrawn = true) });
     try {
       let loaded = 0;
       const told = () => post({ call, progress: { stage: 'weights', loaded, total } });
@@ -202,7 +230,7 @@ const operations = {
       for (const [from, to] of ranges) {
         for (let at = from; at < to; at += PIECE) {
           const piece = await read(source, at, Math.min(at + PIECE, to));
-          if (withdrawn) throw refusal('aborted', 'the request was aborted');
+          check();
           for (let bite = 0; bite < piece.length; bite += BITE) {
             const bytes = piece.subarray(bite, bite + BITE);
             loader.feed(bytes);
@@ -213,13 +241,13 @@ const operations = {
         }
       }
       // Of another file than safetensors only parts were fed, and not all in order.
-      for (let at = 0; header && at < source.weights.size; at += PIECE)
+      for (let at = 0; header && at < source.weights.size; at += PIECE) {
         digest?.update(await read(source, at, at + PIECE));
+        check();
+      }
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) for (const held of [loader, digest]) held?.free();
       throw error;
-    } finally {
-      jobs.delete(call);
     }
     const sha256 = hashed ? await hashed : digest.finish();
     const made = loader.finish();
@@ -227,31 +255,40 @@ const operations = {
     return { result: { model: { ...made.info(), assumed: note ?? null }, device, version: glue.version(), sha256 } };
   },
   async classify({ call, engine, input, topK }) {
-    const result = await work(call, engine, (made, job) => made.classify(input, topK, job));
+    const result = await work(call, engine, input, (made, job) => made.classify(input, topK, job));
     return { result, transfer: [result.logits.buffer] };
   },
   async attribute({ call, engine, input, request, estimates }) {
-    const result = await work(call, engine, (made, job) => made.attribute(input, request, job), estimates);
+    const result = await work(call, engine, input, (made, job) => made.attribute(input, request, job), estimates);
     const buffers = [result, ...result.layers].map(({ values }) => values.buffer);
     return { result, transfer: buffers };
   },
   async activations({ call, engine, input, layer }) {
-    const result = await work(call, engine, (made, job) => made.activations(input, layer, job));
+    const result = await work(call, engine, input, (made, job) => made.activations(input, layer, job));
     return { result, transfer: [result.values.buffer] };
   },
   async gradients({ call, engine, input, request }) {
-    const result = await work(call, engine, (made, job) => made.gradients(input, request, job));
+    const result = await work(call, engine, input, (made, job) => made.gradients(input, request, job));
     return { result, transfer: [result.values.buffer] };
   },
   async heads({ call, engine, input, request }) {
-    return { result: await work(call, engine, (made, job) => made.heads(input, request, job)) };
+    return { result: await work(call, engine, input, (made, job) => made.heads(input, request, job)) };
   },
   async prepare({ engine, input }) {
-    const result = engines.get(engine).made.prepare(input);
+    const { made, glue } = engines.get(engine);
+    keep(glue, input);
+    const result = made.prepare(input);
     return { result, transfer: [result.data.buffer] };
   },
+  async load({ url, module, input }) {
+    const glue = await build(url, module);
+    keep(glue, input);
+    const { pixels, ...described } = glue.describePhoto(input.id, LONGEST);
+    const bitmap = await createImageBitmap(new ImageData(pixels.data, pixels.width, pixels.height));
+    return { result: { ...described, bitmap }, transfer: [bitmap] };
+  },
   async memory() {
-    return { result: memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0) };
+    return { result: memory() };
   },
   async close({ engine }) {
     engines.get(engine)?.made.free();
@@ -263,11 +300,13 @@ const operations = {
 /**
  * @param {number} call
  * @param {number} engine
+ * @param {any} input
  * @param {(made: any, job: any) => Promise<any>} run
  * @param {boolean} [estimates]
  */
-async function work(call, engine, run, estimates) {
+async function work(call, engine, input, run, estimates) {
   const { made, glue } = engines.get(engine);
+  keep(glue, input);
   const onProgress = (/** @type {number} */ loaded, /** @type {number} */ total) =>
     post({
       call,
@@ -277,31 +316,43 @@ async function work(call, engine, run, estimates) {
     post({ call, estimate: { values, shape, crop } }, [values.buffer]);
   const job = new glue.Job(onProgress, estimates ? onEstimate : undefined);
   jobs.set(call, job);
-  if (early.delete(call)) job.stop();
   try {
     return await run(made, job);
   } finally {
-    jobs.delete(call);
     if (panicked === undefined) job.free();
   }
 }
 
 scope.addEventListener('message', async (/** @type {MessageEvent<Request>} */ { data }) => {
   const { call, op } = data;
+  if (op === 'ping') return post({ pong: true });
   // Fetched while the wasm is compiled; a failure is told when it is needed.
   if (op === 'import') return import(/** @type {any} */ (data).url).catch(() => undefined);
   if (op === 'cancel') return jobs.get(call)?.cancel();
-  if (op === 'stop') return jobs.has(call) ? jobs.get(call).stop?.() : early.add(call);
+  if (op === 'stop') return jobs.get(call)?.stop?.();
+  if (op === 'forget') return loaded.get(data.url)?.forgetPhoto(data.photo);
   try {
-    const { result, transfer } = await /** @type {any} */ (operations)[op](data);
-    post({ call, result }, transfer);
+    const coming = /** @type {any} */ (operations)[op](data);
+    if (data.stopped) jobs.get(call)?.stop?.();
+    const { result, transfer } = await coming;
+    post({ call, result, memory: memory() }, transfer);
   } catch (error) {
     if (fatal(error)) return;
     const { code = 'internal', message = String(error) } = /** @type {any} */ (error);
-    post({ call, error: { code: typeof code === 'string' ? code : 'internal', message } });
+    post({ call, error: { code: typeof code === 'string' ? code : 'internal', message }, memory: memory() });
+  } finally {
+    jobs.delete(call);
   }
 });
 scope.addEventListener('messageerror', () =>
   die(undefined, 'an image or model could not be received; use a smaller one'),
 );
 post({ ready: true });
+// Held for as long as this worker lives. Nothing else tells the page that it was ended from outside;
+// where there are no locks, its silence does, later.
+const lock = `sightline-${Math.random().toString(36).slice(2)}`;
+const held = () => {
+  post({ lock });
+  return new Promise(() => {});
+};
+globalThis.navigator?.locks?.request(lock, held).catch(() => undefined);

@@ -116,6 +116,7 @@ export const strings = {
     'device.webgpu.absent': 'dieser Browser hat kein WebGPU',
     'device.webgpu.no-adapter': 'dieser Browser hat WebGPU, aber keinen Adapter dafür',
     'device.webgpu.refused': 'dieser Browser gibt keinen WebGPU-Adapter her',
+    'device.webgpu.silent': 'dieser Browser hat auf die Frage nach einem WebGPU-Adapter nicht geantwortet',
     'device.webgpu.software': 'der WebGPU-Adapter hier ist in Software nachgebildet, und das ist langsamer als die CPU',
     'device.webgpu.not-served': 'das Programm für WebGPU gibt es auf dieser Website nicht',
     'device.webgpu.looking': 'ob es WebGPU gibt, wird gerade festgestellt',

@@ -99,6 +99,7 @@ export const texts = {
   'device.webgpu.absent': 'this browser does not support WebGPU',
   'device.webgpu.no-adapter': 'this browser supports WebGPU but found no adapter',
   'device.webgpu.refused': 'this browser refused access to a WebGPU adapter',
+  'device.webgpu.silent': 'this browser did not answer when asked for a WebGPU adapter',
   'device.webgpu.software': 'the WebGPU adapter is emulated in software, which is slower than the CPU build',
   'device.webgpu.not-served': 'this site does not offer the WebGPU build',
   'device.webgpu.looking': 'checking whether WebGPU is available',

@@ -4,11 +4,13 @@ import { requestBlob } from '../model/fetch.js';
 import { throwIfAborted } from '../util/abort.js';
 import { SightlineError } from '../util/errors.js';
 import { limits } from '../wasm/registry.js';
+import { inputOf, Photo } from './photo.js';
 
 /**
  * What the worker takes.
  * @typedef {{ kind: 'encoded', bytes: Uint8Array }
  *   | { kind: 'rgba', width: number, height: number, data: Uint8ClampedArray }
+ *   | import('../engine/photos.js').PhotoInput
  *   | { kind: 'tensor', data: Float32Array, shape: number[] }} Input
  */
 
@@ -19,6 +21,11 @@ import { limits } from '../wasm/registry.js';
  */
 export async function toInput(image, signal) {
   throwIfAborted(signal);
+  if (image instanceof Photo) {
+    const input = inputOf(image);
+    if (!input) throw new SightlineError('bad-option', 'image: this photo has been closed; load it again');
+    return input;
+  }
   if (typeof image === 'string')
     return encoded(await requestBlob(new URL(image, globalThis.location?.href), { signal }));
   if (image instanceof Blob) return encoded(image);
@@ -36,7 +43,7 @@ export async function toInput(image, signal) {
   if (isDrawable(image)) return pixels(image);
   throw new SightlineError(
     'bad-option',
-    'image must be a File, Blob, ArrayBuffer, ImageData, ImageBitmap, image or canvas element, address or tensor',
+    'image must be a File, Blob, ArrayBuffer, Photo, ImageData, ImageBitmap, image or canvas element, address or tensor',
   );
 }
 

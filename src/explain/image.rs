@@ -2,6 +2,9 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+
+use crate::photo::Photo;
 
 /// What a caller hands over to be explained.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +19,12 @@ pub enum Image {
         height: u32,
         /// 4 x width x height bytes.
         data: Vec<u8>,
+    },
+    /// A photo that was decoded before.
+    Photo {
+        /// Stands for this photo alone.
+        id: u32,
+        photo: Rc<Photo>,
     },
     /// An input as the model takes it.
     Tensor {
@@ -32,6 +41,7 @@ impl Image {
         match self {
             Self::Encoded(bytes) => (0, bytes).hash(&mut hasher),
             Self::Rgba { width, height, data } => (1, width, height, data).hash(&mut hasher),
+            Self::Photo { id, .. } => (3, id).hash(&mut hasher),
             Self::Tensor { data, shape } => {
                 (2, shape).hash(&mut hasher);
                 // Two at a time: the hasher takes as long for four bytes as for eight.

@@ -7,6 +7,7 @@ pub mod request;
 pub mod result;
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor};
 use serde_json::{Map, Value};
@@ -61,8 +62,9 @@ impl Explainer {
     /// another shape.
     pub fn prepare(&self, image: &Image) -> Result<(Vec<f32>, Option<Crop>)> {
         let photo = match image {
-            Image::Encoded(bytes) => Photo::decode(bytes)?,
-            Image::Rgba { width, height, data } => Photo::from_rgba(*width, *height, data)?,
+            Image::Encoded(bytes) => Rc::new(Photo::decode(bytes)?),
+            Image::Rgba { width, height, data } => Rc::new(Photo::from_rgba(*width, *height, data)?),
+            Image::Photo { photo, .. } => photo.clone(),
             Image::Tensor { data, shape } => {
                 let expected = self.spec().input_size;
                 if shape != &expected || data.len() != expected.iter().product::<usize>() {

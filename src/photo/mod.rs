@@ -3,6 +3,7 @@
 #![warn(clippy::indexing_slicing)]
 
 pub mod decode;
+mod part;
 pub mod preprocess;
 pub mod resize;
 

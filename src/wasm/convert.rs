@@ -7,6 +7,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::error::Error;
 use crate::explain::{Image, Tensors};
+use crate::wasm::photos;
 
 pub(super) type JsResult<T> = Result<T, JsValue>;
 
@@ -43,6 +44,10 @@ pub(super) fn read_image(input: &JsValue) -> JsResult<Image> {
     match get("kind")?.as_string().as_deref() {
         Some("encoded") => Ok(Image::Encoded(bytes("bytes")?)),
         Some("rgba") => Ok(Image::Rgba { width: side("width")?, height: side("height")?, data: bytes("data")? }),
+        Some("photo") => {
+            let id = side("id")?;
+            Ok(Image::Photo { id, photo: photos::find(id).map_err(throw)? })
+        }
         Some("tensor") => {
             let data =
                 get("data")?.dyn_into::<Float32Array>().map_err(|_| bad("a tensor's data must be a Float32Array"))?;
@@ -54,7 +59,7 @@ pub(super) fn read_image(input: &JsValue) -> JsResult<Image> {
                 shape: shape.ok_or_else(|| bad("a tensor's shape must contain whole numbers"))?,
             })
         }
-        _ => Err(bad("its kind must be encoded, rgba or tensor")),
+        _ => Err(bad("its kind must be encoded, rgba, photo or tensor")),
     }
 }
 

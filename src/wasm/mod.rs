@@ -6,6 +6,7 @@ mod device;
 mod engine;
 mod job;
 mod loader;
+mod photos;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ import { decodeByBrowser, toInput } from '../picture/image.js';
 import { Photo } from '../picture/photo.js';
 import { abortable } from '../util/abort.js';
 import { SightlineError, wrap } from '../util/errors.js';
+import { tell } from '../util/tell.js';
 import { methods } from '../wasm/registry.js';
 import { ANSWER, because } from './device.js';
 import { host } from './host.js';
@@ -90,19 +91,19 @@ export class Explainer {
    */
   async [FOLLOW](best, onDevice, onGpu) {
     const cpu = this.#engine;
-    const tell = (/** @type {Partial<import('../index.js').Info['device']>} */ change) => {
+    const announce = (/** @type {Partial<import('../index.js').Info['device']>} */ change) => {
       if (cpu.closed && this.#engine === cpu) return;
       this.info = Object.freeze({ ...this.info, device: { ...this.info.device, ...change } });
       onDevice(this.info.device);
     };
     const failed = (/** @type {unknown} */ error) =>
-      tell(because('device.webgpu.failed', { reason: wrap(error).message }));
+      announce(because('device.webgpu.failed', { reason: wrap(error).message }));
     const choice = await best.catch(failed);
     // Whoever made this explainer has it by now.
     await new Promise((done) => setTimeout(done));
     if (!choice) return;
     const { kind, ...reason } = choice;
-    if (kind === 'cpu') return tell(reason);
+    if (kind === 'cpu') return announce(reason);
     this.#move = async (input) => {
       this.#move = undefined;
       if (cpu.closed) return;
@@ -116,7 +117,7 @@ export class Explainer {
         }
         if (cpu.closed) return host.close(engine);
         this.#engine = engine;
-        tell({ kind, description: device.description, ...reason });
+        announce({ kind, description: device.description, ...reason });
         // What was asked of it before ends first.
         cpu.queue.then(() => host.close(cpu));
       } catch (error) {
@@ -124,7 +125,7 @@ export class Explainer {
         failed(error);
       }
     };
-    tell(because('device.webgpu.warming'));
+    announce(because('device.webgpu.warming'));
   }
 
   /**
@@ -188,7 +189,7 @@ export class Explainer {
       ...options,
       signal: signal ? AbortSignal.any([signal, left.signal]) : left.signal,
       onEstimate: (estimate) => {
-        onEstimate?.(estimate);
+        tell(onEstimate, estimate);
         latest = estimate;
         wake();
       },
@@ -238,7 +239,7 @@ export class Explainer {
         item = { index, attribution: null, error: wrapped };
       }
       items.push(item);
-      onProgress?.({ stage: 'batch', loaded: items.length, total: all.length, item });
+      tell(onProgress, { stage: 'batch', loaded: items.length, total: all.length, item });
     }
     return items;
   }

@@ -5,6 +5,7 @@
 import { abortable, throwIfAborted } from '../util/abort.js';
 import { SightlineError } from '../util/errors.js';
 import { locate } from '../util/locate.js';
+import { tell } from '../util/tell.js';
 import { program } from './parts.js';
 import { Scheduler } from './scheduler.js';
 import { startThread } from './thread.js';
@@ -86,10 +87,10 @@ class Host {
    * Sends a message that needs no open engine.
    * @param {Engine} engine
    * @param {Message} message
-   * @param {CallOptions} [options]
+   * @param {CallOptions & { deviceMs?: number }} [options]
    */
-  ask(engine, message, options = {}) {
-    return this.#call(engine, message, options, { bare: true });
+  ask(engine, message, { deviceMs, ...options } = {}) {
+    return this.#call(engine, message, options, { bare: true, deviceMs });
   }
 
   /**
@@ -154,20 +155,6 @@ class Host {
   /** Frees the engine after the calls that are under way. @param {Engine} engine */
   close(engine) {
     this.#scheduler.close(engine);
-  }
-}
-
-/**
- * A listener's failure is its own: it is reported as an uncaught error, and the call goes on.
- * @template T
- * @param {((value: T) => void) | undefined} listener
- * @param {T} value
- */
-function tell(listener, value) {
-  try {
-    listener?.(value);
-  } catch (error) {
-    globalThis.reportError?.(error);
   }
 }
 

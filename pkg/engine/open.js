@@ -7,12 +7,10 @@ import { addLabels, fetchWeights, findModel } from '../model/source.js';
 import { abortable, throwIfAborted } from '../util/abort.js';
 import { SightlineError, wrap } from '../util/errors.js';
 import { baseOf, locate } from '../util/locate.js';
+import { tell } from '../util/tell.js';
 import { ANSWER, because, chooseDevice } from './device.js';
 import { Explainer, FOLLOW, only } from './explainer.js';
 import { host } from './host.js';
-
-/** How long WebGPU may take to start where nothing else was asked for (ms). */
-const START = 60_000;
 
 /**
  * @param {import('../index.js').ExplainerOptions} options
@@ -27,7 +25,9 @@ export async function createExplainer(options) {
     throwIfAborted(signal);
     const base = baseOf(assetBaseUrl);
     const progress = (/** @type {import('./host.js').Progress} */ { stage, loaded, total }) =>
-      signal?.aborted || onProgress?.({ stage: /** @type {any} */ (stage), loaded, total });
+      signal?.aborted || tell(onProgress, { stage: /** @type {any} */ (stage), loaded, total });
+    // Whoever asked for WebGPU alone waits longer than who can do without.
+    const opening = { signal, onProgress: progress, ...(device === 'auto' && { deviceMs: ANSWER }) };
     const hasBuild = async () => {
       // Without the signal: the explainer may be there, and its first task over, before this is
       // asked.
@@ -70,16 +70,14 @@ export async function createExplainer(options) {
     };
     if (!source.weights) {
       // What is served with the page need not be checked before it is fetched.
-      if (kept) await attempt((e) => host.ask(e, { op: 'plan' }, { signal, onProgress: progress }));
+      if (kept) await attempt((e) => host.ask(e, { op: 'plan' }, opening));
       const onBytes = (/** @type {number} */ loaded, /** @type {number | undefined} */ total) =>
-        onProgress?.({ stage: 'download', loaded, total });
+        tell(onProgress, { stage: 'download', loaded, total });
       await abortable(fetchWeights(found, { signal, onBytes }), signal);
     }
     let opened;
     try {
-      // Whoever asked for WebGPU alone waits longer than who can do without.
-      const deviceMs = device === 'auto' ? ANSWER : START;
-      opened = await attempt((e) => host.open(e, { signal, onProgress: progress, deviceMs }));
+      opened = await attempt((e) => host.open(e, opening));
       if (found.expected && found.expected !== opened.sha256) {
         host.close(engine);
         throw new SightlineError(
@@ -106,7 +104,12 @@ export async function createExplainer(options) {
       version: opened.version,
       warnings: kept?.warning ? [kept.warning] : [],
     });
-    if (changes) explainer[FOLLOW](best, onDevice, () => host.engine('webgpu', base, source));
+    if (changes)
+      explainer[FOLLOW](
+        best,
+        (info) => tell(onDevice, info),
+        () => host.engine('webgpu', base, source),
+      );
     return explainer;
   } catch (error) {
     throw wrap(error);

@@ -8,6 +8,8 @@
 export const BEAT = 1000;
 /** After so long without a call, a worker that holds too much memory is replaced (ms). */
 export const REST = 5000;
+/** A device may take so long to start, where its caller does not say (ms). */
+export const DEVICE = 60_000;
 /** A worker may be silent for so long, and for this many times its longest silence before (ms). */
 const [SILENCE, TIMES] = [30_000, 20];
 /** While a model opens on WebGPU, where shaders are compiled (ms). */

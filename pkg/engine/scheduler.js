@@ -7,7 +7,7 @@
 // A worker that is gone is replaced: the call that ended it is told, and the others run again.
 
 import { aborted, SightlineError } from '../util/errors.js';
-import { allowedMemory, allowedSilence, BEAT, isHeldUp, REST } from './patience.js';
+import { allowedMemory, allowedSilence, BEAT, DEVICE, isHeldUp, REST } from './patience.js';
 import { Photos } from './photos.js';
 
 /** @typedef {import('./thread.js').Thread} Thread */
@@ -31,8 +31,9 @@ import { Photos } from './photos.js';
 /**
  * `suspect`: it ran when a worker died, and not alone. `ended`: when its worker was told to end it,
  * because it was withdrawn or has to give way. `asked`: when its device was asked to start.
+ * `heard`: the worker spoke after it got the call.
  * @typedef {Request & { id: number, state: 'waiting' | 'opening' | 'posted', suspect: boolean,
- *   stopped: boolean, started: number, ended?: number, asked?: number, worker?: Worker }} Call
+ *   stopped: boolean, heard: boolean, started: number, ended?: number, asked?: number, worker?: Worker }} Call
  */
 /**
  * A worker: `calls` that it has, the engines that it has or opens, and how long it has been silent.
@@ -102,6 +103,7 @@ export class Scheduler {
       state: 'waiting',
       suspect: false,
       stopped: false,
+      heard: false,
       started: 0,
     };
     this.#calls.add(call);
@@ -283,6 +285,7 @@ export class Scheduler {
     const { call: id, result, error, progress, estimate, dead, lost, pong, memory } = data;
     if (worker.pinged) worker.longest = Math.max(worker.longest, worker.silence);
     worker.silence = 0;
+    for (const running of worker.calls.values()) running.heard = true;
     if (pong) worker.pinged = false;
     if (dead) return this.#died(worker, dead);
     if (lost !== undefined)
@@ -342,7 +345,7 @@ export class Scheduler {
 
   /** @param {Call} call */
   #queueAgain(call) {
-    Object.assign(call, { state: 'waiting', worker: undefined, ended: undefined, asked: undefined });
+    Object.assign(call, { state: 'waiting', worker: undefined, heard: false, ended: undefined, asked: undefined });
   }
 
   /** @param {Call} call @param {SightlineError} [error] @param {any} [result] */
@@ -373,7 +376,8 @@ export class Scheduler {
     const error = () => new SightlineError(death.code, death.message, { cause: death.cause });
     const onGpu = death.code === 'device-lost';
     for (const call of calls) {
-      const guilty = onGpu ? call.engine.kind === 'webgpu' : calls.length === 1 || call.suspect;
+      const alone = calls.length === 1 && (call.heard || !death.unseen);
+      const guilty = onGpu ? call.engine.kind === 'webgpu' : alone || call.suspect;
       if (guilty && !death.ours) this.#settle(call, error());
       else if (this.#calls.has(call)) {
         this.#queueAgain(call);
@@ -425,8 +429,9 @@ export class Scheduler {
       });
     const now = this.#world.now();
     for (const call of calls) {
-      if (call.asked !== undefined && call.deviceMs !== undefined && now - call.asked > call.deviceMs) {
-        const seconds = Math.round(call.deviceMs / 1000);
+      const { asked, deviceMs = DEVICE } = call;
+      if (asked !== undefined && now - asked > deviceMs) {
+        const seconds = Math.round(deviceMs / 1000);
         this.#settle(
           call,
           new SightlineError('device-unavailable', `WebGPU did not start within ${seconds} seconds; use the CPU`),

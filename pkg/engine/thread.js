@@ -5,7 +5,9 @@ import { SightlineError } from '../util/errors.js';
 
 /**
  * Why a worker is gone.
- * @typedef {{ code: import('../index.js').ErrorCode, message: string, cause?: unknown }} Death
+ * `unseen`: nobody saw it go, so that it may have been gone before it got its last message.
+ * @typedef {{ code: import('../index.js').ErrorCode, message: string, cause?: unknown, unseen?:
+ *   boolean }} Death
  */
 /**
  * What a started worker is to the scheduler.
@@ -97,6 +99,7 @@ export function startThread(url, { onReady, onMessage, onDeath }) {
 const SILENT = {
   code: 'internal',
   message: 'the worker ended unexpectedly: the browser or another script stopped it; try again',
+  unseen: true,
 };
 
 /** @param {URL} url */

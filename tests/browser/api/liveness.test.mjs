@@ -12,7 +12,15 @@ const noGpu = !existsSync(join(dist, 'pkg/wasm/webgpu/sightline_bg.wasm')) && 'n
 describe('a worker that ends without a word', () => {
   for (const how of ['terminate', 'close'])
     test(`${how}: the call that ran is told, later calls and new explainers go on`, { timeout: 60_000 }, async () => {
-      const page = await open();
+      const page = await here.browser.newPage();
+      await beforeWorker(page, () => {
+        addEventListener('message', (event) => {
+          if (event.data.op !== 'end') return;
+          event.stopImmediatePropagation();
+          close();
+        });
+      });
+      await here.open('/blank.html', page);
       const result = await page.evaluate(async (how) => {
         const model = { url: '/golden/packages/tiny-vit' };
         const image = '/golden/photos/photo.png';
@@ -20,7 +28,7 @@ describe('a worker that ends without a word', () => {
         const before = await explainer.classify(image);
         const end = () => {
           if (how === 'terminate') t.worker.terminate();
-          else t.worker.postMessage('close');
+          else t.worker.postMessage({ op: 'end' });
         };
         const failures = [];
         for (let round = 0; round < 3; round++) {

@@ -275,3 +275,36 @@ describe('an end that the caller asks for', () => {
     await page.close();
   });
 });
+
+test('memory that a large picture took is given back while nothing runs; the model stays open', {
+  timeout: 120_000,
+}, async () => {
+  const page = await open();
+  const result = await page.evaluate(async () => {
+    const explainer = await api.createExplainer({ model: { url: '/golden/packages/tiny-vit' }, device: 'cpu' });
+    const small = '/golden/photos/photo.png';
+    const before = await explainer.classify(small);
+    const worker = t.worker;
+    const pixels = new ImageData(6000, 4000);
+    await explainer.classify(pixels);
+    const grown = await t.memory(worker);
+    const opened = [];
+    const post = Worker.prototype.postMessage;
+    Worker.prototype.postMessage = function (message, ...more) {
+      opened.push(message.op);
+      return post.call(this, message, ...more);
+    };
+    const until = performance.now() + 20_000;
+    while (t.worker === worker && performance.now() < until) await new Promise((done) => setTimeout(done, 200));
+    const replaced = t.worker !== worker;
+    await new Promise((done) => setTimeout(done, 1000));
+    const reopened = opened.includes('open');
+    const after = await explainer.classify(small);
+    return { grown, replaced, reopened, kept: await t.memory(), same: t.relative(after.logits, before.logits) };
+  });
+  console.log(`memory: ${(result.grown / 1e6).toFixed(0)} MB, then ${(result.kept / 1e6).toFixed(0)} MB`);
+  assert.ok(result.grown > 150e6 && result.kept < 60e6);
+  assert.ok(result.replaced && result.reopened);
+  assert.equal(result.same, 0);
+  await page.close();
+});

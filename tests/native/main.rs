@@ -26,6 +26,9 @@ mod builtins;
 mod common;
 mod docs;
 mod explain;
+#[path = "../fuzz/mod.rs"]
+mod fuzz;
+mod fuzzing;
 mod math;
 mod methods;
 mod nn;

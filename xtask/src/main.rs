@@ -6,6 +6,7 @@ mod architecture;
 mod bench;
 mod build;
 mod first;
+mod fuzz;
 mod licences;
 mod lint;
 mod package;
@@ -26,6 +27,7 @@ cargo xtask lint                            run the static checks: format, lints
 cargo xtask test [--native] [--browser]     run the checks and tests (all, or one half)
 cargo xtask size [--cpu]                    build as for a release and compare the download with tests/sizes.json
                  [--update --note TEXT]     add the sizes to that record, with a note on why they grew
+cargo xtask fuzz [TARGET] [--minutes N]     read what is made up, for N minutes each (default 1)
 cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser
                                             (sections: cpu, webgpu, cost, start, memory, size);
                   [--model NAME] [--save]   of one model; into tests/bench/results/, which docs/benchmark.md shows,
@@ -81,6 +83,12 @@ fn dispatch(args: &[String]) -> Result<()> {
             let (native, browser) = (rest.take("--native"), rest.take("--browser"));
             rest.finish()?;
             test::run(native || !browser, browser || !native)
+        }
+        "fuzz" => {
+            let minutes = rest.take_text("--minutes")?.map_or(Ok(1.0), |text| text.parse())?;
+            let target = if rest.0.is_empty() { None } else { Some(rest.0.remove(0)) };
+            rest.finish()?;
+            fuzz::run(target.as_deref(), minutes)
         }
         "bench" => bench::run(rest.0),
         "help" | "--help" | "-h" => {

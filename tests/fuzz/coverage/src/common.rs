@@ -1,0 +1,4 @@
+//! What the driver takes from the tests.
+
+#[path = "../../../common/alloc.rs"]
+pub mod alloc;

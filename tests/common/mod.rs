@@ -2,6 +2,7 @@
 //! caller that watches, measures of agreement.
 #![allow(dead_code, unused_imports)] // each program uses a part
 
+pub mod alloc;
 mod compare;
 mod files;
 mod golden;

@@ -31,3 +31,6 @@ mod methods;
 mod nn;
 mod package;
 mod photo;
+
+#[global_allocator]
+static MEMORY: common::alloc::Counting = common::alloc::Counting;

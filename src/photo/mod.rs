@@ -2,8 +2,12 @@
 
 #![warn(clippy::indexing_slicing)]
 
+mod canvas;
 pub mod decode;
+mod formats;
+pub mod limits;
 pub mod preprocess;
 pub mod resize;
 
 pub use decode::Photo;
+use decode::orientation;

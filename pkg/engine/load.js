@@ -52,7 +52,7 @@ async function read(engine, source, box, options) {
   const id = next++;
   const input = { kind: 'photo', id, source, box, bytes: 0 };
   const described = await host.ask(engine, { op: 'load', input }, options);
-  input.bytes = 3 * described.width * described.height;
+  input.bytes = described.bytes;
   /** @type {Photo} */
   const photo = new Photo(described, input, {
     crop: async (part) => {

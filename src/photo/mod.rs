@@ -2,9 +2,13 @@
 
 #![warn(clippy::indexing_slicing)]
 
+mod canvas;
 pub mod decode;
+mod formats;
+pub mod limits;
 mod part;
 pub mod preprocess;
 pub mod resize;
 
 pub use decode::Photo;
+use decode::orientation;

@@ -149,7 +149,9 @@ pub fn preprocess(photo: &Photo, config: &PreprocessConfig) -> Result<Prepared> 
         return Err(Error::UnsupportedImage("the image has no pixels; choose another one".into()));
     }
     let [_, h, w] = config.input_size;
-    let (resized_w, resized_h) = config.resized(width, height);
+    // By the photo's own size, of which it may be a smaller copy.
+    let [photo_width, photo_height] = photo.full_size();
+    let (resized_w, resized_h) = config.resized(photo_width as usize, photo_height as usize);
     // Round half to even, as Python's round in torchvision's CenterCrop. The resized picture is
     // never smaller than the crop.
     let offset = |n: usize, size: usize| ((n as f64 - size as f64) / 2.0).round_ties_even().max(0.0) as usize;
@@ -163,14 +165,14 @@ pub fn preprocess(photo: &Photo, config: &PreprocessConfig) -> Result<Prepared> 
             *value = (f32::from(level) / 255.0 - mean) / std;
         }
     }
-    let (scale_x, scale_y) = (width as f64 / resized_w as f64, height as f64 / resized_h as f64);
+    let (scale_x, scale_y) = (f64::from(photo_width) / resized_w as f64, f64::from(photo_height) / resized_h as f64);
     let crop = Crop {
         x: left as f64 * scale_x,
         y: top as f64 * scale_y,
         width: w as f64 * scale_x,
         height: h as f64 * scale_y,
-        photo_width: photo.width,
-        photo_height: photo.height,
+        photo_width,
+        photo_height,
     };
     Ok(Prepared { data, crop })
 }

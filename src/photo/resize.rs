@@ -46,7 +46,7 @@ impl Interpolation {
 pub fn resize(photo: &Photo, width: usize, height: usize, interpolation: Interpolation) -> Photo {
     let columns = Axis::new(photo.width as usize, width, interpolation).outputs(0, width);
     let rows = Axis::new(photo.height as usize, height, interpolation).outputs(0, height);
-    Photo { width: width as u32, height: height as u32, rgb: resample(photo, &columns, &rows) }
+    Photo { width: width as u32, height: height as u32, rgb: resample(photo, &columns, &rows), scaled_from: None }
 }
 
 const PRECISION: u32 = 32 - 8 - 2;

@@ -19,7 +19,7 @@ use crate::ask::warning::WARNINGS;
 use crate::methods::METHODS;
 use crate::nn::families::FAMILIES;
 use crate::package::limits::{MAX_CONFIG_BYTES, MAX_HEADER_BYTES, MAX_PARAMETERS, MAX_WEIGHTS_BYTES};
-use crate::photo::decode::{MAX_ENCODED_BYTES, MAX_PIXELS, MAX_SIDE};
+use crate::photo::limits::{MAX_ENCODED_BYTES, MAX_PIXELS, MAX_SIDE};
 use crate::wasm::convert::{JsResult, to_js};
 
 thread_local! {

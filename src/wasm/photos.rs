@@ -49,15 +49,16 @@ pub fn keep_photo(id: u32, source: JsValue, part: JsValue) -> JsResult<()> {
     Ok(())
 }
 
-/// `{ width, height, sha256, pixels: { width, height, data } }` of a photo that is kept: RGBA with
-/// the longer side at most `longest`, and the SHA-256 of its width and height (u32, little-endian)
-/// and its RGB bytes.
+/// `{ width, height, bytes, sha256, pixels: { width, height, data } }` of a photo that is kept: its
+/// size, what it takes decoded, the SHA-256 of its width and height (u32, little-endian) and its RGB
+/// bytes, and RGBA with the longer side at most `longest`.
 #[wasm_bindgen(js_name = describePhoto)]
 pub fn describe_photo(id: u32, longest: u32) -> JsResult<JsValue> {
     let photo = find(id).map_err(throw)?;
+    let [full_width, full_height] = photo.full_size();
     let mut hash = Sha256::new();
-    hash.update(photo.width.to_le_bytes());
-    hash.update(photo.height.to_le_bytes());
+    hash.update(full_width.to_le_bytes());
+    hash.update(full_height.to_le_bytes());
     hash.update(&photo.rgb);
     let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     let scale = (f64::from(longest) / f64::from(photo.width.max(photo.height))).min(1.0);
@@ -71,8 +72,9 @@ pub fn describe_photo(id: u32, longest: u32) -> JsResult<JsValue> {
     set(&pixels, "height", &JsValue::from(height as f64))?;
     set(&pixels, "data", &Uint8ClampedArray::from(rgba.as_slice()))?;
     let object: JsValue = Object::new().into();
-    set(&object, "width", &JsValue::from(photo.width))?;
-    set(&object, "height", &JsValue::from(photo.height))?;
+    set(&object, "width", &JsValue::from(full_width))?;
+    set(&object, "height", &JsValue::from(full_height))?;
+    set(&object, "bytes", &JsValue::from(photo.rgb.len() as f64))?;
     set(&object, "sha256", &JsValue::from_str(&sha256))?;
     set(&object, "pixels", &pixels)?;
     Ok(object)

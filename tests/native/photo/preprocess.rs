@@ -13,7 +13,7 @@ use crate::common::*;
 fn picture(width: u32, height: u32) -> Photo {
     let length = u64::from(width * height * 3);
     let byte = |i: u64| ((((i as u32).wrapping_mul(2_654_435_761) >> 24) as u64 + i * 255 / length) / 2) as u8;
-    Photo { width, height, rgb: (0..length).map(byte).collect() }
+    Photo { width, height, rgb: (0..length).map(byte).collect(), scaled_from: None }
 }
 
 #[test]
@@ -87,7 +87,12 @@ fn parsed(value: Value) -> PreprocessConfig {
 
 #[test]
 fn the_crop_maps_back_to_the_photo() {
-    let photo = |width: u32, height: u32| Photo { width, height, rgb: vec![128; (width * height * 3) as usize] };
+    let photo = |width: u32, height: u32| Photo {
+        width,
+        height,
+        rgb: vec![128; (width * height * 3) as usize],
+        scaled_from: None,
+    };
     // 224 / 0.875 = 256: a 512 x 1024 photo becomes 256 x 512; the crop starts at 16 and 144.
     let prepared =
         preprocess(&photo(512, 1024), &parsed(json!({ "input_size": [3, 224, 224], "crop_pct": 0.875 }))).unwrap();
@@ -111,7 +116,7 @@ fn the_crop_maps_back_to_the_photo() {
 fn a_thread_of_a_photo_needs_little_memory_and_time() {
     let config = parsed(json!({ "input_size": [3, 224, 224] }));
     for (width, height) in [(1, 30_000), (30_000, 1)] {
-        let photo = Photo { width, height, rgb: vec![7; 90_000] };
+        let photo = Photo { width, height, rgb: vec![7; 90_000], scaled_from: None };
         let prepared = preprocess(&photo, &config).unwrap();
         assert_eq!(prepared.data.len(), 3 * 224 * 224);
         assert!(prepared.crop.width <= 1.0 && prepared.crop.height <= 1.0);

@@ -34,6 +34,7 @@ mod methods;
 mod nn;
 mod package;
 mod photo;
+mod properties;
 
 #[global_allocator]
 static MEMORY: common::alloc::Counting = common::alloc::Counting;

@@ -152,19 +152,35 @@ async function fromFolder(folder, { signal }, builtin, name) {
 export async function fetchWeights(found, options) {
   const { source, file, kept } = found;
   if (!file || source.weights) return;
-  if (await kept?.load()) {
-    found.expected = kept?.record?.sha256 ?? kept?.expected;
-    source.weights = new Blob(kept?.pieces);
-    return;
-  }
   const url = file(FILE);
+  if (!kept) return take(await fetched(url, options));
+  const { signal, onBytes } = options;
+  // Another tab's progress is this one's, too.
+  const onWait = async () => {
+    const there = await kept.progress();
+    if (there && !source.weights) onBytes?.(there.loaded, there.total);
+  };
+  await kept.alone(signal, onWait, async () => {
+    await kept.look();
+    if (await kept.load()) return take({ blob: new Blob(kept.pieces), expected: kept.record?.sha256 ?? kept.expected });
+    take(await fetched(url, { ...options, keeper: kept }));
+    await kept.update({ complete: true, total: source.weights?.size ?? 0, date: new Date().toISOString() });
+  });
+
+  /** @param {{ blob: Blob, expected?: string }} weights */
+  function take({ blob, expected }) {
+    source.weights = blob;
+    if (expected !== undefined) found.expected = expected;
+  }
+}
+
+/** @param {URL} url @param {Parameters<typeof download>[2]} options */
+async function fetched(url, options) {
   try {
-    const { blob, expected } = await download(url, WEIGHTS, { ...options, keeper: kept });
-    [source.weights, found.expected] = [blob, expected];
+    return await download(url, WEIGHTS, options);
   } catch (error) {
     throw explained(error);
   }
-  await kept?.update({ complete: true, total: source.weights.size, date: new Date().toISOString() });
 }
 
 /** What a missing file of weights means. @param {unknown} error */

@@ -91,6 +91,34 @@ export function methodCards(box, { methods, working, choose }) {
   return show;
 }
 
+/**
+ * The address that a folder's files are relative to.
+ * @param {string} url
+ */
+function folderOf(url) {
+  const folder = new URL(url);
+  if (!folder.pathname.endsWith('/')) folder.pathname += '/';
+  return folder;
+}
+
+/**
+ * As much of a text as is shown, and one character more where there is more; the rest is not
+ * received.
+ * @param {Response} response
+ */
+async function beginning(response) {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
+    text += part.value;
+    if (text.length > MAX_CARD) {
+      reader?.cancel().catch(() => undefined);
+      break;
+    }
+  }
+  return text.slice(0, MAX_CARD + 1);
+}
+
 // --- the open model ------------------------------------------------------------------------------
 
 /**
@@ -117,9 +145,11 @@ export function modelCard(accuracy, box, told) {
   /** @param {string} name */
   async function read(name) {
     if (!folder) throw new Error(t.cards.none);
-    const response = await fetch(new URL(name, folder));
+    const url = new URL(folder);
+    url.pathname += name;
+    const response = await fetch(url);
     if (!response.ok) throw new Error(`${name}: ${response.status}`);
-    return (await response.text()).slice(0, MAX_CARD + 1);
+    return beginning(response);
   }
 
   function classes() {
@@ -186,7 +216,7 @@ export function modelCard(accuracy, box, told) {
         path !== undefined
           ? new URL(`./pkg/models/${path}/`, document.baseURI)
           : model.url
-            ? new URL(model.url)
+            ? folderOf(model.url)
             : undefined;
       own ||= folder?.origin === location.origin;
       if (box.open) showCard();

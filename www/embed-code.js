@@ -27,9 +27,13 @@ function elementCode(site, attributes) {
  */
 function iframeCode(site, attributes, title) {
   const url = new URL('embed.html', site);
-  // What lies beside the embed page needs no full address there.
+  // What lies beside the embed page needs no full address there, unless it would mean another.
+  const short = (/** @type {string} */ value) => {
+    const rest = value.startsWith(site.href) ? value.slice(site.href.length) : '';
+    return rest && URL.canParse(rest, site) && new URL(rest, site).href === value ? rest : value;
+  };
   for (const [name, value] of Object.entries(attributes))
-    if (value !== undefined) url.searchParams.set(name, value.replace(site.href, ''));
+    if (value !== undefined) url.searchParams.set(name, short(value));
   return (
     `<iframe title="${escaped(title)}" src="${escaped(url.href)}" sandbox="allow-scripts" loading="lazy" width="100%" height="640" style="border: 0"></iframe>\n` +
     `<script type="module" src="${escaped(new URL('embed-host.js', site).href)}"></script>\n`

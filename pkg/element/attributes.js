@@ -2,7 +2,9 @@
 // What the attributes of <sightline-explainer> ask for.
 
 import { COLORMAPS } from '../picture/colormaps.js';
+import { addressOf as parse } from '../util/address.js';
 import { SightlineError } from '../util/errors.js';
+import { quote } from '../util/quote.js';
 
 /** What is computed follows from these; a change starts again. */
 export const ASKS = [
@@ -92,12 +94,7 @@ export const isJson = (text) => text.trimStart().startsWith('{');
  * @returns {URL}
  */
 export function addressOf(element, name) {
-  const text = element.getAttribute(name) ?? '';
-  try {
-    return new URL(text, document.baseURI);
-  } catch (cause) {
-    throw new SightlineError('bad-option', `${name}: "${text.slice(0, 100)}" is not an address`, { cause });
-  }
+  return parse(element.getAttribute(name) ?? '', name, document.baseURI);
 }
 
 /**
@@ -105,11 +102,7 @@ export function addressOf(element, name) {
  * @param {string} text @returns {import('../index.js').ModelSource}
  */
 export function modelOf(text) {
-  try {
-    if (/^([a-z][a-z\d+.-]*:|[./])/i.test(text)) return { url: new URL(text, document.baseURI).href };
-  } catch (cause) {
-    throw new SightlineError('bad-option', `model: "${text.slice(0, 100)}" is not an address`, { cause });
-  }
+  if (/^([a-z][a-z\d+.-]*:|[./])/i.test(text)) return { url: parse(text, 'model', document.baseURI).href };
   return text.includes('/') ? { hub: text } : text;
 }
 
@@ -128,7 +121,7 @@ function targetOf(text, labels) {
   if (at < 0)
     throw new SightlineError(
       'bad-option',
-      `target: "${wanted.slice(0, 100)}" is neither a class index nor a label of this model`,
+      `target: "${quote(wanted)}" is neither a class index nor a label of this model; give one of them`,
     );
   return at;
 }
@@ -164,7 +157,7 @@ export function requestOf(element, { labels, methods, layers }, predictions) {
   const layer = element.getAttribute('layer');
   if (layer && layer !== 'all' && !layers.some(({ id }) => id === layer)) {
     const ids = layers.map(({ id }) => id).join(', ');
-    throw new SightlineError('bad-option', `layer: this model has no "${layer.slice(0, 100)}"; its layers are ${ids}`);
+    throw new SightlineError('bad-option', `layer: this model has no "${quote(layer)}"; its layers are ${ids}`);
   }
   return {
     ...optionsOf(element),

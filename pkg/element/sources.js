@@ -1,18 +1,17 @@
 // @ts-check
 // What the element fetches: the photo, a saved attribution, and the name of the first model.
 
+import { PICTURE, SAVED } from '../model/bounds.js';
 import { requestBlob } from '../model/fetch.js';
 import { aborted, SightlineError } from '../util/errors.js';
 
 /** The photo as it is shown. @typedef {{ url: string, blob: Blob, bitmap: ImageBitmap }} Photo */
 
 const MAX_SHOWN = 1600;
-/** A saved attribution of 16 million values, and some room. */
-const MAX_SAVED = 400e6;
 
 /** @param {string} url @param {AbortSignal} signal @returns {Promise<Photo>} */
 export async function fetchPhoto(url, signal) {
-  const blob = await requestBlob(url, { signal });
+  const blob = await requestBlob(url, PICTURE, { signal });
   const bitmap = await decode(blob);
   if (signal.aborted) {
     bitmap.close();
@@ -42,10 +41,7 @@ async function decode(blob) {
 
 /** @param {URL} url @param {AbortSignal} signal @returns {Promise<string>} */
 export async function fetchSaved(url, signal) {
-  const blob = await requestBlob(url, { signal });
-  if (blob.size > MAX_SAVED)
-    throw new SightlineError('bad-option', `saved: ${url} is too large for an attribution; check the address`);
-  return blob.text();
+  return (await requestBlob(url, SAVED, { signal })).text();
 }
 
 /**

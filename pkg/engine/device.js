@@ -1,6 +1,7 @@
 // @ts-check
 import { texts } from '../i18n/en.js';
 import { SightlineError } from '../util/errors.js';
+import { quote } from '../util/quote.js';
 import { fill } from '../util/text.js';
 
 /** @typedef {import('../index.js').Info['device']} Device */
@@ -26,7 +27,7 @@ export const because = (key, values = {}) => ({ reason: fill(texts[key], values)
 export async function chooseDevice(wanted, hasBuild) {
   if (wanted === 'cpu') return { kind: 'cpu', ...because('device.cpu.chosen') };
   if (wanted !== 'auto' && wanted !== 'webgpu')
-    throw new SightlineError('bad-option', `device must be auto, webgpu or cpu; got "${wanted}"`);
+    throw new SightlineError('bad-option', `device must be auto, webgpu or cpu; got "${quote(wanted)}"`);
   const { adapter, missing } = await findAdapter();
   if (wanted === 'webgpu') {
     if (!adapter) throw new SightlineError('device-unavailable', `${missing.reason}; use the CPU`);

@@ -3,32 +3,29 @@
 
 import { decodeByBrowser, toInput } from '../picture/image.js';
 import { Photo } from '../picture/photo.js';
-import { abortable } from '../util/abort.js';
+import { abortable, checkSignal } from '../util/abort.js';
 import { SightlineError, wrap } from '../util/errors.js';
+import { quote } from '../util/quote.js';
 import { tell } from '../util/tell.js';
 import { methods } from '../wasm/registry.js';
 import { ANSWER, because } from './device.js';
 import { host } from './host.js';
 import { load } from './load.js';
+import { readOptions, sendable } from './options.js';
 
 /** Refuses what nobody takes. @param {object} rest @param {string} name */
 export function only(rest, name) {
   const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw new SightlineError('bad-option', `${unknown}: ${name} has no such option`);
+  if (unknown !== undefined)
+    throw new SightlineError('bad-option', `${quote(unknown)}: ${name} has no such option; check its spelling`);
 }
 
-/**
- * The core checks the options; this is what cannot even be sent to it.
- * @param {Record<string, unknown>} request
- */
-function sendable(request) {
-  for (const [name, value] of Object.entries(request)) {
-    if (
-      typeof value === 'function' ||
-      typeof value === 'symbol' ||
-      (typeof value === 'number' && !Number.isFinite(value))
-    )
-      throw new SightlineError('bad-option', `${name}: ${String(value).slice(0, 40)} is not a valid option value`);
+/** Its parts are read when it is copied. @param {object} value */
+function isTensor(value) {
+  try {
+    return 'data' in value && 'shape' in value && !(value instanceof ImageData);
+  } catch {
+    return true;
   }
 }
 
@@ -37,6 +34,11 @@ function checkPriority(priority) {
   if (priority !== undefined && priority !== 'user' && priority !== 'idle')
     throw new SightlineError('bad-option', 'priority must be user or idle');
 }
+
+/** Before the core says how many its method takes. */
+const BASELINES = 1000;
+/** A longer list is not written out. */
+const MANY = 32;
 
 /** What {@link createExplainer} alone calls. */
 export const FOLLOW = Symbol('follow');
@@ -51,7 +53,7 @@ export const FOLLOW = Symbol('follow');
 function provenance({ model: { id, architecture, sha256, labels }, version }, { method, target }, request, image) {
   /** @param {any} value @returns {any} */
   const inWords = (value) => {
-    if (Array.isArray(value)) return value.map(inWords).join(', ');
+    if (Array.isArray(value)) return value.length > MANY ? `a list of ${value.length}` : value.map(inWords).join(', ');
     return typeof value === 'object' && value !== null ? `a tensor of ${value.shape?.join(' × ')}` : value;
   };
   const specs = methods.find((m) => m.id === method)?.options ?? [];
@@ -132,19 +134,20 @@ export class Explainer {
    * @param {import('../index.js').ImageSource} image
    * @param {{ topK?: number } & import('../index.js').CallOptions} [options]
    */
-  async classify(image, { topK, signal, onProgress, priority, ...rest } = {}) {
+  async classify(image, options) {
+    const { topK, signal, onProgress, priority, ...rest } = readOptions(options);
     only(rest, 'classify');
-    return this.#run(image, { op: 'classify', topK }, { signal, onProgress, priority });
+    return this.#run(image, { op: 'classify', ...sendable({ topK }) }, { signal, onProgress, priority });
   }
 
   /**
    * @param {import('../index.js').ImageSource} image
    * @param {import('../index.js').AttributeOptions} options
    */
-  async attribute(image, { signal, stop, onProgress, onEstimate, priority, ...request } = /** @type {any} */ ({})) {
-    sendable(request);
-    if (stop !== undefined && !(stop instanceof AbortSignal))
-      throw new SightlineError('bad-option', 'stop must be an AbortSignal');
+  async attribute(image, options) {
+    const { signal, stop, onProgress, onEstimate, priority, ...request } = readOptions(/** @type {any} */ (options));
+    checkSignal(signal);
+    checkSignal(stop, 'stop');
     if (onEstimate !== undefined && typeof onEstimate !== 'function')
       throw new SightlineError('bad-option', 'onEstimate must be a function');
     const sent = await this.#withPictures(request, signal);
@@ -161,10 +164,10 @@ export class Explainer {
    * @param {import('../index.js').ImageSource} image
    * @param {import('../index.js').HeadsOptions} [options]
    */
-  async heads(image, { target, output, signal, onProgress, priority, ...rest } = {}) {
+  async heads(image, options) {
+    const { target, output, signal, onProgress, priority, ...rest } = readOptions(options);
     only(rest, 'heads');
-    const request = { target, output };
-    sendable(request);
+    const request = sendable({ target, output });
     const { kind } = this.#engine;
     const result = await this.#run(image, { op: 'heads', request }, { signal, onProgress, priority });
     result.device = kind;
@@ -179,7 +182,8 @@ export class Explainer {
    * @returns {AsyncGenerator<import('../index.js').Estimate, void, undefined>}
    */
   async *estimates(image, options) {
-    const { signal, onEstimate } = options ?? {};
+    const { signal, onEstimate } = readOptions(options);
+    checkSignal(signal);
     const left = new AbortController();
     const space = methods.find(({ id }) => id === options?.method)?.space ?? 'input';
     /** @type {any} */
@@ -219,7 +223,11 @@ export class Explainer {
    * @returns {Promise<import('../index.js').BatchItem[]>}
    */
   async attributeAll(images, options) {
-    const { signal, stop, onProgress, ...request } = options ?? {};
+    const { signal, stop, onProgress, ...request } = readOptions(options);
+    checkSignal(signal);
+    checkSignal(stop, 'stop');
+    if (typeof images?.[Symbol.iterator] !== 'function')
+      throw new SightlineError('bad-option', 'images must be a list of images');
     const all = [...images];
     /** @type {import('../index.js').BatchItem[]} */
     const items = [];
@@ -262,10 +270,10 @@ export class Explainer {
    * @param {import('../index.js').ImageSource} image
    * @param {import('../index.js').GradientOptions} [options]
    */
-  async gradients(image, { target, output, layer, signal, onProgress, priority, ...rest } = {}) {
+  async gradients(image, options) {
+    const { target, output, layer, signal, onProgress, priority, ...rest } = readOptions(options);
     only(rest, 'gradients');
-    const request = { target, output, layer };
-    sendable(request);
+    const request = sendable({ target, output, layer });
     return this.#run(image, { op: 'gradients', request }, { signal, onProgress, priority });
   }
 
@@ -274,18 +282,18 @@ export class Explainer {
    * @param {Record<string, any>} request @param {AbortSignal | undefined} signal
    */
   async #withPictures(request, signal) {
-    const { baseline } = request;
+    const { baseline, ...rest } = request;
+    const plain = sendable(rest);
+    if (baseline === undefined) return plain;
     const tensor = async (/** @type {any} */ one) => {
-      if (typeof one !== 'object' || one === null) return one;
-      const { data, shape } = 'data' in one && 'shape' in one ? one : await this.preprocess(one, { signal });
-      // The core reads options as JSON.
-      return { data: Array.from(data), shape: Array.from(shape) };
+      if (typeof one !== 'object' || one === null || isTensor(one)) return one;
+      const { data, shape } = await this.preprocess(one, { signal });
+      return { data, shape };
     };
-    if (baseline === undefined) return request;
-    return {
-      ...request,
-      baseline: Array.isArray(baseline) ? await Promise.all(baseline.map(tensor)) : await tensor(baseline),
-    };
+    if (Array.isArray(baseline) && baseline.length > BASELINES)
+      throw new SightlineError('bad-option', `baseline: a list holds at most ${BASELINES}; got ${baseline.length}`);
+    const tensors = Array.isArray(baseline) ? await Promise.all(baseline.map(tensor)) : await tensor(baseline);
+    return { ...plain, ...sendable({ baseline: tensors }) };
   }
 
   /**

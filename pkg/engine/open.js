@@ -2,6 +2,7 @@
 // From a model's name or files to an explainer: finds the model, chooses the device, and falls back
 // to the CPU where WebGPU was only a guess.
 
+import { LIST } from '../model/bounds.js';
 import { requestJson } from '../model/fetch.js';
 import { addLabels, fetchWeights, findModel } from '../model/source.js';
 import { abortable, throwIfAborted } from '../util/abort.js';
@@ -11,6 +12,7 @@ import { tell } from '../util/tell.js';
 import { ANSWER, because, chooseDevice } from './device.js';
 import { Explainer, FOLLOW, only } from './explainer.js';
 import { host } from './host.js';
+import { readOptions } from './options.js';
 
 /**
  * @param {import('../index.js').ExplainerOptions} options
@@ -18,7 +20,7 @@ import { host } from './host.js';
  */
 export async function createExplainer(options) {
   try {
-    const { model, device = 'auto', onDevice, signal, onProgress, assetBaseUrl, ...rest } = options ?? {};
+    const { model, device = 'auto', onDevice, signal, onProgress, assetBaseUrl, ...rest } = readOptions(options);
     only(rest, 'createExplainer');
     if (onDevice !== undefined && typeof onDevice !== 'function')
       throw new SightlineError('bad-option', 'onDevice must be a function');
@@ -31,7 +33,7 @@ export async function createExplainer(options) {
     const hasBuild = async () => {
       // Without the signal: the explainer may be there, and its first task over, before this is
       // asked.
-      const builds = await requestJson(locate('wasm/builds.json', base));
+      const builds = await requestJson(locate('wasm/builds.json', base), LIST);
       return Boolean(builds?.webgpu);
     };
     const best = chooseDevice(device, hasBuild);

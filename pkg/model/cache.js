@@ -1,9 +1,11 @@
 // @ts-check
 // Models kept on the user's machine, in Cache Storage: one cache for each, which holds a record and
 // the weights in the pieces they came in. Pieces instead of one file, so that an interrupted
-// download goes on after a reload.
+// download goes on after a reload. A piece is named by the file that it is of and where it begins
+// there, so that pieces of two tabs are pieces of one file, or do not meet.
 
 import { texts } from '../i18n/en.js';
+import { quote } from '../util/quote.js';
 import { fill } from '../util/text.js';
 
 const PREFIX = 'sightline:';
@@ -14,8 +16,10 @@ const PREFIX = 'sightline:';
 const key = (name) => `https://sightline.invalid/${name}`;
 
 /**
- * @typedef {{ id: string, url: string, config: string, complete: boolean, date: string, validator?:
- *   string, total?: number, expected?: string,
+ * `series` names the file that the pieces are of; records of before 0.2 have none, and their pieces
+ * are numbered.
+ * @typedef {{ id: string, url: string, config: string, complete: boolean, date: string, series?:
+ *   string, validator?: string, total?: number, expected?: string,
  *   sha256?: string, architecture?: string, numClasses?: number }} Record
  */
 
@@ -30,6 +34,25 @@ function storage() {
     return undefined;
   }
 }
+
+/**
+ * Undefined where there is none, and in a sandboxed frame.
+ * @returns {LockManager | undefined}
+ */
+function lockManager() {
+  // An opaque origin has no storage, and no locks in it.
+  return globalThis.origin === 'null' ? undefined : globalThis.navigator?.locks;
+}
+
+/**
+ * The place of the piece that begins at `offset`.
+ * @param {Record} record @param {number} index @param {number} offset
+ */
+const placeOf = ({ series }, index, offset) =>
+  key(series === undefined ? index : `${encodeURIComponent(series)}/${offset}`);
+
+/** @param {Blob[]} pieces */
+const sizeOf = (pieces) => pieces.reduce((sum, piece) => sum + piece.size, 0);
 
 /** @param {Cache} cache @returns {Promise<Record | undefined>} */
 const recordOf = async (cache) => (await cache.match(key('record')))?.json();
@@ -65,17 +88,66 @@ export class Kept {
    */
   static async find(id, url) {
     const kept = new Kept(id, url);
+    await kept.look();
+    return kept;
+  }
+
+  /** Looks again at what is there: another tab may have brought it. */
+  async look() {
+    this.pieces = [];
+    [this.#cache, this.record] = [undefined, undefined];
     try {
       const caches = storage();
-      if (await caches?.has(PREFIX + id)) {
-        const cache = await caches?.open(PREFIX + id);
-        const record = cache && (await recordOf(cache));
-        if (record?.url === url) [kept.#cache, kept.record] = [cache, record];
-      }
+      if (!(await caches?.has(PREFIX + this.#id))) return;
+      const cache = await caches?.open(PREFIX + this.#id);
+      const record = cache && (await recordOf(cache));
+      if (record?.url === this.#url) [this.#cache, this.record] = [cache, record];
     } catch {
       // Storage that cannot be read holds nothing.
     }
-    return kept;
+  }
+
+  /**
+   * Runs `work` while no other tab downloads this model. Where there are no locks, two tabs may
+   * each download it, and neither harms the other.
+   * @template T
+   * @param {AbortSignal | undefined} signal
+   * @param {() => void} onWait called each second while another tab has it
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async alone(signal, onWait, work) {
+    const locks = storage() && lockManager();
+    if (!locks) return work();
+    let begun = false;
+    const timer = setInterval(onWait, 1000);
+    const begin = () => {
+      begun = true;
+      clearInterval(timer);
+      return work();
+    };
+    try {
+      return await locks.request(PREFIX + this.#id, signal ? { signal } : {}, begin);
+    } catch (error) {
+      // Some places have locks and refuse them.
+      if (begun || signal?.aborted) throw error;
+      return begin();
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** How far a download has come, whichever tab has it. */
+  async progress() {
+    try {
+      const caches = storage();
+      if (!(await caches?.has(PREFIX + this.#id))) return undefined;
+      const cache = await caches?.open(PREFIX + this.#id);
+      const record = cache && (await recordOf(cache));
+      return cache && record && { loaded: await bytesIn(cache), total: record.total };
+    } catch {
+      return undefined;
+    }
   }
 
   /** How much of the weights is here. */
@@ -89,16 +161,17 @@ export class Kept {
     try {
       // Without a validator nobody knows whether the rest would belong to what is here.
       if (record?.complete || record?.validator) {
-        for (;;) {
-          const piece = await this.#cache?.match(key(this.pieces.length));
-          if (!piece) break;
-          this.pieces.push(await piece.blob());
+        for (let offset = 0; ; offset = sizeOf(this.pieces)) {
+          const piece = await this.#cache?.match(placeOf(record, this.pieces.length, offset));
+          const blob = await piece?.blob();
+          if (!blob?.size) break;
+          this.pieces.push(blob);
         }
       }
     } catch {
       this.pieces = [];
     }
-    return Boolean(record?.complete && this.pieces.reduce((sum, piece) => sum + piece.size, 0) === record.total);
+    return Boolean(record?.complete && sizeOf(this.pieces) === record.total);
   }
 
   get validator() {
@@ -127,6 +200,7 @@ export class Kept {
       config: this.config,
       complete: false,
       date: new Date().toISOString(),
+      series: file.validator ?? String(Math.random()),
     };
     await this.#try(async () => {
       this.#cache = await storage()?.open(PREFIX + this.#id);
@@ -136,10 +210,12 @@ export class Kept {
 
   /** Keeps the next piece. @param {Blob} piece */
   async put(piece) {
-    const at = this.pieces.push(piece) - 1;
-    await this.#try(() =>
-      this.#cache?.put(key(at), new Response(piece, { headers: { 'content-length': String(piece.size) } })),
-    );
+    const [index, offset] = [this.pieces.length, sizeOf(this.pieces)];
+    this.pieces.push(piece);
+    const { record } = this;
+    if (!record) return;
+    const response = new Response(piece, { headers: { 'content-length': String(piece.size) } });
+    await this.#try(() => this.#cache?.put(placeOf(record, index, offset), response));
   }
 
   /** Changes the record. @param {Partial<Record>} change */
@@ -176,7 +252,7 @@ export class Kept {
       await this.clear();
       [this.record, this.pieces] = [record, pieces];
       if (blocked) return;
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = quote(error instanceof Error ? error.message : error);
       this.warning = quota ? warningOf('quota', {}) : warningOf('internal', { detail });
     }
   }

@@ -2,7 +2,9 @@
 // All requests are made here, on the main thread: a page's Content-Security-Policy then binds them.
 import { throwIfAborted } from '../util/abort.js';
 import { aborted, SightlineError } from '../util/errors.js';
+import { quote } from '../util/quote.js';
 
+/** @typedef {import('./bounds.js').Bound} Bound */
 /** @typedef {(loaded: number, total: number | undefined) => void} OnBytes */
 /**
  * Where a download keeps its pieces, so that a later one goes on from them.
@@ -20,6 +22,8 @@ const ATTEMPTS = 4;
 const FIRST_WAIT = 500;
 /** A server's `Retry-After` is heeded up to here (ms). */
 const LONGEST_WAIT = 20_000;
+/** A connection that brings nothing for so long counts as broken (ms). */
+const STALLED = 60_000;
 
 /**
  * Faults that may pass, and how long to wait at least (ms).
@@ -48,35 +52,44 @@ function fault(message, cause, wait) {
  */
 export async function request(url, { signal, known = false, ...options } = {}) {
   throwIfAborted(signal);
+  const name = quote(url);
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), STALLED);
   let response;
   try {
-    response = await fetch(url, signal ? { signal, ...options } : options);
+    const either = signal ? AbortSignal.any([signal, patience.signal]) : patience.signal;
+    response = await fetch(url, { ...options, signal: either });
   } catch (cause) {
     if (signal?.aborted) throw aborted();
+    if (patience.signal.aborted)
+      throw fault(`${name} did not answer within ${STALLED / 1000} s; try again later`, cause, known ? 0 : undefined);
     if (globalThis.navigator?.onLine === false)
-      throw fault(`${url} could not be reached: this machine is offline; connect it, then try again`, cause);
+      throw fault(`${name} could not be reached: this machine is offline; connect it, then try again`, cause);
     throw fault(
-      `${url} could not be reached: either its server does not respond (check the address and the connection), or it does not allow requests from this page (CORS); the browser does not say which`,
+      `${name} could not be reached: either its server does not respond (check the address and the connection), or it does not allow requests from this page (CORS); the browser does not say which`,
       cause,
       known ? 0 : undefined,
     );
+  } finally {
+    clearTimeout(timer);
   }
   if (response.ok) return response;
   response.body?.cancel().catch(() => undefined);
   const { status } = response;
   const cause = { status };
-  if (status === 404) throw fault(`${url} was not found (404); check the address`, cause);
+  if (status === 404) throw fault(`${name} was not found (404); check the address`, cause);
   if (status === 401 || status === 403)
     throw fault(
-      `access to ${url} was denied (${status}): it does not exist, is private, or needs an account; check the address`,
+      `access to ${name} was denied (${status}): it does not exist, is private, or needs an account; check the address`,
       cause,
     );
   const after = Number(response.headers.get('retry-after') ?? 0);
   const wait = Number.isFinite(after) ? Math.min(after * 1000, LONGEST_WAIT) : 0;
-  if (status === 429) throw fault(`requests to ${url} are rate-limited (429); try again in a few minutes`, cause, wait);
+  if (status === 429)
+    throw fault(`requests to ${name} are rate-limited (429); try again in a few minutes`, cause, wait);
   if (status >= 500)
-    throw fault(`${url} is not available: its server reported an error (${status}); try again later`, cause, wait);
-  throw fault(`${url} answered with status ${status}`, cause);
+    throw fault(`${name} is not available: its server reported an error (${status}); try again later`, cause, wait);
+  throw fault(`${name} answered with status ${status}; check the address`, cause);
 }
 
 /**
@@ -118,7 +131,7 @@ function pause(ms, signal) {
 function noPage(url, response) {
   if (!response.headers.get('content-type')?.startsWith('text/html')) return;
   response.body?.cancel().catch(() => undefined);
-  throw fault(`${url} is a web page, not a model file or an image; check the address`, undefined);
+  throw fault(`${quote(url)} is a web page, not a model file or an image; check the address`, undefined);
 }
 
 /** The body's bytes; unknown where they are compressed on the way. @param {Response} response */
@@ -134,6 +147,26 @@ function lengthOf(response) {
 function partOf(response) {
   const found = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '');
   return found ? { start: Number(found[1]), total: Number(found[2]) } : undefined;
+}
+
+/**
+ * The next bytes. A connection that brings none for a minute is given up.
+ * @param {ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined} reader
+ */
+async function unlessStalled(reader) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const stalled = new Promise((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`nothing came for ${STALLED / 1000} s`));
+      reader?.cancel().catch(() => undefined);
+    }, STALLED);
+  });
+  try {
+    return await Promise.race([reader?.read(), /** @type {Promise<never>} */ (stalled)]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
@@ -164,14 +197,17 @@ export function requestSize(url, { signal } = {}) {
  * The request for the rest carries no `If-Range`: to another origin that needs a preflight, which
  * the hosts behind a hub's redirections refuse. Instead the answer's validator is compared, and the
  * file is fetched from its start where it differs.
+ *
+ * What is larger than its bound is refused as soon as the server says its size, or has sent more,
+ * and nothing further of it is received.
  * @param {string | URL} url
- * @param {{ signal?: AbortSignal, onBytes?: OnBytes, keeper?: Keeper, allow?: (bytes: number) =>
- *   void }} [options]
- *   `allow` throws where so many bytes are too many
+ * @param {Bound} bound
+ * @param {{ signal?: AbortSignal, onBytes?: OnBytes, keeper?: Keeper }} [options]
  * @returns {Promise<{ blob: Blob, expected?: string }>} with the SHA-256 that the server gives, if
  *   it does
  */
-export async function download(url, { signal, onBytes, keeper, allow } = {}) {
+export async function download(url, bound, { signal, onBytes, keeper } = {}) {
+  const name = quote(url);
   let pieces = [...(keeper?.pieces ?? [])];
   /** What came since the last piece. @type {BlobPart[]} */
   let tail = [];
@@ -216,7 +252,7 @@ export async function download(url, { signal, onBytes, keeper, allow } = {}) {
     if (part) {
       if (from === 0)
         throw fault(
-          `${url}: the server sent only part of the file (206) although all of it was requested; try again later`,
+          `${name}: the server sent only part of the file (206) although all of it was requested; try again later`,
           undefined,
         );
       const sent = partOf(response);
@@ -236,18 +272,21 @@ export async function download(url, { signal, onBytes, keeper, allow } = {}) {
       validator = validatorOf(response);
       type = response.headers.get('content-type') ?? '';
       expected = /^"?([0-9a-f]{64})"?$/.exec(response.headers.get('x-linked-etag') ?? '')?.[1];
-      if (total !== undefined) allow?.(total);
+      if (total !== undefined && total > bound.bytes) {
+        response.body?.cancel().catch(() => undefined);
+        throw bound.refuse(name, total);
+      }
       await keeper?.begin({ validator, total, expected });
     }
     const reader = response.body?.getReader();
     for (;;) {
       let value;
       try {
-        value = (await reader?.read())?.value;
+        value = (await unlessStalled(reader))?.value;
       } catch (cause) {
         if (signal?.aborted) throw aborted();
         throw fault(
-          `the download of ${url} was interrupted after ${loaded} ${total ? `of ${total} ` : ''}bytes; try again`,
+          `the download of ${name} was interrupted after ${loaded} ${total ? `of ${total} ` : ''}bytes; try again`,
           cause,
           0,
         );
@@ -258,12 +297,16 @@ export async function download(url, { signal, onBytes, keeper, allow } = {}) {
       loaded += value.byteLength;
       // Another origin does not show that it compressed: more bytes than it announced give it away.
       if (total !== undefined && loaded > total) [total, exact] = [undefined, false];
-      allow?.(loaded);
+      if (loaded > bound.bytes) {
+        reader?.cancel().catch(() => undefined);
+        await startOver();
+        throw bound.refuse(name);
+      }
       if (held >= PIECE) await cut();
       onBytes?.(loaded, total);
     }
     if (exact && total !== undefined && loaded < total) {
-      throw fault(`the download of ${url} was interrupted after ${loaded} of ${total} bytes; try again`, undefined, 0);
+      throw fault(`the download of ${name} was interrupted after ${loaded} of ${total} bytes; try again`, undefined, 0);
     }
     return true;
   };
@@ -281,16 +324,17 @@ export async function download(url, { signal, onBytes, keeper, allow } = {}) {
 
 /**
  * @param {string | URL} url
+ * @param {Bound} bound
  * @param {{ signal?: AbortSignal }} [options]
  */
-export const requestBlob = async (url, options) => (await download(url, options)).blob;
+export const requestBlob = async (url, bound, options) => (await download(url, bound, options)).blob;
 
-/** @param {string | URL} url @param {{ signal?: AbortSignal }} [options] */
-export async function requestJson(url, options) {
-  const text = await (await requestBlob(url, options)).text();
+/** @param {string | URL} url @param {Bound} bound @param {{ signal?: AbortSignal }} [options] */
+export async function requestJson(url, bound, options) {
+  const text = await (await requestBlob(url, bound, options)).text();
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw fault(`${url} is not valid JSON; check the address`, cause);
+    throw fault(`${quote(url)} is not valid JSON; check the address`, cause);
   }
 }

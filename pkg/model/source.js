@@ -1,9 +1,11 @@
 // @ts-check
 
 import { abortable } from '../util/abort.js';
+import { addressOf, inside } from '../util/address.js';
 import { SightlineError, wrap } from '../util/errors.js';
 import { baseOf, locate } from '../util/locate.js';
-import { limits } from '../wasm/registry.js';
+import { quote } from '../util/quote.js';
+import { CONFIG, checkSize, LIST, WEIGHTS } from './bounds.js';
 import { Kept } from './cache.js';
 import { download, requestBlob, requestJson, requestSize } from './fetch.js';
 
@@ -21,26 +23,12 @@ import { download, requestBlob, requestJson, requestSize } from './fetch.js';
  *   string }} Found
  */
 
-const WEIGHTS = 'model.safetensors';
+const FILE = 'model.safetensors';
 /** A hub's rules differ in detail; this keeps an address from being anything but a name's. */
 const NAME = /^\w(?:[\w.-]*\w)?\/\w(?:[\w.-]*\w)?$/;
 
 /** @param {string} message */
 const bad = (message) => new SightlineError('bad-option', `model: ${message}`);
-
-/**
- * Refuses weights that could not be opened, before they are read.
- * @param {string} name
- * @returns {(bytes: number) => void}
- */
-const allow = (name) => (bytes) => {
-  if (bytes <= limits.weightsBytes) return;
-  const gb = (/** @type {number} */ n) => (n / 1e9).toFixed(1);
-  throw new SightlineError(
-    'bad-model',
-    `${name} has ${gb(bytes)} GB; the limit is ${gb(limits.weightsBytes)} GB (${limits.parameters / 1e6} million parameters): use a smaller model`,
-  );
-};
 
 /**
  * Finds a model and its config.json; neither its weights nor labels are fetched yet.
@@ -55,10 +43,10 @@ export async function findModel(model, base, options) {
     const entry = list.models.find((m) => m.id === model);
     if (!entry) {
       const known = list.models.map((m) => m.id).join(', ');
-      throw bad(`there is no built-in model "${model}"; choose one of ${known}`);
+      throw bad(`there is no built-in model "${quote(model)}"; choose one of ${known}`);
     }
     if (entry.hub !== undefined) return fromHub(entry.hub, list, base, options);
-    if (entry.url !== undefined) return fromFolder(address(entry.url, new URL('models/', base)), options);
+    if (entry.url !== undefined) return fromFolder(addressOf(entry.url, 'model', new URL('models/', base)), options);
     // It is served with the page: nothing to keep.
     const path = `models/${entry.path}`;
     return fromFolder(new URL(path, base), options, { id: model, file: (name) => locate(`${path}/${name}`, base) });
@@ -66,30 +54,54 @@ export async function findModel(model, base, options) {
   if (typeof model !== 'object' || model === null)
     throw bad('give a built-in id, { hub }, { url } or { config, weights }');
   if ('hub' in model) return fromHub(model.hub, undefined, base, options);
-  if ('url' in model) return fromFolder(address(model.url, globalThis.location?.href), options);
+  if ('url' in model) return fromFolder(addressOf(model.url, 'model'), options);
   if (!('weights' in model)) throw bad('give a built-in id, { hub }, { url } or { config, weights }');
   const { config, weights, name } = model;
   if (!(weights instanceof Blob || weights instanceof ArrayBuffer || ArrayBuffer.isView(weights)))
     throw bad('weights must be an ArrayBuffer or a Blob');
-  const blob = weights instanceof Blob ? weights : new Blob([/** @type {BlobPart} */ (weights)]);
-  const file = String(name ?? (weights instanceof File ? weights.name : WEIGHTS));
-  allow(file)(blob.size);
-  const text =
-    config === undefined || typeof config === 'string'
-      ? config
-      : config instanceof Blob
-        ? await config.text()
-        : JSON.stringify(config);
+  const blob = weights instanceof Blob ? weights : blobOf(/** @type {BlobPart} */ (weights));
+  const file = quote(name ?? (weights instanceof File ? weights.name : FILE));
+  checkSize(WEIGHTS, file, blob.size);
+  const text = await textOf(config);
   return { source: { id: 'package', config: text, weights: blob, file } };
 }
 
-/** @param {string | URL} url @param {string | URL | undefined} base */
-function address(url, base) {
+/** @param {BlobPart} weights */
+function blobOf(weights) {
   try {
-    return new URL(url, base);
+    // One that was transferred has no bytes, or says that it was.
+    if (/** @type {ArrayBuffer} */ (weights).byteLength > 0) return new Blob([weights]);
   } catch {
-    throw bad(`"${url}" is not an address`);
+    // Said below.
   }
+  throw bad('weights has no bytes: it is empty, or was transferred elsewhere; pass a copy');
+}
+
+/**
+ * The text of a config.json that was given.
+ * @param {unknown} config
+ * @returns {Promise<string | undefined>}
+ */
+async function textOf(config) {
+  if (config instanceof Blob) {
+    checkSize(CONFIG, 'config.json', config.size);
+    return config.text();
+  }
+  if (config === undefined || typeof config === 'string') {
+    checkSize(CONFIG, 'config.json', config?.length ?? 0);
+    return config;
+  }
+  /** @type {string | undefined} */
+  let text;
+  try {
+    text = JSON.stringify(config);
+  } catch {
+    // Said below.
+  }
+  if (typeof config !== 'object' || text === undefined)
+    throw bad('config must be the text of a config.json, a Blob of it, or an object that JSON can hold');
+  checkSize(CONFIG, 'config.json', text.length);
+  return text;
 }
 
 /**
@@ -100,20 +112,20 @@ function address(url, base) {
  */
 async function fromHub(name, list, base, options) {
   if (typeof name !== 'string' || !NAME.test(name) || name.includes('..')) {
-    throw bad(`"${name}" is not a name on a hub; give owner/name, with letters, digits, dots, dashes and underscores`);
+    throw bad(
+      `"${quote(name)}" is not a name on a hub; give owner/name, with letters, digits, dots, dashes and underscores`,
+    );
   }
   const { hub } = list ?? (await modelList(base, options));
   if (typeof hub !== 'string' || !hub.includes('{name}'))
     throw bad('models/models.json names no hub; add "hub", an address with {name}');
-  return fromFolder(address(hub.replaceAll('{name}', name), new URL('models/', base)), options, undefined, name);
+  return fromFolder(
+    addressOf(hub.replaceAll('{name}', name), 'model', new URL('models/', base)),
+    options,
+    undefined,
+    name,
+  );
 }
-
-/**
- * A file of the folder; an address's query belongs to each of them.
- * @param {URL} folder
- * @param {string} name
- */
-const inside = (folder, name) => new URL(`${folder.pathname.replace(/\/$/, '')}/${name}${folder.search}`, folder);
 
 /**
  * @param {URL} folder @param {{ signal?: AbortSignal }} options
@@ -127,9 +139,9 @@ async function fromFolder(folder, { signal }, builtin, name) {
   const kept = builtin === undefined ? await Kept.find(id, folder.href) : undefined;
   const config = kept?.record?.complete
     ? kept.record.config
-    : await (await requestBlob(file('config.json'), { signal })).text();
+    : await (await requestBlob(file('config.json'), CONFIG, { signal })).text();
   if (kept) kept.config = config;
-  return { source: { id, config, file: WEIGHTS }, folder, file, kept };
+  return { source: { id, config, file: FILE }, folder, file, kept };
 }
 
 /**
@@ -140,26 +152,42 @@ async function fromFolder(folder, { signal }, builtin, name) {
 export async function fetchWeights(found, options) {
   const { source, file, kept } = found;
   if (!file || source.weights) return;
-  if (await kept?.load()) {
-    found.expected = kept?.record?.sha256 ?? kept?.expected;
-    source.weights = new Blob(kept?.pieces);
-    return;
+  const url = file(FILE);
+  if (!kept) return take(await fetched(url, options));
+  const { signal, onBytes } = options;
+  // Another tab's progress is this one's, too.
+  const onWait = async () => {
+    const there = await kept.progress();
+    if (there && !source.weights) onBytes?.(there.loaded, there.total);
+  };
+  await kept.alone(signal, onWait, async () => {
+    await kept.look();
+    if (await kept.load()) return take({ blob: new Blob(kept.pieces), expected: kept.record?.sha256 ?? kept.expected });
+    take(await fetched(url, { ...options, keeper: kept }));
+    await kept.update({ complete: true, total: source.weights?.size ?? 0, date: new Date().toISOString() });
+  });
+
+  /** @param {{ blob: Blob, expected?: string }} weights */
+  function take({ blob, expected }) {
+    source.weights = blob;
+    if (expected !== undefined) found.expected = expected;
   }
-  const url = file(WEIGHTS);
+}
+
+/** @param {URL} url @param {Parameters<typeof download>[2]} options */
+async function fetched(url, options) {
   try {
-    const { blob, expected } = await download(url, { ...options, keeper: kept, allow: allow(url.href) });
-    [source.weights, found.expected] = [blob, expected];
+    return await download(url, WEIGHTS, options);
   } catch (error) {
     throw explained(error);
   }
-  await kept?.update({ complete: true, total: source.weights.size, date: new Date().toISOString() });
 }
 
 /** What a missing file of weights means. @param {unknown} error */
 function explained(error) {
   const { code, message, cause } = /** @type {SightlineError & { cause?: any }} */ (error);
   if (code !== 'network' || cause?.status !== 404) return error;
-  const hint = `there is a config.json but no ${WEIGHTS}; if there is a .pth or .bin file instead, download that and drop it on the page`;
+  const hint = `there is a config.json but no ${FILE}; if there is a .pth or .bin file instead, download that and drop it on the page`;
   return new SightlineError('network', `${message}; ${hint}`, { cause });
 }
 
@@ -176,17 +204,19 @@ async function inspect(model, base, options) {
   const record = kept?.record;
   let bytes = weights?.size ?? (record?.complete ? record.total : undefined);
   if (at && bytes === undefined) {
-    const url = at(WEIGHTS);
+    const url = at(FILE);
     bytes = await requestSize(url, options).catch((error) => Promise.reject(explained(error)));
-    if (bytes !== undefined) allow(url.href)(bytes);
+    if (bytes !== undefined) checkSize(WEIGHTS, url.href, bytes);
   }
   let read;
   try {
     read = config === undefined ? undefined : JSON.parse(config);
   } catch (cause) {
-    throw new SightlineError('bad-model', `config.json of ${id} is not valid JSON; check the address`, { cause });
+    throw new SightlineError('bad-model', `config.json of ${quote(id)} is not valid JSON; check the address`, {
+      cause,
+    });
   }
-  const numClasses = read?.model_args?.num_classes ?? read?.num_classes ?? read?.pretrained_cfg?.num_classes;
+  const numClasses = classesOf(read);
   const files = [{ name: file, bytes: bytes ?? null }];
   if (config !== undefined) files.unshift({ name: 'config.json', bytes: new Blob([config]).size });
   return {
@@ -195,7 +225,7 @@ async function inspect(model, base, options) {
     bytes: bytes ?? null,
     files,
     architecture: typeof read?.architecture === 'string' ? read.architecture : null,
-    numClasses: typeof numClasses === 'number' ? numClasses : null,
+    numClasses,
     cached:
       kept && record
         ? { bytes: await kept.bytes(), complete: record.complete, date: record.date, sha256: record.sha256 }
@@ -204,20 +234,28 @@ async function inspect(model, base, options) {
 }
 
 /**
+ * How many classes a config.json names, for what is decided before the core reads and checks it.
+ * @param {any} config
+ * @returns {number | null}
+ */
+function classesOf(config) {
+  const count = config?.model_args?.num_classes ?? config?.num_classes ?? config?.pretrained_cfg?.num_classes;
+  return typeof count === 'number' ? count : null;
+}
+
+/**
  * ImageNet's names for a package that has none and might need them.
  * @param {Source} source @param {URL} base @param {{ signal?: AbortSignal }} options
  */
 export async function addLabels(source, base, options) {
   let needed = source.config === undefined;
-  // Only for the decision whether they are worth fetching: the core reads and checks the config
-  // itself.
   try {
-    const { num_classes, label_names, model_args } = JSON.parse(source.config ?? '{}');
-    needed ||= (model_args?.num_classes ?? num_classes) === 1000 && !label_names;
+    const config = JSON.parse(source.config ?? '{}');
+    needed ||= classesOf(config) === 1000 && !config.label_names;
   } catch {
     return;
   }
-  if (needed) source.labels = await requestJson(locate('labels/imagenet1k.json', base), options);
+  if (needed) source.labels = await requestJson(locate('labels/imagenet1k.json', base), LIST, options);
 }
 
 /** @typedef {{ hub?: string, models: import('../index.js').ListedModel[] }} ModelList */
@@ -231,9 +269,12 @@ const lists = new Map();
  */
 async function modelList(base, options) {
   const url = locate('models/models.json', base);
-  const list = lists.get(url.href) ?? (await requestJson(url, options));
+  const list = lists.get(url.href) ?? (await requestJson(url, LIST, options));
   if (!Array.isArray(list?.models))
-    throw new SightlineError('network', `${url} is not a list of models: it has no "models"`);
+    throw new SightlineError(
+      'network',
+      `${quote(url)} is not a list of models: it has no "models"; check assetBaseUrl`,
+    );
   lists.set(url.href, list);
   return structuredClone(list);
 }

@@ -3,6 +3,8 @@
 // are matplotlib's (CC0), sampled at 17 points; all three are perceptually even and safe for
 // colour-blind readers. blue-white-red is ColorBrewer's RdBu, its white at zero.
 
+import { own } from '../util/text.js';
+
 /** @type {Record<string, { diverging: boolean, anchors: string }>} */
 export const COLORMAPS = {
   viridis: {
@@ -29,7 +31,7 @@ const tables = new Map();
 /** 256 RGB triples. @param {string} name */
 export function table(name) {
   let rgb = tables.get(name);
-  const map = COLORMAPS[name];
+  const map = own(COLORMAPS, name);
   if (!map) return undefined;
   if (!rgb) {
     const anchors = map.anchors.split(' ').map((hex) => [0, 2, 4].map((i) => Number.parseInt(hex.slice(i, i + 2), 16)));

@@ -1,7 +1,9 @@
 // @ts-check
 
+import { checkSize, PICTURE } from '../model/bounds.js';
 import { requestBlob } from '../model/fetch.js';
 import { throwIfAborted } from '../util/abort.js';
+import { addressOf } from '../util/address.js';
 import { SightlineError } from '../util/errors.js';
 import { limits } from '../wasm/registry.js';
 import { inputOf, Photo } from './photo.js';
@@ -26,19 +28,25 @@ export async function toInput(image, signal) {
     if (!input) throw new SightlineError('bad-option', 'image: this photo has been closed; load it again');
     return input;
   }
-  if (typeof image === 'string')
-    return encoded(await requestBlob(new URL(image, globalThis.location?.href), { signal }));
+  if (typeof image === 'string') return encoded(await requestBlob(addressOf(image, 'image'), PICTURE, { signal }));
   if (image instanceof Blob) return encoded(image);
   // Copies: a call may wait in its queue while the caller goes on with what is theirs.
-  if (image instanceof ArrayBuffer) return { kind: 'encoded', bytes: copy(new Uint8Array(image)) };
+  if (image instanceof ArrayBuffer) return { kind: 'encoded', bytes: copy(viewOf(image)) };
   if (image instanceof Uint8Array) return { kind: 'encoded', bytes: copy(image) };
   if (image instanceof ImageData)
-    return { kind: 'rgba', width: image.width, height: image.height, data: new Uint8ClampedArray(image.data) };
+    return { kind: 'rgba', width: image.width, height: image.height, data: copy(image.data) };
   if (typeof image === 'object' && image !== null && 'data' in image && 'shape' in image) {
     if (!(image.data instanceof Float32Array) || !Array.isArray(image.shape)) {
       throw new SightlineError('bad-option', 'image: a tensor must be { data: Float32Array, shape: [3, H, W] }');
     }
-    return { kind: 'tensor', data: copy(image.data), shape: [...image.shape] };
+    const [c = 0, h = 0, w = 0] = image.shape;
+    const isWhole = image.shape.length === 3 && [c, h, w].every((n) => Number.isInteger(n) && n > 0);
+    if (!isWhole || c * h * w !== image.data.length)
+      throw new SightlineError(
+        'bad-option',
+        `image: the shape of a tensor must be three whole numbers [3, H, W], whose product is the length of its data (${image.data.length})`,
+      );
+    return { kind: 'tensor', data: copy(image.data), shape: [c, h, w] };
   }
   if (isDrawable(image)) return pixels(image);
   throw new SightlineError(
@@ -68,17 +76,35 @@ export async function decodeByBrowser(input) {
   }
 }
 
-/** @template {Uint8Array | Float32Array} T @param {T} values @returns {T} */
+/** @param {unknown} [cause] */
+const transferred = (cause) =>
+  new SightlineError('bad-option', 'image: its buffer has been transferred elsewhere; pass a copy', { cause });
+
+/** @param {ArrayBuffer} buffer */
+function viewOf(buffer) {
+  try {
+    return new Uint8Array(buffer);
+  } catch (cause) {
+    throw transferred(cause);
+  }
+}
+
+/**
+ * What is not copied before it is checked: a picture of this size is refused by its size.
+ * @template {Uint8Array | Uint8ClampedArray | Float32Array} T @param {T} values @returns {T}
+ */
 function copy(values) {
+  if (values instanceof Uint8Array) checkSize(PICTURE, 'the image', values.byteLength);
   try {
     return /** @type {T} */ (values.slice());
   } catch (cause) {
-    throw new SightlineError('bad-option', 'image: its buffer has been transferred elsewhere; pass a copy', { cause });
+    throw transferred(cause);
   }
 }
 
 /** @param {Blob} blob @returns {Promise<Input>} */
 async function encoded(blob) {
+  checkSize(PICTURE, 'the image', blob.size);
   try {
     return { kind: 'encoded', bytes: new Uint8Array(await blob.arrayBuffer()) };
   } catch (error) {

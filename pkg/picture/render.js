@@ -3,6 +3,7 @@
 // and never changed.
 
 import { SightlineError } from '../util/errors.js';
+import { quote } from '../util/quote.js';
 import { methods } from '../wasm/registry.js';
 import { COLORMAPS, table } from './colormaps.js';
 import { cellContour, smoothContour } from './contours.js';
@@ -68,6 +69,11 @@ export function toPlane(attribution, channels = methodOf(attribution)?.channels 
   const { values, shape } = attribution;
   const [h = 1, w = 1] = shape.slice(-2);
   const count = shape.length === 3 ? (shape[0] ?? 1) : 1;
+  if (values.length !== count * h * w)
+    throw new SightlineError(
+      'bad-option',
+      `attribution: its ${values.length} values are not those of its shape, ${quote(shape.join(' x '))}; a buffer that was transferred elsewhere is empty: pass a copy`,
+    );
   if (count === 1) return { plane: values, h, w };
   let known = planes.get(values);
   if (!known) planes.set(values, (known = new Map()));
@@ -101,7 +107,7 @@ function limits(plane, scale, percentile) {
     return [lo, hi];
   }
   if (scale !== 'positive' && scale !== 'symmetric')
-    throw new SightlineError('bad-option', `scale must be positive, symmetric or [low, high]; got "${scale}"`);
+    throw new SightlineError('bad-option', `scale must be positive, symmetric or [low, high]; got "${quote(scale)}"`);
   let known = tops.get(plane);
   if (!known) tops.set(plane, (known = new Map()));
   const key = `${scale} ${percentile}`;
@@ -202,12 +208,12 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
   if (!rgb)
     throw new SightlineError(
       'bad-option',
-      `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${colormap}"`,
+      `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${quote(colormap)}"`,
     );
   if (!(alpha >= 0 && alpha <= 1)) throw new SightlineError('bad-option', 'alpha must be from 0 to 1');
   checkPercentile(percentile);
   if (interpolation !== 'smooth' && interpolation !== 'cells')
-    throw new SightlineError('bad-option', `interpolation must be smooth or cells; got "${interpolation}"`);
+    throw new SightlineError('bad-option', `interpolation must be smooth or cells; got "${quote(interpolation)}"`);
   if (threshold !== undefined && !(threshold > 0 && threshold <= 100))
     throw new SightlineError('bad-option', 'threshold must be above 0 and at most 100');
   if (only && (threshold === undefined || image === null))
@@ -468,7 +474,7 @@ export function renderColorbar(canvas, colormap) {
   if (!rgb)
     throw new SightlineError(
       'bad-option',
-      `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${colormap}"`,
+      `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${quote(colormap)}"`,
     );
   canvas.width = 256;
   canvas.height = 1;

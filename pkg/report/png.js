@@ -6,6 +6,7 @@ import { describeStrings, exportStrings } from '../i18n/en.js';
 import { isDrawable, sizeOf } from '../picture/image.js';
 import { methodOf, renderHeatmap } from '../picture/render.js';
 import { SightlineError } from '../util/errors.js';
+import { quote } from '../util/quote.js';
 import { fill } from '../util/text.js';
 import { version } from '../wasm/registry.js';
 import { describe, isClassFree, targetWords } from './describe.js';
@@ -31,7 +32,7 @@ export async function exportPng(attributions, image, options = {}) {
   } = options;
   const looks = list.map((_, i) => (Array.isArray(options.render) ? options.render[i] : options.render) ?? {});
   if (!['heatmap', 'overlay', 'comparison'].includes(what))
-    throw new SightlineError('bad-option', `what must be heatmap, overlay or comparison; got "${what}"`);
+    throw new SightlineError('bad-option', `what must be heatmap, overlay or comparison; got "${quote(what)}"`);
   if (what !== 'heatmap' && image === null)
     throw new SightlineError('bad-option', `image: the ${what} needs the photo; pass it instead of null`);
   if (list.length < 1 || list.length > MAX_TILES)

@@ -1,4 +1,6 @@
 // @ts-check
+import { quote } from './quote.js';
+
 /** @typedef {import('../index.js').ErrorCode} ErrorCode */
 
 /** Any failure of Sightline: a stable `code` to match on, a `message` that says what to do. */
@@ -19,6 +21,14 @@ export const aborted = () => new SightlineError('aborted', 'the request was abor
 export function wrap(error) {
   if (error instanceof SightlineError) return error;
   if (error instanceof Error && error.name === 'AbortError') return aborted();
-  const message = error instanceof Error ? error.message : String(error);
-  return new SightlineError('internal', message, { cause: error });
+  return new SightlineError('internal', `${quote(messageOf(error), 400)}; please report this`, { cause: error });
+}
+
+/** What anything thrown says. @param {unknown} error */
+function messageOf(error) {
+  try {
+    return error instanceof Error ? error.message : error;
+  } catch {
+    return error;
+  }
 }

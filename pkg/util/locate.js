@@ -3,6 +3,7 @@
 // import.meta.url)`, which bundlers understand: they carry the files along, rename them, and put
 // the new address there.
 import { assets } from '../wasm/assets.js';
+import { addressOf } from './address.js';
 
 /**
  * The folder of this package's files. Not by `import.meta.url`, in whose place a bundler may put a
@@ -23,7 +24,7 @@ export const locate = (name, base) => (base.href === home.href && assets[name]) 
  */
 export function baseOf(assetBaseUrl) {
   if (!assetBaseUrl) return home;
-  const url = new URL(assetBaseUrl, globalThis.location?.href);
+  const url = addressOf(assetBaseUrl, 'assetBaseUrl');
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url;
 }

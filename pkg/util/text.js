@@ -7,7 +7,16 @@
  * @param {Record<string, string | number>} values
  */
 export const fill = (template, values) =>
-  template.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+  template.replace(/\{(\w+)\}/g, (whole, name) =>
+    Object.hasOwn(values, name) ? String(values[name] ?? whole) : whole,
+  );
+
+/**
+ * What an object used as a dictionary holds under a name that anyone may have chosen.
+ * @template T @param {Record<string, T>} dictionary @param {string} name
+ * @returns {T | undefined}
+ */
+export const own = (dictionary, name) => (Object.hasOwn(dictionary, name) ? dictionary[name] : undefined);
 
 /** Making one is slow. @type {Map<string, Intl.NumberFormat>} */
 const formats = new Map();
@@ -50,7 +59,7 @@ export function shortNumber(value, locale) {
  * @param {import('../index.js').Warning} warning @param {import('../index.js').Strings} strings
  */
 export function warningText({ key, values }, { texts, locale }) {
-  const template = texts[key];
+  const template = own(texts, key);
   if (template === undefined) return undefined;
   const names = [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
   if (!names.every((name) => Object.hasOwn(values, name))) return undefined;

@@ -68,6 +68,9 @@ const PATIENCE = 500;
 /** Announced only where something takes longer. */
 const SILENCE = 1000;
 
+/** What the page itself needs may take so long to come (ms). */
+const SLOWEST = 60_000;
+
 /** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
 function el(id, type) {
   const found = document.getElementById(id);
@@ -158,6 +161,8 @@ async function task(what, work) {
   const controller = new AbortController();
   running = controller;
   document.body.dataset.state = 'working';
+  // The last task's may still be there.
+  ui.stop.hidden = true;
   const all = typeof what === 'string' ? () => t.working[what] : (what ?? (() => ''));
   let doing = all;
   say(ui.progressText, doing);
@@ -1283,6 +1288,9 @@ ui.offerClose.addEventListener('click', () => {
   hideOffer();
 });
 
+/** Of a dropped folder no more are looked at. */
+const MOST_FILES = 10_000;
+
 /** All files below dropped entries. @param {DataTransfer} data @returns {Promise<File[]>} */
 async function dropped(data) {
   const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter((e) => e !== null && e !== undefined);
@@ -1290,9 +1298,17 @@ async function dropped(data) {
   /** @type {File[]} */
   const files = [];
   const read = async (/** @type {any} */ entry) => {
-    if (files.length > 100) return;
-    if (entry.isFile) files.push(await new Promise((ok, no) => entry.file(ok, no)));
-    else for (const child of await new Promise((ok, no) => entry.createReader().readEntries(ok, no))) await read(child);
+    if (files.length >= MOST_FILES) return;
+    if (entry.isFile) {
+      files.push(await new Promise((ok, no) => entry.file(ok, no)));
+      return;
+    }
+    const reader = entry.createReader();
+    // It gives a part at a time, and nothing when it has given all.
+    for (let some; some?.length !== 0 && files.length < MOST_FILES; ) {
+      some = await new Promise((ok, no) => reader.readEntries(ok, no));
+      for (const child of some) await read(child);
+    }
   };
   for (const entry of entries) await read(entry);
   return files;
@@ -1532,7 +1548,7 @@ async function start() {
   showMethod();
   const [list, samples] = await Promise.all([
     listModels(),
-    fetch('./samples/samples.json').then((response) => response.json()),
+    fetch('./samples/samples.json', { signal: AbortSignal.timeout(SLOWEST) }).then((response) => response.json()),
   ]);
   for (const { id, title, path, hub } of list) {
     if (path !== undefined) models.set(id, { name: title, source: id });
@@ -1566,7 +1582,7 @@ async function restore(begin = false) {
   const [alt, file] = [...files].find(([, name]) => name === link?.photo) ?? [...files][0] ?? [];
   if (file && alt && (begin || link?.photo)) {
     camera.release();
-    photo = fetch(`./samples/${file}`).then((response) => response.blob());
+    photo = fetch(`./samples/${file}`, { signal: AbortSignal.timeout(SLOWEST) }).then((response) => response.blob());
   }
   for (const control of LOOKS) {
     const value = link?.looks[control.id];

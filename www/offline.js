@@ -163,16 +163,31 @@ export async function keepPage() {
   };
   try {
     const registration = await serviceWorker.register('./sw.js', { updateViaCache: 'none' });
+    const show = () => {
+      if (update) update.hidden = false;
+    };
     const offer = () => {
-      if (update && registration.waiting && serviceWorker.controller) update.hidden = false;
+      if (registration.waiting && serviceWorker.controller) show();
     };
     registration.addEventListener('updatefound', () => {
       registration.installing?.addEventListener('statechange', offer);
     });
     offer();
+    let asked = false;
+    let controlled = Boolean(serviceWorker.controller);
+    serviceWorker.addEventListener('controllerchange', () => {
+      if (asked) location.reload();
+      // Another tab uses the newer version. This one goes on with its own until it is loaded anew.
+      else if (controlled) show();
+      controlled = true;
+    });
+    serviceWorker.addEventListener('message', ({ data }) => {
+      if (data?.outdated) registration.update().then(offer, () => undefined);
+    });
     document.getElementById('update-go')?.addEventListener('click', () => {
-      serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
-      registration.waiting?.postMessage('take over');
+      asked = true;
+      if (registration.waiting) registration.waiting.postMessage('take over');
+      else location.reload();
     });
     const { installing } = registration;
     installing?.addEventListener('statechange', () => {

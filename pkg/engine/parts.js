@@ -5,6 +5,8 @@
 
 import { request } from '../model/fetch.js';
 import { SightlineError } from '../util/errors.js';
+import { quote } from '../util/quote.js';
+import { compileError } from './compile.js';
 
 /** By address. @type {Map<string, Promise<WebAssembly.Module>>} */
 const programs = new Map();
@@ -31,17 +33,13 @@ async function fetchProgram(url) {
   const response = await request(url);
   const type = response.headers.get('content-type') ?? '';
   if (type.startsWith('text/html'))
-    throw new SightlineError('network', `${url} is a web page, not the WebAssembly program; check assetBaseUrl`);
+    throw new SightlineError('network', `${quote(url)} is a web page, not the WebAssembly program; check assetBaseUrl`);
   try {
     // Anything but the right type is refused when streamed.
     return await (type.startsWith('application/wasm')
       ? WebAssembly.compileStreaming(response)
       : WebAssembly.compile(await response.arrayBuffer()));
   } catch (cause) {
-    if (!(cause instanceof WebAssembly.CompileError))
-      throw new SightlineError('network', `the download of ${url} was interrupted; try again`, { cause });
-    throw new SightlineError('device-unavailable', 'this browser does not support WebAssembly SIMD; use a newer one', {
-      cause,
-    });
+    throw await compileError(cause, url);
   }
 }

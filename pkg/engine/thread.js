@@ -2,6 +2,7 @@
 // Starts a worker and tells, once, when it is gone: also when it ends without a word.
 
 import { SightlineError } from '../util/errors.js';
+import { quote } from '../util/quote.js';
 
 /**
  * Why a worker is gone.
@@ -49,7 +50,7 @@ export function startThread(url, { onReady, onMessage, onDeath }) {
   const notStarted = (/** @type {unknown} */ cause) =>
     die({
       code: 'internal',
-      message: `the worker did not start; if the page is on another origin, check that ${url} is served with Access-Control-Allow-Origin`,
+      message: `the worker did not start from ${quote(url)}: if the page is on another origin, serve that file with Access-Control-Allow-Origin; if the page has a Content-Security-Policy, allow it in worker-src; with Vite's development server, set optimizeDeps: { exclude: ['sightline'] }`,
       cause,
     });
   const thread = {

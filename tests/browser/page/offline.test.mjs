@@ -31,6 +31,17 @@ const keptFiles = (page) =>
     return (await (await caches.open(name)).keys()).map(({ url }) => url);
   });
 
+/** Waits until so many files are kept: the page's next message has the worker tidy up. */
+async function untilKept(page, count, why) {
+  for (let files = [], i = 0; ; i++) {
+    files = await keptFiles(page);
+    if (files.length === count) return files;
+    if (i === 60) assert.equal(files.length, count, why);
+    await page.evaluate(() => navigator.serviceWorker.controller.postMessage({ used: [] }));
+    await page.waitForTimeout(250);
+  }
+}
+
 /** A copy of the site that a test may change as a new version would. */
 function copy() {
   const folder = mkdtempSync(join(tmpdir(), 'sightline-site-'));
@@ -154,10 +165,102 @@ describe('without a connection', () => {
     );
     const heavy = server.hits.filter((path) => /wasm$|safetensors$/.test(path));
     assert.deepEqual(heavy, [], 'unchanged files are not fetched again');
-    const files = await keptFiles(page);
-    assert.equal(files.length, before.length, 'the old files are gone');
+    const files = await untilKept(page, before.length, 'the old files are gone');
     assert.equal(files.filter((url) => !before.includes(url)).length, 1);
     assert.equal(await page.locator('#update').isVisible(), false);
+    await page.close();
+    await server.close();
+  });
+
+  test('two tabs: each has the files of its own version until it is loaded anew', { timeout: 120_000 }, async () => {
+    const site = copy();
+    const server = await serve({ folder: site.folder });
+    const context = await here.browser.newContext({ serviceWorkers: 'allow', viewport: { width: 1200, height: 900 } });
+    const [asks, stays] = [await context.newPage(), await context.newPage()];
+    for (const page of [asks, stays]) {
+      collectErrors(page);
+      await page.goto(`${server.url}/`);
+      await explained(page);
+      await keptPage(page);
+    }
+    const before = await keptFiles(asks);
+    await stays.evaluate(() => (globalThis.sameDocument = true));
+    const glue = 'pkg/wasm/cpu/sightline.js';
+    site.release('index.html', (html) => html.replace('<h1>Sightline</h1>', '<h1>Sightline, anew</h1>'));
+    site.release('i18n/de.js', (text) => text.replace("pick: '", "pick: 'NEU "));
+    site.release('pkg/engine/worker.js', (text) => `${text}\npostMessage({ saw: 'new worker' });\n`);
+    site.release(glue, (text) => `${text}\nglobalThis.postMessage?.({ saw: 'new glue' });\n`);
+    /** What a worker that the page starts says of its version, and of what it imports. */
+    const saw = (page) =>
+      page.evaluate(
+        (glue) =>
+          new Promise((done) => {
+            const seen = [];
+            const worker = new Worker('./pkg/engine/worker.js', { type: 'module' });
+            worker.addEventListener('message', ({ data }) => {
+              if (data.saw) seen.push(data.saw);
+              if (data.ready) {
+                worker.postMessage({ op: 'import', url: new URL(glue, location.href).href });
+                setTimeout(() => (worker.terminate(), done(seen)), 700);
+              }
+            });
+          }),
+        glue,
+      );
+    await asks.reload();
+    await explained(asks);
+    assert.equal(await asks.textContent('h1'), 'Sightline');
+    await asks.waitForSelector('#update:not([hidden])');
+    await asks.click('#update-go');
+    await asks.waitForFunction(() => document.querySelector('h1').textContent === 'Sightline, anew');
+    await explained(asks);
+    assert.deepEqual(await saw(asks), ['new worker', 'new glue']);
+
+    // The other tab was not loaded anew, also when its service worker starts afresh.
+    const devtools = await context.newCDPSession(stays);
+    await devtools.send('ServiceWorker.enable');
+    for (const restart of [false, true]) {
+      if (restart) await devtools.send('ServiceWorker.stopAllWorkers');
+      assert.equal(await stays.evaluate(() => globalThis.sameDocument), true);
+      assert.deepEqual(await saw(stays), [], restart ? 'after a restart' : 'after the other tab asked');
+    }
+    const pick = () => stays.textContent('#pick');
+    await stays.selectOption('#language', 'de');
+    await stays.waitForFunction(() => document.documentElement.lang === 'de');
+    assert.doesNotMatch(await pick(), /NEU/);
+    await stays.selectOption('#method', 'saliency');
+    await idle(stays);
+    assert.equal(await stays.locator('#alert').isVisible(), false);
+    assert.equal(await stays.locator('#update').isVisible(), true, 'it says that there is a newer version');
+    await shot(stays, 'offline-second-tab');
+    await stays.click('#update-go');
+    await stays.waitForFunction(() => document.querySelector('#pick').textContent.includes('NEU'));
+    await explained(stays);
+    assert.deepEqual(await saw(stays), ['new worker', 'new glue']);
+    const files = await untilKept(stays, before.length, 'the old files are gone');
+    assert.equal(files.filter((url) => !before.includes(url)).length, 4);
+    assert.deepEqual([...asks.errors, ...stays.errors], []);
+    await context.close();
+    await server.close();
+  });
+
+  test('a file that this version does not find any more is refused, not replaced by a newer one', async () => {
+    const site = copy();
+    const server = await serve({ folder: site.folder });
+    const page = await visit(server.url);
+    await keptPage(page);
+    // As where a browser dropped what was kept.
+    const name = 'i18n/de.js';
+    await page.evaluate(async (name) => {
+      const [cache] = (await caches.keys()).filter((one) => one.startsWith('sightline-page:'));
+      const kept = await caches.open(cache);
+      const [entry] = (await kept.keys()).filter(({ url }) => url.includes(`/${name}?`));
+      await kept.delete(entry);
+    }, name);
+    site.release(name, (text) => text.replace("pick: '", "pick: 'NEU "));
+    const status = await page.evaluate(async (name) => (await fetch(name)).status, name);
+    assert.equal(status, 410);
+    await page.waitForSelector('#update:not([hidden])');
     await page.close();
     await server.close();
   });

@@ -16,7 +16,7 @@ pub use image::Image;
 pub use result::{Attribution, Classification, Differentiated, Prediction, Tensors};
 
 use crate::ask::control::{Control, Run};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
 use crate::explain::diagnose::examine;
 use crate::explain::request::ScoreRequest;
 use crate::inside::heads::{self, Heads};
@@ -69,7 +69,8 @@ impl Explainer {
                 let expected = self.spec().input_size;
                 if shape != &expected || data.len() != expected.iter().product::<usize>() {
                     return Err(Error::BadOption(format!(
-                        "image: the model takes a tensor of shape {expected:?}; got {shape:?} with {} values",
+                        "image: the model takes a tensor of shape {expected:?}; got {} with {} values",
+                        quote(format_args!("{shape:?}")),
                         data.len()
                     )));
                 }
@@ -234,7 +235,8 @@ impl Explainer {
         let question = ScoreRequest::take(&mut request)?;
         if let Some(unknown) = request.keys().next() {
             return Err(Error::BadOption(format!(
-                "{unknown}: the head table has no such option; its options are target and output"
+                "{}: the head table has no such option; its options are target and output",
+                quote(unknown)
             )));
         }
         let context = self.begin(image, &question, Vec::new(), false, Options::default(), &run).await?;
@@ -285,7 +287,8 @@ impl Explainer {
         };
         if let Some(unknown) = request.keys().next() {
             return Err(Error::BadOption(format!(
-                "{unknown}: gradients have no such option; their options are target, output and layer"
+                "{}: gradients have no such option; their options are target, output and layer",
+                quote(unknown)
             )));
         }
         let context = self.begin(image, &question, layers, true, Options::default(), &run).await?;

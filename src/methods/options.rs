@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::ask::fill::Baseline;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
 use crate::methods::spec::{Kind, MethodSpec};
 
 /// Numbers in a request, `{ data, shape }`.
@@ -83,7 +83,11 @@ impl Options {
         for option in spec.options {
             let value = given.remove(option.id).filter(|v| !v.is_null());
             let bad = |expected: String| {
-                Error::BadOption(format!("{} must be {expected}; got {}", option.id, brief(value.as_ref())))
+                Error::BadOption(format!(
+                    "{} must be {expected}; got {}",
+                    option.id,
+                    value.as_ref().map(quote).unwrap_or_default()
+                ))
             };
             let read = match option.kind {
                 Kind::Integer { default, min, max } => Given::Integer(match &value {
@@ -135,7 +139,8 @@ impl Options {
             Some(unknown) => {
                 let known: Vec<&str> = spec.options.iter().map(|o| o.id).collect();
                 Err(Error::BadOption(format!(
-                    "{unknown}: {} has no such option; its options are: {}",
+                    "{}: {} has no such option; its options are: {}",
+                    quote(unknown),
                     spec.id,
                     known.join(", ")
                 )))
@@ -234,13 +239,4 @@ impl Options {
 fn reference(many: bool) -> String {
     let one = format!("one of {} or a tensor {{ data, shape }} as fed to the model", Baseline::CHOICES.join(", "));
     if many { format!("{one}, or a list of up to 16 of these") } else { one }
-}
-
-/// A value as an error message quotes it.
-fn brief(value: Option<&Value>) -> String {
-    let text = value.map(Value::to_string).unwrap_or_default();
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
 }

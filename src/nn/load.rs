@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use crate::error::{Error, Result, bad_model};
+use crate::error::{Error, Result, bad_model, quote, quote_list};
 use crate::nn::families;
 use crate::nn::model::{Model, Plan};
 use crate::nn::weights::{Param, Weights};
@@ -101,8 +101,9 @@ impl Loader {
             let size = shape.iter().fold(4u64, |size, &axis| size.saturating_mul(axis as u64));
             if size > bytes {
                 return Err(Error::OutOfMemory(format!(
-                    "tensor {name} takes {size} bytes, but a kernel of this device accepts {bytes} at most; use the \
-                     CPU or a smaller model"
+                    "tensor {} takes {size} bytes, but a kernel of this device accepts {bytes} at most; use the CPU \
+                     or a smaller model",
+                    quote(&name)
                 )));
             }
         }
@@ -156,7 +157,8 @@ impl Loader {
                 self.buffer.try_reserve_exact(entry.bytes).map_err(|_| {
                     Error::OutOfMemory(format!(
                         "there is not enough memory for tensor {} ({} bytes); open a smaller model",
-                        entry.name, entry.bytes
+                        quote(&entry.name),
+                        entry.bytes
                     ))
                 })?;
             }
@@ -197,7 +199,7 @@ fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeq
     // `Metadata` checks on reading that the tensors follow each other without gaps and that sizes
     // and shapes agree.
     let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {e}")))?;
+        .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {}", quote(e))))?;
     let mut wanted: BTreeMap<String, Vec<usize>> =
         plan.params().into_iter().map(|Param { name, shape }| (name, shape)).collect();
     let mut entries: Vec<(usize, Entry)> = Vec::new();
@@ -209,10 +211,11 @@ fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeq
             _ if skipped => (),
             None => extra.push(name.clone()),
             Some(shape) if shape != info.shape => {
-                wrong.push(format!("{name} has shape {:?}, expected {shape:?}", info.shape));
+                let has = quote(format_args!("{:?}", info.shape));
+                wrong.push(format!("{} has shape {has}, expected {shape:?}", quote(&name)));
             }
             Some(_) if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) => {
-                wrong.push(format!("{name} has type {:?}, expected F32, F16 or BF16", info.dtype));
+                wrong.push(format!("{} has type {:?}, expected F32, F16 or BF16", quote(&name), info.dtype));
             }
             Some(_) => (),
         }
@@ -225,16 +228,12 @@ fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeq
     let problems: Vec<String> = [("missing", missing), ("unexpected", extra), ("of the wrong shape or type", wrong)]
         .into_iter()
         .filter(|(_, names)| !names.is_empty())
-        .map(|(what, names)| {
-            let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-            let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
-            format!("{} {what}: {shown}{more}", names.len())
-        })
+        .map(|(what, names)| format!("{} {what}: {}", names.len(), quote_list(names.iter(), 200)))
         .collect();
     if !problems.is_empty() {
         return bad_model(format!(
             "the weights do not match {} as config.json describes it; {}",
-            config.architecture,
+            quote(&config.architecture),
             problems.join("; ")
         ));
     }

@@ -8,7 +8,7 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
 
 /// Largest encoded image, in bytes.
 pub const MAX_ENCODED_BYTES: usize = 100 << 20;
@@ -91,7 +91,8 @@ impl Photo {
                 Error::ImageTooLarge("decoding the image needs more memory than is allowed; scale it down first".into())
             }
             e => Error::UnsupportedImage(format!(
-                "the {format:?} file is damaged or of an unsupported kind ({e}); save it again as JPEG or PNG"
+                "the {format:?} file is damaged or of an unsupported kind ({}); save it again as JPEG or PNG",
+                quote(e)
             )),
         };
         let mut reader = ImageReader::with_format(Cursor::new(bytes), format);

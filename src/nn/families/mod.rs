@@ -19,7 +19,7 @@ pub mod vit;
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
 use crate::nn::model::Plan;
 use crate::package::Config;
 
@@ -94,7 +94,8 @@ pub fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     match FAMILIES.iter().find(|f| f.architectures().iter().any(|name| name == asked)) {
         Some(family) => (family.plan)(config),
         None => Err(Error::UnsupportedArchitecture(format!(
-            "architecture {asked:?} is not supported; the nearest supported ones are {}",
+            "architecture \"{}\" is not supported; the nearest supported ones are {}",
+            quote(asked),
             nearest(asked).join(", ")
         ))),
     }

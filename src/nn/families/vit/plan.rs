@@ -2,7 +2,7 @@
 
 use sightline_kernels::Act;
 
-use crate::error::{Error, Result, bad_model};
+use crate::error::{Error, Result, bad_model, quote};
 use crate::nn::families::expand;
 use crate::nn::families::vit::Variant;
 use crate::nn::families::vit::run::{Block, Vit};
@@ -119,7 +119,8 @@ pub(in crate::nn::families) fn plan(config: &Config, variants: &[(&str, Variant)
         None => variant.act,
         Some(name) => act_layer(&name).ok_or_else(|| {
             Error::UnsupportedArchitecture(format!(
-                "{architecture} with the activation function {name:?} is not supported"
+                "{architecture} with the activation function \"{}\" is not supported",
+                quote(name)
             ))
         })?,
     };
@@ -129,7 +130,8 @@ pub(in crate::nn::families) fn plan(config: &Config, variants: &[(&str, Variant)
         Some("avg") => true,
         Some(other) => {
             return bad_model(format!(
-                "config.json: global_pool {other:?} is not supported for {architecture}; use \"token\" or \"avg\""
+                "config.json: global_pool \"{}\" is not supported for {architecture}; use \"token\" or \"avg\"",
+                quote(other)
             ));
         }
     };

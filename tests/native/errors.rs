@@ -10,9 +10,9 @@ use sightline::{Error, Result};
 use crate::common::*;
 use crate::package::tiny_vit;
 
-/// 2 MB, every character of it one that must not reach a message as it is.
+/// Every character of it one that must not reach a message as it is.
 fn flood() -> String {
-    "\u{202e}\n".repeat(1 << 19)
+    "\u{202e}\n".repeat(5000)
 }
 
 fn short<T>(outcome: Result<T>, place: &str) -> bool {
@@ -29,6 +29,7 @@ fn quotes_are_cut_between_characters_and_escape_what_cannot_be_seen() {
     assert_eq!(quote(json!({ "a": "b" })), r#"{"a":"b"}"#);
     assert_eq!(quote("a\nb\u{0}\u{202e}"), "a\\nb\\0\\u{202e}");
     assert_eq!(quote("ä".repeat(80)), "ä".repeat(80));
+    assert_eq!(quote("x".repeat(2 << 20)), format!("{}…", "x".repeat(80)));
     assert_eq!(quote("ä".repeat(81)), format!("{}…", "ä".repeat(80)));
     assert_eq!(quote_list(["a", "b", "c"].iter(), 80), "a, b, c");
     assert_eq!(
@@ -53,7 +54,7 @@ fn flooded(valid: &Value) -> Vec<(String, Value)> {
     places(valid, "", &mut at);
     let mut all = Vec::new();
     for place in at {
-        for bad in [json!(flood()), json!(vec![1; 1 << 20])] {
+        for bad in [json!(flood()), json!(vec![1; 5000])] {
             let mut value = valid.clone();
             *value.pointer_mut(&place).unwrap() = bad;
             all.push((place.clone(), value));
@@ -112,9 +113,8 @@ fn weights_are_quoted_in_short() {
     for (field, value) in [
         ("dtype", json!(flood())),
         ("shape", json!(flood())),
-        ("shape", json!(vec![1; 1 << 20])),
+        ("shape", json!(vec![1; 5000])),
         ("data_offsets", json!(flood())),
-        (&flood() as &str, json!(1)),
     ] {
         let mut header = header.clone();
         let mut entry = entry.clone();
@@ -165,6 +165,6 @@ fn requests_are_quoted_in_short() {
     assert!(short(now(explainer.heads(&image, request(), &Unwatched)), "heads"));
     assert!(short(now(explainer.gradients(&image, request(), &Unwatched)), "gradients"));
     assert!(short(now(explainer.activations(&image, Some(&flood()), &Unwatched)), "activations"));
-    let image = sightline::explain::Image::Tensor { data: vec![], shape: vec![1; 1 << 20] };
+    let image = sightline::explain::Image::Tensor { data: vec![], shape: vec![1; 5000] };
     assert!(matches!(now(explainer.classify(&image, None, &Unwatched)), Err(Error::BadOption(m)) if m.len() < 1000));
 }

@@ -20,11 +20,14 @@ pub struct GivenTensor {
 impl GivenTensor {
     /// At most so many numbers come in a request.
     const LIMIT: usize = 1 << 27;
+    /// At most so many in an input: three channels of the largest pictures that a config may ask for.
+    const INPUT: usize = 3 << 20;
 
-    fn read(value: &Value) -> Option<Self> {
+    /// Lengths come first: nothing is made of a list that is too long.
+    fn read(value: &Value, most: usize) -> Option<Self> {
         let fields = value.as_object().filter(|fields| fields.len() == 2)?;
-        let list = fields.get("data")?.as_array()?;
-        let axes = fields.get("shape")?.as_array()?;
+        let list = fields.get("data")?.as_array().filter(|list| list.len() <= most)?;
+        let axes = fields.get("shape")?.as_array().filter(|axes| (1..=6).contains(&axes.len()))?;
         let shape: Vec<usize> = axes
             .iter()
             .map(|n| {
@@ -32,7 +35,7 @@ impl GivenTensor {
             })
             .collect::<Option<_>>()?;
         let count = shape.iter().try_fold(1usize, |all, &n| all.checked_mul(n).filter(|&all| all <= Self::LIMIT))?;
-        if shape.is_empty() || shape.len() > 6 || list.len() != count {
+        if list.len() != count {
             return None;
         }
         let data =
@@ -64,7 +67,7 @@ impl Reference {
     fn read(value: &Value) -> Option<Self> {
         match value.as_str() {
             Some(id) => Baseline::CHOICES.iter().find(|c| **c == id).map(|c| Self::Named(c)),
-            None => GivenTensor::read(value).map(Self::Given),
+            None => GivenTensor::read(value, GivenTensor::INPUT).map(Self::Given),
         }
     }
 }
@@ -127,7 +130,7 @@ impl Options {
                 Kind::Tensor { shape } => Given::Tensor(match &value {
                     None => None,
                     Some(v) => Some(
-                        GivenTensor::read(v)
+                        GivenTensor::read(v, GivenTensor::LIMIT)
                             .ok_or_else(|| bad(format!("a tensor {{ data, shape }} of {shape} with finite values")))?,
                     ),
                 }),

@@ -11,12 +11,13 @@ use burn::tensor::Device;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
+use crate::device::{is_cpu, kept_beside};
 use crate::error::{Error, Result, bad_model, quote, quote_list};
 use crate::nn::families;
 use crate::nn::model::{Model, Plan};
 use crate::nn::weights::{Param, Weights};
 use crate::package::dtype::to_f32;
-use crate::package::limits::{MAX_HEADER_BYTES, MAX_PARAMETERS};
+use crate::package::limits::{MAX_HEADER_BYTES, MAX_PARAMETERS, MAX_VALUES};
 use crate::package::{Config, Keys};
 use crate::photo::preprocess::PreprocessConfig;
 
@@ -60,7 +61,8 @@ impl Loader {
     /// classes where the package has no names and their number fits.
     ///
     /// # Errors
-    /// [`Error::BadModel`], [`Error::UnsupportedArchitecture`].
+    /// [`Error::BadModel`], [`Error::UnsupportedArchitecture`]; [`Error::OutOfMemory`] where the
+    /// device cannot hold it.
     pub fn new(config: &str, fallback_labels: Option<Vec<String>>, device: &Device) -> Result<Self> {
         let mut config = Config::parse(config)?;
         let plan = families::plan(&config)?;
@@ -79,6 +81,18 @@ impl Loader {
                 "config.json asks for a model of {parameters} parameters; the limit is {MAX_PARAMETERS}, because \
                  WebAssembly has 4 GiB of memory"
             ));
+        }
+        if is_cpu(device) {
+            let size = |param: &Param| param.shape.iter().fold(1usize, |size, &axis| size.saturating_mul(axis));
+            let held = |param: &Param| size(param).saturating_add(kept_beside(&param.shape));
+            let values = plan.params().iter().fold(0usize, |sum, param| sum.saturating_add(held(param)));
+            if values > MAX_VALUES {
+                return Err(Error::OutOfMemory(format!(
+                    "this model's {parameters} parameters become {values} values on the CPU, whose kernels keep a \
+                     second copy of most of them; the limit is {MAX_VALUES}, because WebAssembly has 4 GiB of memory: \
+                     use WebGPU or open a smaller model"
+                )));
+            }
         }
         Ok(Self {
             labels: config.labels(fallback_labels),

@@ -69,9 +69,8 @@ impl Config {
             Some(Value::Object(args)) => args.clone(),
             Some(_) => return bad_model("config.json: \"model_args\" must be an object"),
         });
-        let count = args.take("num_classes");
-        let count = count.as_ref().or(top.get("num_classes")).or(pretrained.get("num_classes"));
-        let num_classes = match count.map(|v| v.as_u64()) {
+        let given = args.take("num_classes");
+        let num_classes = match class_count(given.as_ref(), &value).map(Value::as_u64) {
             Some(Some(n)) if (1..=1_000_000).contains(&n) => n as usize,
             Some(Some(0)) => {
                 return bad_model(format!(
@@ -141,4 +140,10 @@ impl Config {
         let named = self.label_names.clone().or(fallback.filter(|names| names.len() == self.num_classes));
         named.unwrap_or_else(|| (0..self.num_classes).map(|k| format!("class {k}")).collect())
     }
+}
+
+/// Where a config says how many classes there are, the only place that reads it: `model_args`
+/// (`given`) come before the top level, and that before `pretrained_cfg`, as in timm.
+fn class_count<'a>(given: Option<&'a Value>, config: &'a Value) -> Option<&'a Value> {
+    given.or_else(|| config.get("num_classes")).or_else(|| config.pointer("/pretrained_cfg/num_classes"))
 }

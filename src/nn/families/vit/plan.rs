@@ -107,6 +107,9 @@ pub(in crate::nn::families) fn plan(config: &Config, variants: &[(&str, Variant)
     let heads = args.integer("num_heads", heads, 1..=64)?;
     let ratio = args.number("mlp_ratio", ratio, 0.1..=16.0)?;
     let hidden = (width as f64 * ratio) as usize;
+    if hidden == 0 {
+        return bad_model(format!("config.json: mlp_ratio {ratio} leaves no hidden units of a width of {width}"));
+    }
     let qkv_bias = args.boolean("qkv_bias", variant.qkv_bias)?;
     let qk_norm = args.boolean("qk_norm", false)?;
     let proj_bias = args.boolean("proj_bias", true)?;

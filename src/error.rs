@@ -4,6 +4,8 @@
 //! says what to do. Two more codes, `network` and `quota`, belong to the main thread (`pkg/`),
 //! which owns all fetching and storing.
 
+use std::fmt::{self, Display, Write};
+
 use thiserror::Error;
 
 /// Any failure of the core.
@@ -78,4 +80,55 @@ impl Error {
 /// A package that is damaged, incomplete, or contradicts itself.
 pub(crate) fn bad_model<T>(message: impl Into<String>) -> Result<T> {
     Err(Error::BadModel(message.into()))
+}
+
+/// So much of what came from outside stands in a message.
+const QUOTED: usize = 80;
+
+/// Text from outside (a key, a name, a value, another library's words), fit for a message: at most
+/// 80 characters, nothing that is not printed as itself. No more of it is formatted than is shown.
+pub fn quote(text: impl Display) -> String {
+    let mut short = Short::default();
+    match write!(short, "{text}") {
+        Ok(()) => short.text,
+        Err(fmt::Error) => short.text + "\u{2026}",
+    }
+}
+
+/// Names from outside, each as [`quote`] shows it: as many as fit into `most` characters, and how
+/// many more there are.
+pub fn quote_list<T: Display>(names: impl ExactSizeIterator<Item = T>, most: usize) -> String {
+    let (mut list, mut left) = (String::new(), names.len());
+    for name in names {
+        let name = quote(name);
+        if !list.is_empty() && list.len() + name.len() > most {
+            break;
+        }
+        list += if list.is_empty() { "" } else { ", " };
+        list += &name;
+        left -= 1;
+    }
+    if left == 0 { list } else { format!("{list} and {left} more") }
+}
+
+#[derive(Default)]
+struct Short {
+    text: String,
+    count: usize,
+}
+
+impl Write for Short {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        for c in more.chars() {
+            if self.count == QUOTED {
+                return Err(fmt::Error);
+            }
+            self.count += 1;
+            match c {
+                '"' | '\'' | '\\' => self.text.push(c),
+                _ => self.text.extend(c.escape_debug()),
+            }
+        }
+        Ok(())
+    }
 }

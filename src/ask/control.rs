@@ -28,7 +28,7 @@ pub trait Control {
     }
     /// `done` of `total` parts are there.
     fn progress(&self, _done: usize, _total: usize) {}
-    /// Whether the caller wants what there is so far, of a method that estimates.
+    /// Whether the caller wants what there is so far; a method that has nothing is refused it.
     fn stopped(&self) -> bool {
         false
     }
@@ -42,7 +42,7 @@ pub trait Control {
     fn crop(&self, _crop: Option<Crop>) {}
     /// The passes so far.
     fn passes(&self, _passes: Passes) {}
-    /// Lets messages in.
+    /// Lets messages in. Awaited every few milliseconds, and after every pass.
     fn breathe(&self) -> LocalFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
@@ -63,20 +63,46 @@ pub(crate) struct Run<'a> {
     pub(crate) control: &'a dyn Control,
     pub(crate) passes: Cell<Passes>,
     pub(crate) start: f64,
+    /// The id of a method that has nothing to show before its end.
+    whole: Cell<Option<&'static str>>,
 }
 
 impl<'a> Run<'a> {
     pub(crate) fn new(control: &'a dyn Control) -> Self {
-        Self { control, passes: Cell::default(), start: control.now() }
+        Self { control, passes: Cell::default(), start: control.now(), whole: Cell::default() }
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
+    /// From now on, a wish to stop is refused: this method has nothing to show before its end.
+    pub(crate) fn refuse_to_stop(&self, method: &'static str) {
+        self.whole.set(Some(method));
+    }
+
+    /// Whether the caller still wants the result.
+    pub(crate) fn wanted(&self) -> Result<()> {
         if self.control.cancelled() { Err(Error::Aborted) } else { Ok(()) }
+    }
+
+    /// Whether to go on.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.wanted()?;
+        match self.whole.get() {
+            Some(method) if self.control.stopped() => Err(Error::Unsupported(format!(
+                "{method} cannot be stopped early, because it has no map to show before its end; let it finish or \
+                 abort it"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) async fn breathe(&self) -> Result<()> {
         self.control.breathe().await;
         self.check()
+    }
+
+    /// The breath after the last part: the result is there, and a wish to stop comes too late.
+    pub(crate) async fn last_breath(&self) -> Result<()> {
+        self.control.breathe().await;
+        self.wanted()
     }
 
     pub(crate) fn count(&self, forward: f64, backward: f64) {

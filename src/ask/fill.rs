@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 
+use crate::error::Result;
 use crate::math::random::stream;
 use crate::photo::preprocess::PreprocessConfig;
 
@@ -42,14 +43,24 @@ impl Baseline {
         }
     }
 
-    /// The reference input for `input`, both `[C, H, W]` as fed to the model.
-    pub fn of(&self, input: &[f32], shape: [usize; 3], config: &PreprocessConfig) -> Vec<f32> {
+    /// The reference input for `input`, both `[C, H, W]` as fed to the model. `breathe` is awaited
+    /// within every few milliseconds.
+    ///
+    /// # Errors
+    /// Those of `breathe`.
+    pub async fn of(
+        &self,
+        input: &[f32],
+        shape: [usize; 3],
+        config: &PreprocessConfig,
+        breathe: &impl AsyncFn() -> Result<()>,
+    ) -> Result<Vec<f32>> {
         let [channels, h, w] = shape;
         let flat = |level: f32| {
             let normalised = config.mean.iter().zip(&config.std).map(|(mean, std)| (level - mean) / std);
             normalised.cycle().take(channels).flat_map(|v| std::iter::repeat_n(v, h * w)).collect()
         };
-        match *self {
+        Ok(match *self {
             Self::Mean => vec![0.0; input.len()],
             Self::Black => flat(0.0),
             Self::White => flat(1.0),
@@ -61,8 +72,14 @@ impl Baseline {
                     .map(|(low, high)| low + (high - low) * random.random::<f32>())
                     .collect()
             }
-            Self::Blur { sigma } => input.chunks(h * w).flat_map(|plane| blur(plane, h, w, sigma)).collect(),
-        }
+            Self::Blur { sigma } => {
+                let mut blurred = Vec::with_capacity(input.len());
+                for plane in input.chunks(h * w) {
+                    blurred.extend(blur(plane, h, w, sigma, breathe).await?);
+                }
+                blurred
+            }
+        })
     }
 }
 
@@ -77,21 +94,39 @@ pub fn gaussian(sigma: f64) -> Vec<f64> {
 }
 
 /// [`blur_exactly`] in single precision.
-pub fn blur(plane: &[f32], h: usize, w: usize, sigma: f64) -> Vec<f32> {
+///
+/// # Errors
+/// Those of `breathe`.
+pub async fn blur(
+    plane: &[f32],
+    h: usize,
+    w: usize,
+    sigma: f64,
+    breathe: &impl AsyncFn() -> Result<()>,
+) -> Result<Vec<f32>> {
     let plane: Vec<f64> = plane.iter().copied().map(f64::from).collect();
-    blur_exactly(&plane, h, w, sigma).into_iter().map(|v| v as f32).collect()
+    Ok(blur_exactly(&plane, h, w, sigma, breathe).await?.into_iter().map(|v| v as f32).collect())
 }
 
 /// Gaussian blur of one plane: kernel cut off at 4 sigma, edges mirrored (d c b a | a b c d), as in
-/// scipy's `gaussian_filter`.
-pub fn blur_exactly(plane: &[f64], h: usize, w: usize, sigma: f64) -> Vec<f64> {
+/// scipy's `gaussian_filter`. `breathe` is awaited after every row and column.
+///
+/// # Errors
+/// Those of `breathe`.
+pub async fn blur_exactly(
+    plane: &[f64],
+    h: usize,
+    w: usize,
+    sigma: f64,
+    breathe: &impl AsyncFn() -> Result<()>,
+) -> Result<Vec<f64>> {
     let half = gaussian(sigma);
     let mirrored = |i: i64, n: usize| {
         let n = n as i64;
         let i = i.rem_euclid(2 * n);
         i.min(2 * n - 1 - i) as usize
     };
-    let along = |source: &[f64], length: usize, count: usize, step: usize, skip: usize| {
+    let along = async |source: &[f64], length: usize, count: usize, step: usize, skip: usize| {
         let mut out = vec![0.0; source.len()];
         for line in 0..count {
             let value = |at: i64| source[line * skip + mirrored(at, length) * step];
@@ -100,16 +135,22 @@ pub fn blur_exactly(plane: &[f64], h: usize, w: usize, sigma: f64) -> Vec<f64> {
                 let sides = pairs.map(|(k, i)| k * (value(at as i64 - i) + value(at as i64 + i)));
                 out[line * skip + at * step] = half[0] * value(at as i64) + sides.sum::<f64>();
             }
+            breathe().await?;
         }
-        out
+        Ok(out)
     };
-    let rows = along(plane, w, h, 1, w);
-    along(&rows, h, w, w, 1)
+    let rows: Vec<f64> = along(plane, w, h, 1, w).await?;
+    along(&rows, h, w, w, 1).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::waiting::{idle, now};
+
+    fn blur(plane: &[f32], h: usize, w: usize, sigma: f64) -> Vec<f32> {
+        now(super::blur(plane, h, w, sigma, &idle)).unwrap()
+    }
 
     #[test]
     fn blur_matches_a_direct_sum_and_keeps_flat_planes() {

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, activation, module};
 use sightline_kernels::Act;
-use sightline_kernels::conv::Prepared;
+use sightline_kernels::conv::{self, Prepared};
+use sightline_kernels::gemm::NR;
 use sightline_kernels::geometry::Geometry;
 
 use crate::device::cpu::Constant;
@@ -82,6 +83,19 @@ pub fn prepare_conv2d(
         return (weight, Some(bias), PreparedConv::default());
     }
     (weight, bias, PreparedConv(Some(Arc::default())))
+}
+
+/// The most values that the CPU's kernels keep of a weight `[out, in]` or `[O, I / groups, kh, kw]`
+/// in a layout of their own, beside the weight itself: what [`prepare_linear`] makes, and what a
+/// convolution makes of its weights when it first runs forward and backward.
+pub fn kept_beside(shape: &[usize]) -> usize {
+    let product = |axes: &[usize]| axes.iter().fold(1usize, |size, &axis| size.saturating_mul(axis));
+    match *shape {
+        [outputs, inputs] => product(&[outputs.checked_next_multiple_of(NR).unwrap_or(usize::MAX), inputs]),
+        [_, 1, ..] => 0,
+        [_, _, _, _] => conv::kept(product(shape), [shape[0], shape[1]], [shape[2], shape[3]]),
+        _ => 0,
+    }
 }
 
 /// A convolution `[N, I, H, W] -> [N, O, h, w]`, then an activation function. `prepared` is that of

@@ -16,7 +16,8 @@ pub use image::Image;
 pub use result::{Attribution, Classification, Differentiated, Prediction, Tensors};
 
 use crate::ask::control::{Control, Run};
-use crate::error::{Error, Result};
+use crate::ask::warning::ZERO_MAP;
+use crate::error::{Error, Result, quote};
 use crate::explain::diagnose::examine;
 use crate::explain::request::ScoreRequest;
 use crate::inside::heads::{self, Heads};
@@ -69,7 +70,8 @@ impl Explainer {
                 let expected = self.spec().input_size;
                 if shape != &expected || data.len() != expected.iter().product::<usize>() {
                     return Err(Error::BadOption(format!(
-                        "image: the model takes a tensor of shape {expected:?}; got {shape:?} with {} values",
+                        "image: the model takes a tensor of shape {expected:?}; got {} with {} values",
+                        quote(format_args!("{shape:?}")),
                         data.len()
                     )));
                 }
@@ -101,10 +103,14 @@ impl Explainer {
                     let pass =
                         if layer.is_some_and(|layer| layer.stage <= stage) { &mut pass } else { &mut Pass::new() };
                     state = model.run(stage..stage + 1, state, pass)?;
+                    // Not where a graph has begun, which only a backward pass ends.
+                    if layer.is_none_or(|layer| stage < layer.stage) {
+                        run.breathe().await?;
+                    }
                 }
                 run.count(1.0, 0.0);
                 let logits = Tensor::<2>::unwrap(state)?;
-                let tail = layer.map(|_| Tail { pass, logits: Some(logits.clone()) });
+                let tail = layer.map(|_| Tail { pass, logits: logits.clone() });
                 let logits = read(logits.inner()).await?;
                 if logits.len() != self.spec().num_classes || logits.iter().any(|l| !l.is_finite()) {
                     return Err(Error::BadModel(
@@ -161,16 +167,25 @@ impl Explainer {
     pub async fn attribute(
         &mut self,
         image: &Image,
-        mut request: Map<String, Value>,
+        request: Map<String, Value>,
         control: &dyn Control,
     ) -> Result<Attribution> {
-        let run = Run::new(control);
+        let attribution = self.explain(image, request, Run::new(control)).await;
+        self.predicted.iter().for_each(Predicted::release_tail);
+        attribution
+    }
+
+    async fn explain(&mut self, image: &Image, mut request: Map<String, Value>, run: Run<'_>) -> Result<Attribution> {
         let spec = match request.remove("method") {
             Some(Value::String(id)) => methods::find(&id)?,
             _ => return Err(Error::BadOption("method: name one, for example \"grad_cam\"".into())),
         };
         let (method, spec) = (spec, spec.spec);
         spec.supports(self.spec())?;
+        if !spec.estimates {
+            run.refuse_to_stop(spec.id);
+        }
+        run.check()?;
         let layers = self.layers(spec, request.remove("layer"))?;
         let question = ScoreRequest::take(&mut request)?;
         let options = Options::parse(spec, request)?;
@@ -178,19 +193,29 @@ impl Explainer {
             self.begin(image, &question, layers, spec.needs.contains(&Need::Gradients), options, &run).await?;
         let Output { mut values, shape, completeness, mut layers, mut warnings, details } =
             (method.run)(&context).await?;
-        run.check()?;
+        run.wanted()?;
         // What the method itself says of an empty map is nearer to the cause.
         let said: Vec<&str> = warnings.iter().map(|w| w.code).collect();
-        for values in layers.iter_mut().map(|layer| &mut layer.values).chain([&mut values]) {
+        let knows_why = spec.needs.contains(&Need::Gradients) || spec.reads != Reads::Input;
+        let (several, mut empty) = (layers.len(), Vec::new());
+        for (index, values) in layers.iter_mut().map(|layer| &mut layer.values).chain([&mut values]).enumerate() {
             for warning in examine(values) {
-                if !warnings.contains(&warning) && !said.contains(&warning.code) {
+                if said.contains(&warning.code) {
+                    continue;
+                }
+                if warning.code == ZERO_MAP.code && knows_why {
+                    // Of several layers, the whole is empty where each of them is.
+                    empty.extend((several == 0 || index < several).then_some(index));
+                } else if !warnings.contains(&warning) {
                     warnings.push(warning);
                 }
             }
         }
-        if spec.needs.contains(&Need::Gradients) || spec.reads != Reads::Input {
-            for warning in warnings.iter_mut().filter(|w| w.code == "zero-map") {
-                *warning = context.why_zero().await?;
+        if !empty.is_empty() {
+            for warning in context.why_zero(&empty).await? {
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
             }
         }
         let layer = match context.layers.as_slice() {
@@ -234,7 +259,8 @@ impl Explainer {
         let question = ScoreRequest::take(&mut request)?;
         if let Some(unknown) = request.keys().next() {
             return Err(Error::BadOption(format!(
-                "{unknown}: the head table has no such option; its options are target and output"
+                "{}: the head table has no such option; its options are target and output",
+                quote(unknown)
             )));
         }
         let context = self.begin(image, &question, Vec::new(), false, Options::default(), &run).await?;
@@ -274,10 +300,15 @@ impl Explainer {
     pub async fn gradients(
         &mut self,
         image: &Image,
-        mut request: Map<String, Value>,
+        request: Map<String, Value>,
         control: &dyn Control,
     ) -> Result<Tensors> {
-        let run = Run::new(control);
+        let gradients = self.differentiate(image, request, Run::new(control)).await;
+        self.predicted.iter().for_each(Predicted::release_tail);
+        gradients
+    }
+
+    async fn differentiate(&mut self, image: &Image, mut request: Map<String, Value>, run: Run<'_>) -> Result<Tensors> {
         let question = ScoreRequest::take(&mut request)?;
         let layers = match request.remove("layer").filter(|layer| !layer.is_null()) {
             None => Vec::new(),
@@ -285,7 +316,8 @@ impl Explainer {
         };
         if let Some(unknown) = request.keys().next() {
             return Err(Error::BadOption(format!(
-                "{unknown}: gradients have no such option; their options are target, output and layer"
+                "{}: gradients have no such option; their options are target, output and layer",
+                quote(unknown)
             )));
         }
         let context = self.begin(image, &question, layers, true, Options::default(), &run).await?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
 use crate::explain::Explainer;
 use crate::methods::spec::{MethodSpec, Reads};
 use crate::nn::model::Layer;
@@ -27,7 +27,7 @@ impl Explainer {
     pub(crate) fn layer(&self, asked: &Value) -> Result<Layer> {
         match asked.as_str() {
             Some(id) => self.spec().layer(id).cloned(),
-            None => Err(Error::BadOption(format!("layer: {asked} is not the name of a layer"))),
+            None => Err(Error::BadOption(format!("layer: {} is not the name of a layer", quote(asked)))),
         }
     }
 

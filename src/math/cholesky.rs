@@ -1,6 +1,7 @@
 //! Systems of equations with a symmetric positive definite matrix.
 
 use super::dot;
+use crate::error::Result;
 
 /// The lower factor L of a symmetric positive definite A = L L^T, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,22 +14,31 @@ pub struct Cholesky {
 
 impl Cholesky {
     /// Factorises A `[n, n]` with 1e-10 of its mean diagonal added to its diagonal: a direction of
-    /// which the samples say nothing gets 0.
-    pub fn new(mut a: Vec<f64>, n: usize) -> Self {
+    /// which the samples say nothing gets 0. `breathe` is awaited after every row.
+    ///
+    /// # Errors
+    /// Those of `breathe`.
+    pub async fn new(mut a: Vec<f64>, n: usize, breathe: &impl AsyncFn() -> Result<()>) -> Result<Self> {
         let mean = a.iter().step_by(n + 1).sum::<f64>() / n.max(1) as f64;
         a.iter_mut().step_by(n + 1).for_each(|v| *v += 1e-10 * mean + f64::MIN_POSITIVE);
-        let mut least = f64::INFINITY;
+        let mut determined = true;
         for i in 0..n {
             for j in 0..=i {
                 let v = a[i * n + j] - dot(&a[i * n..i * n + j], &a[j * n..j * n + j]);
                 a[i * n + j] = if i == j { v.sqrt() } else { v / a[j * n + j] };
                 if i == j {
-                    least = least.min(v);
+                    // Where A is singular, a pivot is what was added times at most n. One that is
+                    // not a number determines nothing either.
+                    determined &= v > 1e-6 * mean;
+                    if v <= 0.0 {
+                        // Rounding took more than was added: this direction gets 0 as well.
+                        a[i * n + j] = f64::INFINITY;
+                    }
                 }
             }
+            breathe().await?;
         }
-        // Where A is singular, a pivot is what was added times at most n.
-        Self { lower: a, n, determined: least > 1e-6 * mean }
+        Ok(Self { lower: a, n, determined })
     }
 
     /// A^-1 b
@@ -45,17 +55,45 @@ impl Cholesky {
         x
     }
 
-    /// The mean of A^-1's diagonal.
-    pub fn mean_variance(&self) -> f64 {
-        let unit = |i: usize| (0..self.n).map(|k| f64::from(u8::from(k == i))).collect::<Vec<_>>();
-        let diagonal = (0..self.n).map(|i| self.solve(&unit(i)).get(i).copied().unwrap_or_default());
-        diagonal.sum::<f64>() / self.n.max(1) as f64
+    /// The mean of A^-1's diagonal. `breathe` is awaited after every number of it.
+    ///
+    /// # Errors
+    /// Those of `breathe`.
+    pub async fn mean_variance(&self, breathe: &impl AsyncFn() -> Result<()>) -> Result<f64> {
+        let mut sum = 0.0;
+        for i in 0..self.n {
+            let mut unit = vec![0.0; self.n];
+            unit[i] = 1.0;
+            sum += self.solve(&unit)[i];
+            breathe().await?;
+        }
+        Ok(sum / self.n.max(1) as f64)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::waiting::{idle, now};
+
+    fn factorised(a: Vec<f64>, n: usize) -> Cholesky {
+        now(Cholesky::new(a, n, &idle)).unwrap()
+    }
+
+    #[test]
+    fn a_matrix_that_is_not_finite_determines_nothing() {
+        for broken in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for at in [0, 1, 3, 4, 8] {
+                let mut a: Vec<f64> = (0..9).map(|i| if i % 4 == 0 { 4.0 } else { 1.0 }).collect();
+                a[at] = broken;
+                a[at % 3 * 3 + at / 3] = broken;
+                assert!(!factorised(a, 3).determined, "{broken} at {at}");
+            }
+        }
+        // Not positive: no root of it is taken.
+        let factor = factorised(vec![1.0, 2.0, 2.0, 1.0], 2);
+        assert!(!factor.determined && factor.solve(&[1.0, 1.0]).iter().all(|v| v.is_finite()));
+    }
 
     #[test]
     fn a_factor_solves_what_was_multiplied() {
@@ -66,16 +104,16 @@ mod tests {
         let a: Vec<f64> = (0..n * n).map(|k| at(k / n, k % n)).collect();
         let x: Vec<f64> = (0..n).map(|i| i as f64 - 2.5).collect();
         let right: Vec<f64> = a.chunks(n).map(|line| dot(line, &x)).collect();
-        let factor = Cholesky::new(a.clone(), n);
+        let factor = factorised(a.clone(), n);
         assert!(factor.determined);
         assert!(factor.solve(&right).iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-8));
         // A multiple of the identity has an inverse that can be seen.
         let diagonal: Vec<f64> = (0..9).map(|i| if i % 4 == 0 { 4.0 } else { 0.0 }).collect();
-        assert!((Cholesky::new(diagonal, 3).mean_variance() - 0.25).abs() < 1e-9);
+        assert!((now(factorised(diagonal, 3).mean_variance(&idle)).unwrap() - 0.25).abs() < 1e-9);
         // A direction that nothing is known of.
-        let factor = Cholesky::new(vec![1.0, 1.0, 1.0, 1.0], 2);
+        let factor = factorised(vec![1.0, 1.0, 1.0, 1.0], 2);
         let flat = factor.solve(&[2.0, 2.0]);
         assert!(!factor.determined && flat.iter().all(|v| (v - 1.0).abs() < 1e-5), "{flat:?}");
-        assert_eq!(Cholesky::new(vec![0.0; 4], 2).solve(&[0.0; 2]), [0.0; 2]);
+        assert_eq!(factorised(vec![0.0; 4], 2).solve(&[0.0; 2]), [0.0; 2]);
     }
 }

@@ -6,6 +6,7 @@ use rand::RngExt;
 
 use super::dot;
 use super::random::stream;
+use crate::error::Result;
 
 /// Steps between looks at the residual.
 const LOOK: usize = 8;
@@ -26,15 +27,21 @@ pub struct Limits {
 /// `known` are orthonormal eigenvectors of the matrix: those that came out of this before, for the
 /// next one, which also finds the others of an eigenvalue that is there several times. The smallest
 /// eigenvalue is the negative matrix's largest.
-pub fn largest_eigenpair(
+///
+/// `breathe` is awaited after every step.
+///
+/// # Errors
+/// Those of `breathe`.
+pub async fn largest_eigenpair(
     times: impl Fn(&[f64]) -> Vec<f64>,
     n: usize,
     known: &[Vec<f64>],
     limits: Limits,
-) -> Option<(f64, Vec<f64>)> {
-    let most = n.checked_sub(known.len())?.min(limits.steps);
+    breathe: &impl AsyncFn() -> Result<()>,
+) -> Result<Option<(f64, Vec<f64>)>> {
+    let most = n.saturating_sub(known.len()).min(limits.steps);
     if most == 0 {
-        return None;
+        return Ok(None);
     }
     // Every vector that later ones are orthogonal to.
     let mut basis = known.to_vec();
@@ -61,12 +68,13 @@ pub fn largest_eigenpair(
                     vector.iter_mut().zip(lanczos_vector).for_each(|(v, l)| *v += share * l);
                 }
                 normalise(&mut vector);
-                return Some((value, vector));
+                return Ok(Some((value, vector)));
             }
         }
         image.iter_mut().for_each(|v| *v /= beta);
         beside.push(beta);
         next = image;
+        breathe().await?;
     }
 }
 
@@ -138,6 +146,16 @@ fn largest_pair(diagonal: &[f64], beside: &[f64]) -> (f64, Vec<f64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::waiting::{idle, now};
+
+    fn largest_eigenpair(
+        times: impl Fn(&[f64]) -> Vec<f64>,
+        n: usize,
+        known: &[Vec<f64>],
+        limits: Limits,
+    ) -> Option<(f64, Vec<f64>)> {
+        now(super::largest_eigenpair(times, n, known, limits, &idle)).unwrap()
+    }
 
     const LIMITS: Limits = Limits { tolerance: 1e-14, steps: usize::MAX };
 

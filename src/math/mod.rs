@@ -1,4 +1,5 @@
-//! Numerical methods on plain numbers, which know nothing of photos, networks or methods.
+//! Numerical methods on plain numbers, which know nothing of photos, networks or methods. What may
+//! take long awaits `breathe` now and then, which lets messages in; an error of it ends the work.
 
 pub mod cholesky;
 pub mod grid;
@@ -23,6 +24,30 @@ pub fn dot(x: &[f64], y: &[f64]) -> f64 {
         }
     }
     sums.iter().sum::<f64>() + x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum::<f64>()
+}
+
+/// What unit tests of long work need.
+#[cfg(test)]
+pub(crate) mod waiting {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use crate::error::Result;
+
+    /// Runs work that never waits for anything.
+    pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        loop {
+            if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return value;
+            }
+        }
+    }
+
+    /// A breath that lets nothing in.
+    pub(crate) async fn idle() -> Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

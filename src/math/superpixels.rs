@@ -11,24 +11,42 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::Result;
+
 const ROUNDS: usize = 10;
 
 /// Divides an image `[3, h, w]` with sRGB values in [0, 1] into about `count` superpixels: an id
 /// per pixel, `0..n` in raster order of their first pixels. `compactness`: CIELAB units that weigh
-/// as much as one grid step; the larger, the squarer.
-pub fn slic(pixels: &[f32], [h, w]: [usize; 2], count: usize, compactness: f64) -> Vec<usize> {
+/// as much as one grid step; the larger, the squarer. `breathe` is awaited after every few thousand
+/// pixels.
+///
+/// # Errors
+/// Those of `breathe`.
+pub async fn slic(
+    pixels: &[f32],
+    [h, w]: [usize; 2],
+    count: usize,
+    compactness: f64,
+    breathe: &impl AsyncFn() -> Result<()>,
+) -> Result<Vec<usize>> {
     let n = h * w;
     if n == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let value = |c: usize, i: usize| pixels.get(c * n + i).copied().unwrap_or_default();
-    let lab: Vec<[f64; 3]> = (0..n).map(|i| cielab([value(0, i), value(1, i), value(2, i)])).collect();
+    let mut lab: Vec<[f64; 3]> = Vec::with_capacity(n);
+    for i in 0..n {
+        lab.push(cielab([value(0, i), value(1, i), value(2, i)]));
+        if i % 4096 == 0 {
+            breathe().await?;
+        }
+    }
     let count = count.clamp(1, n) as f64;
     let columns = ((count * w as f64 / h as f64).sqrt().round() as usize).clamp(1, w);
     let rows = ((count / columns as f64).round() as usize).clamp(1, h);
     let step = (n as f64 / (rows * columns) as f64).sqrt();
-    let labels = cluster(&lab, [h, w], [rows, columns], step, compactness);
-    connect(&labels, [h, w], step * step / 4.0)
+    let labels = cluster(&lab, [h, w], [rows, columns], step, compactness, breathe).await?;
+    Ok(connect(&labels, [h, w], step * step / 4.0))
 }
 
 /// CIELAB at the white D65 of an sRGB colour in [0, 1].
@@ -49,13 +67,14 @@ fn squared(a: [f64; 3], b: [f64; 3]) -> f64 {
 }
 
 /// The nearest centre of each pixel after the last round.
-fn cluster(
+async fn cluster(
     lab: &[[f64; 3]],
     [h, w]: [usize; 2],
     [rows, columns]: [usize; 2],
     step: f64,
     compactness: f64,
-) -> Vec<usize> {
+    breathe: &impl AsyncFn() -> Result<()>,
+) -> Result<Vec<usize>> {
     let gradient = |y: usize, x: usize| {
         let across = squared(lab[y * w + (x + 1).min(w - 1)], lab[y * w + x.saturating_sub(1)]);
         across + squared(lab[(y + 1).min(h - 1) * w + x], lab[y.saturating_sub(1) * w + x])
@@ -96,6 +115,7 @@ fn cluster(
                     }
                 }
             }
+            breathe().await?;
         }
         let mut sums = vec![([0.0; 3], [0.0; 2], 0.0); centres.len()];
         for (i, &label) in labels.iter().enumerate() {
@@ -110,7 +130,7 @@ fn cluster(
             }
         }
     }
-    labels
+    Ok(labels)
 }
 
 fn neighbours(i: usize, [h, w]: [usize; 2]) -> impl Iterator<Item = usize> {
@@ -169,6 +189,11 @@ fn connect(labels: &[usize], shape: [usize; 2], least: f64) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::waiting::{idle, now};
+
+    fn slic(pixels: &[f32], shape: [usize; 2], count: usize, compactness: f64) -> Vec<usize> {
+        now(super::slic(pixels, shape, count, compactness, &idle)).unwrap()
+    }
 
     /// `[3, h, w]` from a colour per pixel.
     fn picture([h, w]: [usize; 2], colour: impl Fn(usize, usize) -> [f32; 3]) -> Vec<f32> {

@@ -84,9 +84,19 @@ impl Context<'_> {
     /// Reports progress and gives an abort the chance to arrive.
     ///
     /// # Errors
-    /// [`Error::Aborted`]
+    /// Those of [`Context::breathe`].
     pub async fn progress(&self, done: usize, total: usize) -> Result<()> {
         self.run.control.progress(done, total);
+        if done < total { self.run.breathe().await } else { self.run.last_breath().await }
+    }
+
+    /// Gives an abort the chance to arrive within work that is no pass. Awaited every few
+    /// milliseconds, so that no stretch is long.
+    ///
+    /// # Errors
+    /// [`Error::Aborted`]; [`Error::Unsupported`] where the caller wants to stop a method that has
+    /// nothing to show before its end.
+    pub async fn breathe(&self) -> Result<()> {
         self.run.breathe().await
     }
 
@@ -118,25 +128,34 @@ impl Context<'_> {
     /// H, W]` as fed to the model.
     ///
     /// # Errors
-    /// [`Error::BadOption`] for a tensor of another shape.
-    pub fn references(&self) -> Result<Vec<Vec<f32>>> {
+    /// [`Error::BadOption`] for a tensor of another shape; those of [`Context::breathe`].
+    pub async fn references(&self) -> Result<Vec<Vec<f32>>> {
         let shape = self.spec().input_size;
         let sigma = if self.options.has("blurSigma") { self.options.number("blurSigma")? } else { 10.0 };
         let seed = if self.options.has("seed") { self.options.count("seed")? as u64 } else { 0 };
-        let picture = |reference: &Reference| match reference {
-            Reference::Named(id) => Baseline::from_id(id, sigma, seed)
-                .map(|baseline| baseline.of(self.input(), shape, self.preprocess))
-                .ok_or_else(|| Error::Internal(format!("there is no baseline {id}"))),
-            Reference::Given(given) if given.shape == shape => Ok(given.data.clone()),
-            Reference::Given(given) => Err(Error::BadOption(format!(
-                "baseline: the model takes a tensor of shape {shape:?}; got {:?}",
-                given.shape
-            ))),
-        };
-        self.options.references("baseline")?.iter().map(picture).collect()
+        let mut pictures = Vec::new();
+        for reference in self.options.references("baseline")? {
+            pictures.push(match reference {
+                Reference::Named(id) => {
+                    let baseline = Baseline::from_id(id, sigma, seed)
+                        .ok_or_else(|| Error::Internal(format!("there is no baseline {id}")))?;
+                    let breathe = async || self.breathe().await;
+                    baseline.of(self.input(), shape, self.preprocess, &breathe).await?
+                }
+                Reference::Given(given) if given.shape == shape => given.data.clone(),
+                Reference::Given(given) => {
+                    return Err(Error::BadOption(format!(
+                        "baseline: the model takes a tensor of shape {shape:?}; got {:?}",
+                        given.shape
+                    )));
+                }
+            });
+        }
+        Ok(pictures)
     }
 
-    /// Whether the caller wants to stop and keep what there is so far.
+    /// Whether the caller wants to stop and keep what there is so far. Methods without
+    /// [`estimates`](crate::methods::MethodSpec::estimates) need not ask: they are refused it.
     pub fn stopped(&self) -> bool {
         self.run.control.stopped()
     }

@@ -21,7 +21,7 @@ pub use spec::{
 };
 
 use crate::ask::control::LocalFuture;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
 
 /// A method: description and computation.
 #[derive(Clone, Copy)]
@@ -81,6 +81,6 @@ pub static METHODS: &[Method] = methods![
 pub fn find(id: &str) -> Result<&'static Method> {
     METHODS.iter().find(|m| m.spec.id == id).ok_or_else(|| {
         let known: Vec<&str> = METHODS.iter().map(|m| m.spec.id).collect();
-        Error::BadOption(format!("method: there is no {id:?}; choose one of {}", known.join(", ")))
+        Error::BadOption(format!("method: there is no \"{}\"; choose one of {}", quote(id), known.join(", ")))
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::ask::fill::Baseline;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
 use crate::methods::spec::{Kind, MethodSpec};
 
 /// Numbers in a request, `{ data, shape }`.
@@ -20,11 +20,14 @@ pub struct GivenTensor {
 impl GivenTensor {
     /// At most so many numbers come in a request.
     const LIMIT: usize = 1 << 27;
+    /// At most so many in an input: three channels of the largest pictures that a config may ask for.
+    const INPUT: usize = 3 << 20;
 
-    fn read(value: &Value) -> Option<Self> {
+    /// Lengths come first: nothing is made of a list that is too long.
+    fn read(value: &Value, most: usize) -> Option<Self> {
         let fields = value.as_object().filter(|fields| fields.len() == 2)?;
-        let list = fields.get("data")?.as_array()?;
-        let axes = fields.get("shape")?.as_array()?;
+        let list = fields.get("data")?.as_array().filter(|list| list.len() <= most)?;
+        let axes = fields.get("shape")?.as_array().filter(|axes| (1..=6).contains(&axes.len()))?;
         let shape: Vec<usize> = axes
             .iter()
             .map(|n| {
@@ -32,7 +35,7 @@ impl GivenTensor {
             })
             .collect::<Option<_>>()?;
         let count = shape.iter().try_fold(1usize, |all, &n| all.checked_mul(n).filter(|&all| all <= Self::LIMIT))?;
-        if shape.is_empty() || shape.len() > 6 || list.len() != count {
+        if list.len() != count {
             return None;
         }
         let data =
@@ -64,7 +67,7 @@ impl Reference {
     fn read(value: &Value) -> Option<Self> {
         match value.as_str() {
             Some(id) => Baseline::CHOICES.iter().find(|c| **c == id).map(|c| Self::Named(c)),
-            None => GivenTensor::read(value).map(Self::Given),
+            None => GivenTensor::read(value, GivenTensor::INPUT).map(Self::Given),
         }
     }
 }
@@ -83,7 +86,11 @@ impl Options {
         for option in spec.options {
             let value = given.remove(option.id).filter(|v| !v.is_null());
             let bad = |expected: String| {
-                Error::BadOption(format!("{} must be {expected}; got {}", option.id, brief(value.as_ref())))
+                Error::BadOption(format!(
+                    "{} must be {expected}; got {}",
+                    option.id,
+                    value.as_ref().map(quote).unwrap_or_default()
+                ))
             };
             let read = match option.kind {
                 Kind::Integer { default, min, max } => Given::Integer(match &value {
@@ -123,7 +130,7 @@ impl Options {
                 Kind::Tensor { shape } => Given::Tensor(match &value {
                     None => None,
                     Some(v) => Some(
-                        GivenTensor::read(v)
+                        GivenTensor::read(v, GivenTensor::LIMIT)
                             .ok_or_else(|| bad(format!("a tensor {{ data, shape }} of {shape} with finite values")))?,
                     ),
                 }),
@@ -135,7 +142,8 @@ impl Options {
             Some(unknown) => {
                 let known: Vec<&str> = spec.options.iter().map(|o| o.id).collect();
                 Err(Error::BadOption(format!(
-                    "{unknown}: {} has no such option; its options are: {}",
+                    "{}: {} has no such option; its options are: {}",
+                    quote(unknown),
                     spec.id,
                     known.join(", ")
                 )))
@@ -234,13 +242,4 @@ impl Options {
 fn reference(many: bool) -> String {
     let one = format!("one of {} or a tensor {{ data, shape }} as fed to the model", Baseline::CHOICES.join(", "));
     if many { format!("{one}, or a list of up to 16 of these") } else { one }
-}
-
-/// A value as an error message quotes it.
-fn brief(value: Option<&Value>) -> String {
-    let text = value.map(Value::to_string).unwrap_or_default();
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
 }

@@ -4,6 +4,7 @@ use burn::tensor::{Gradients, Tensor};
 
 use crate::error::{Error, Result};
 use crate::methods::context::Context;
+use crate::methods::predicted::Tail;
 use crate::nn::model::Layer;
 use crate::nn::pass::{Activation, Pass, Tappable};
 
@@ -42,10 +43,9 @@ impl Context<'_> {
     pub(crate) fn backward_to_layers(&self) -> Result<(Pass<'static>, Gradients)> {
         if let [only] = self.layers.as_slice()
             && only.id == self.spec().default_layer
-            && let Some(mut tail) = self.predicted.tail.take()
-            && let Some(logits) = tail.logits.take()
+            && let Some(Tail { pass, logits }) = self.predicted.tail.take()
         {
-            return Ok((std::mem::take(&mut tail.pass), self.backward(only.stage, logits)));
+            return Ok((pass, self.backward(only.stage, logits)));
         }
         let mut pass = self.layers.iter().fold(Pass::new(), |pass, layer| pass.keep_gradient(&layer.id));
         let gradients = self.backward_from(self.first_stage(), &mut pass)?;

@@ -17,18 +17,19 @@ pub(crate) struct Predicted {
     pub(crate) tail: Cell<Option<Tail>>,
 }
 
-/// The prediction's own pass from the default layer on, ready for a backward pass: a CAM there that
-/// is asked for together with it runs nothing forward again.
-pub(crate) struct Tail {
-    pub(crate) pass: Pass<'static>,
-    pub(crate) logits: Option<Tensor<2>>,
-}
-
-impl Drop for Tail {
-    fn drop(&mut self) {
-        // burn keeps a graph until a backward pass has gone through it.
-        if let Some(logits) = self.logits.take() {
+impl Predicted {
+    /// Lets go of the tail, if the call that it was made for has not used it. burn keeps a graph
+    /// until a backward pass has gone through it.
+    pub(crate) fn release_tail(&self) {
+        if let Some(Tail { logits, .. }) = self.tail.take() {
             logits.sum().backward();
         }
     }
+}
+
+/// The prediction's own pass from the default layer on, ready for a backward pass: a CAM there that
+/// is asked for together with it runs nothing forward again. It lives as long as that call.
+pub(crate) struct Tail {
+    pub(crate) pass: Pass<'static>,
+    pub(crate) logits: Tensor<2>,
 }

@@ -217,7 +217,7 @@ pub struct MethodSpec {
     pub needs: &'static [Need],
     /// Whether the request may name layers.
     pub reads: Reads,
-    /// Whether it shows estimates, and stopping keeps the last one.
+    /// Whether it shows estimates, and stopping keeps the last one; else stopping is refused.
     pub estimates: bool,
     /// Its options, apart from `target`, `output` and, if it reads one, `layer`.
     pub options: &'static [OptionSpec],

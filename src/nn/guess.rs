@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use safetensors::tensor::Metadata;
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
 use crate::nn::families::{FAMILIES, Family};
 use crate::nn::weights::Param;
 use crate::package::Config;
@@ -42,7 +42,7 @@ type Shapes = BTreeMap<String, Vec<usize>>;
 /// comes nearest.
 pub fn guess(header: &[u8]) -> Result<Guess> {
     let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {e}")))?;
+        .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {}", quote(e))))?;
     let shapes: Shapes = metadata
         .tensors()
         .into_iter()

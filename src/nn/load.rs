@@ -11,12 +11,13 @@ use burn::tensor::Device;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use crate::error::{Error, Result, bad_model};
+use crate::device::{is_cpu, kept_beside};
+use crate::error::{Error, Result, bad_model, quote, quote_list};
 use crate::nn::families;
 use crate::nn::model::{Model, Plan};
 use crate::nn::weights::{Param, Weights};
 use crate::package::dtype::to_f32;
-use crate::package::limits::{MAX_HEADER_BYTES, MAX_PARAMETERS};
+use crate::package::limits::{MAX_HEADER_BYTES, MAX_PARAMETERS, MAX_VALUES};
 use crate::package::{Config, Keys};
 use crate::photo::preprocess::PreprocessConfig;
 
@@ -60,7 +61,8 @@ impl Loader {
     /// classes where the package has no names and their number fits.
     ///
     /// # Errors
-    /// [`Error::BadModel`], [`Error::UnsupportedArchitecture`].
+    /// [`Error::BadModel`], [`Error::UnsupportedArchitecture`]; [`Error::OutOfMemory`] where the
+    /// device cannot hold it.
     pub fn new(config: &str, fallback_labels: Option<Vec<String>>, device: &Device) -> Result<Self> {
         let mut config = Config::parse(config)?;
         let plan = families::plan(&config)?;
@@ -79,6 +81,18 @@ impl Loader {
                 "config.json asks for a model of {parameters} parameters; the limit is {MAX_PARAMETERS}, because \
                  WebAssembly has 4 GiB of memory"
             ));
+        }
+        if is_cpu(device) {
+            let size = |param: &Param| param.shape.iter().fold(1usize, |size, &axis| size.saturating_mul(axis));
+            let held = |param: &Param| size(param).saturating_add(kept_beside(&param.shape));
+            let values = plan.params().iter().fold(0usize, |sum, param| sum.saturating_add(held(param)));
+            if values > MAX_VALUES {
+                return Err(Error::OutOfMemory(format!(
+                    "this model's {parameters} parameters become {values} values on the CPU, whose kernels keep a \
+                     second copy of most of them; the limit is {MAX_VALUES}, because WebAssembly has 4 GiB of memory: \
+                     use WebGPU or open a smaller model"
+                )));
+            }
         }
         Ok(Self {
             labels: config.labels(fallback_labels),
@@ -101,8 +115,9 @@ impl Loader {
             let size = shape.iter().fold(4u64, |size, &axis| size.saturating_mul(axis as u64));
             if size > bytes {
                 return Err(Error::OutOfMemory(format!(
-                    "tensor {name} takes {size} bytes, but a kernel of this device accepts {bytes} at most; use the \
-                     CPU or a smaller model"
+                    "tensor {} takes {size} bytes, but a kernel of this device accepts {bytes} at most; use the CPU \
+                     or a smaller model",
+                    quote(&name)
                 )));
             }
         }
@@ -156,7 +171,8 @@ impl Loader {
                 self.buffer.try_reserve_exact(entry.bytes).map_err(|_| {
                     Error::OutOfMemory(format!(
                         "there is not enough memory for tensor {} ({} bytes); open a smaller model",
-                        entry.name, entry.bytes
+                        quote(&entry.name),
+                        entry.bytes
                     ))
                 })?;
             }
@@ -197,7 +213,7 @@ fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeq
     // `Metadata` checks on reading that the tensors follow each other without gaps and that sizes
     // and shapes agree.
     let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {e}")))?;
+        .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {}", quote(e))))?;
     let mut wanted: BTreeMap<String, Vec<usize>> =
         plan.params().into_iter().map(|Param { name, shape }| (name, shape)).collect();
     let mut entries: Vec<(usize, Entry)> = Vec::new();
@@ -209,10 +225,11 @@ fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeq
             _ if skipped => (),
             None => extra.push(name.clone()),
             Some(shape) if shape != info.shape => {
-                wrong.push(format!("{name} has shape {:?}, expected {shape:?}", info.shape));
+                let has = quote(format_args!("{:?}", info.shape));
+                wrong.push(format!("{} has shape {has}, expected {shape:?}", quote(&name)));
             }
             Some(_) if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) => {
-                wrong.push(format!("{name} has type {:?}, expected F32, F16 or BF16", info.dtype));
+                wrong.push(format!("{} has type {:?}, expected F32, F16 or BF16", quote(&name), info.dtype));
             }
             Some(_) => (),
         }
@@ -225,16 +242,12 @@ fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeq
     let problems: Vec<String> = [("missing", missing), ("unexpected", extra), ("of the wrong shape or type", wrong)]
         .into_iter()
         .filter(|(_, names)| !names.is_empty())
-        .map(|(what, names)| {
-            let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-            let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
-            format!("{} {what}: {shown}{more}", names.len())
-        })
+        .map(|(what, names)| format!("{} {what}: {}", names.len(), quote_list(names.iter(), 200)))
         .collect();
     if !problems.is_empty() {
         return bad_model(format!(
             "the weights do not match {} as config.json describes it; {}",
-            config.architecture,
+            quote(&config.architecture),
             problems.join("; ")
         ));
     }

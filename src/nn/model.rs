@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use serde::Serialize;
 use sightline_kernels::Act;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote, quote_list};
 use crate::nn::pass::{Activation, Pass};
 use crate::nn::weights::{Param, Weights};
 
@@ -190,11 +190,11 @@ impl ModelSpec {
     /// [`Error::BadOption`] naming the layers that exist.
     pub fn layer(&self, id: &str) -> Result<&Layer> {
         self.layers.iter().find(|l| l.id == id).ok_or_else(|| {
-            let known: Vec<&str> = self.layers.iter().map(|l| l.id.as_str()).collect();
             Error::BadOption(format!(
-                "layer: {} has no layer {id:?}; choose one of {}",
+                "layer: {} has no layer \"{}\"; choose one of {}",
                 self.architecture,
-                known.join(", ")
+                quote(id),
+                quote_list(self.layers.iter().map(|l| &l.id), 600)
             ))
         })
     }

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
 
 /// The question: which class, contrast or group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,10 @@ impl Quantity {
             Some(value) => match value.as_str() {
                 Some("logit") => Ok(Self::Logit),
                 Some("log_probability") => Ok(Self::LogProbability),
-                _ => Err(Error::BadOption(format!("output must be one of {}; got {value}", Self::CHOICES.join(", ")))),
+                _ => {
+                    let choices = Self::CHOICES.join(", ");
+                    Err(Error::BadOption(format!("output must be one of {choices}; got {}", quote(value))))
+                }
             },
         }
     }
@@ -84,11 +87,11 @@ impl Target {
         let class = |value: &Value| {
             // Numbers come from JavaScript, where 3 and 3.0 are one.
             let index = value.as_f64().filter(|k| k.fract() == 0.0 && (0.0..count as f64).contains(k));
-            index.map(|k| k as usize).ok_or_else(|| bad(format!("{value} is not a class of this model")))
+            index.map(|k| k as usize).ok_or_else(|| bad(format!("{} is not a class of this model", quote(value))))
         };
         let classes = |value: &Value| {
             let list = value.as_array().filter(|list| list.len() <= count);
-            list.ok_or_else(|| bad(format!("{value} is not a list of classes")))?
+            list.ok_or_else(|| bad(format!("{} is not a list of classes", quote(value))))?
                 .iter()
                 .map(class)
                 .collect::<Result<Vec<_>>>()
@@ -100,7 +103,7 @@ impl Target {
             Some(Value::Object(fields)) => match (fields.len(), fields.get("contrast"), fields.get("group")) {
                 (1, Some(pair), None) => match classes(pair)?.as_slice() {
                     &[a, b] if a != b => Question::Contrast(a, b),
-                    _ => return Err(bad(format!("a contrast needs two different classes, got {pair}"))),
+                    _ => return Err(bad(format!("a contrast needs two different classes, got {}", quote(pair)))),
                 },
                 (1, None, Some(list)) => {
                     let mut group = classes(list)?;
@@ -108,7 +111,8 @@ impl Target {
                     group.dedup();
                     if group.is_empty() || group.len() == count {
                         return Err(bad(format!(
-                            "a group needs at least one class and must leave one out, got {list}"
+                            "a group needs at least one class and must leave one out, got {}",
+                            quote(list)
                         )));
                     }
                     Question::Group(group)

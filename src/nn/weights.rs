@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::error::{Result, bad_model};
+use crate::error::{Result, bad_model, quote};
 
 /// A tensor that a model needs: its name in the package and its shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +44,11 @@ impl Weights {
     pub fn take<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>> {
         match self.tensors.remove(name) {
             Some((has, flat)) if has == shape => Ok(flat.reshape(shape)),
-            Some((has, _)) => bad_model(format!("tensor {name} has shape {has:?}, expected {shape:?}")),
-            None => bad_model(format!("tensor {name} is missing")),
+            Some((has, _)) => {
+                let has = quote(format_args!("{has:?}"));
+                bad_model(format!("tensor {} has shape {has}, expected {shape:?}", quote(name)))
+            }
+            None => bad_model(format!("tensor {} is missing", quote(name))),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result, bad_model};
+use crate::error::{Error, Result, bad_model, quote};
 
 /// `model_args`: every argument is taken by name with its bounds; those left over are an error.
 ///
@@ -187,7 +187,10 @@ impl Args {
         match self.0.iter().find(|(name, _)| !inert.contains(&name.as_str())) {
             None => Ok(()),
             Some((name, value)) => Err(Error::UnsupportedArchitecture(format!(
-                "{architecture} with model_args.{name} = {value} is not supported"
+                "{} with model_args.{} = {} is not supported",
+                quote(architecture),
+                quote(name),
+                quote(value)
             ))),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result, bad_model};
+use crate::error::{Error, Result, bad_model, quote};
 use crate::package::args::Args;
 use crate::package::limits::MAX_CONFIG_BYTES;
 use crate::photo::preprocess::PreprocessConfig;
@@ -48,7 +48,10 @@ impl Config {
             return bad_model(format!("config.json has {} bytes; the limit is {MAX_CONFIG_BYTES}", text.len()));
         }
         let value: Value = serde_json::from_str(text).map_err(|e| {
-            Error::BadModel(format!("config.json is not valid JSON ({e}); use the config.json that timm saved"))
+            Error::BadModel(format!(
+                "config.json is not valid JSON ({}); use the config.json that timm saved",
+                quote(e)
+            ))
         })?;
         let Some(top) = value.as_object() else {
             return bad_model("config.json is not a JSON object");
@@ -66,14 +69,14 @@ impl Config {
             Some(Value::Object(args)) => args.clone(),
             Some(_) => return bad_model("config.json: \"model_args\" must be an object"),
         });
-        let count = args.take("num_classes");
-        let count = count.as_ref().or(top.get("num_classes")).or(pretrained.get("num_classes"));
-        let num_classes = match count.map(|v| v.as_u64()) {
+        let given = args.take("num_classes");
+        let num_classes = match class_count(given.as_ref(), &value).map(Value::as_u64) {
             Some(Some(n)) if (1..=1_000_000).contains(&n) => n as usize,
             Some(Some(0)) => {
                 return bad_model(format!(
-                    "config.json: num_classes is 0; this {architecture} is a feature extractor without classes. Open a \
-                     classifier instead"
+                    "config.json: num_classes is 0; this {} is a feature extractor without classes. Open a classifier \
+                     instead",
+                    quote(&architecture)
                 ));
             }
             Some(_) => return bad_model("config.json: \"num_classes\" must be a number from 1 to 1,000,000"),
@@ -125,8 +128,9 @@ impl Config {
             None => Ok(()),
             Some(asked) if asked == pool => Ok(()),
             Some(other) => bad_model(format!(
-                "config.json: global_pool {other:?} is not supported for {}; only {pool:?} is",
-                self.architecture
+                "config.json: global_pool \"{}\" is not supported for {}; only {pool:?} is",
+                quote(other),
+                quote(&self.architecture)
             )),
         }
     }
@@ -136,4 +140,10 @@ impl Config {
         let named = self.label_names.clone().or(fallback.filter(|names| names.len() == self.num_classes));
         named.unwrap_or_else(|| (0..self.num_classes).map(|k| format!("class {k}")).collect())
     }
+}
+
+/// Where a config says how many classes there are, the only place that reads it: `model_args`
+/// (`given`) come before the top level, and that before `pretrained_cfg`, as in timm.
+fn class_count<'a>(given: Option<&'a Value>, config: &'a Value) -> Option<&'a Value> {
+    given.or_else(|| config.get("num_classes")).or_else(|| config.pointer("/pretrained_cfg/num_classes"))
 }

@@ -11,6 +11,9 @@ pub const MAX_HEADER_BYTES: u64 = 16 << 20;
 /// Models with more parameters than this are refused: as f32 they would not fit the 4 GiB of a wasm
 /// memory beside their activations.
 pub const MAX_PARAMETERS: usize = 500_000_000;
+/// Models of which the CPU would hold more values than this, the weights and what its kernels keep
+/// of them in a layout of their own, are refused: 3.2 GB of the 4 GiB of a wasm memory.
+pub const MAX_VALUES: usize = 800_000_000;
 /// A data.pkl larger than this is refused; a state dict takes about 250 bytes per tensor.
 pub const MAX_PICKLE_BYTES: u64 = 16 << 20;
 /// A zip directory larger than this is refused; it takes about 100 bytes per tensor.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use wasm_bindgen::prelude::*;
 
-use crate::error::Error;
+use crate::error::{Error, quote};
 use crate::explain::{Image, Tensors};
 use crate::wasm::photos;
 
@@ -20,7 +20,8 @@ pub(super) fn tensors(result: &Tensors) -> JsResult<JsValue> {
 pub(super) fn read_request(request: JsValue) -> JsResult<Map<String, Value>> {
     serde_wasm_bindgen::from_value(request).map_err(|e| {
         throw(Error::BadOption(format!(
-            "an option has an unsupported type; use numbers, strings, booleans, lists and objects: {e}"
+            "an option has an unsupported type; use numbers, strings, booleans, lists and objects: {}",
+            quote(e)
         )))
     })
 }
@@ -52,11 +53,15 @@ pub(super) fn read_image(input: &JsValue) -> JsResult<Image> {
             let data =
                 get("data")?.dyn_into::<Float32Array>().map_err(|_| bad("a tensor's data must be a Float32Array"))?;
             let shape: Array = get("shape")?.dyn_into().map_err(|_| bad("a tensor's shape must be a list"))?;
-            let shape: Option<Vec<usize>> =
-                shape.iter().map(|v| v.as_f64().filter(|v| *v >= 0.0).map(|v| v as usize)).collect();
+            let whole = |v: JsValue| v.as_f64().filter(|v| v.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(v));
+            // As many as an input has: a list that is longer is not read.
+            let shape: Option<Vec<usize>> = match shape.length() {
+                3 => shape.iter().map(|v| whole(v).map(|v| v as usize)).collect(),
+                _ => None,
+            };
             Ok(Image::Tensor {
                 data: data.to_vec(),
-                shape: shape.ok_or_else(|| bad("a tensor's shape must contain whole numbers"))?,
+                shape: shape.ok_or_else(|| bad("a tensor's shape must be three whole numbers, [C, H, W]"))?,
             })
         }
         _ => Err(bad("its kind must be encoded, rgba, photo or tensor")),

@@ -42,6 +42,11 @@ pub fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// A breath that lets nothing in, for work that is not part of a call.
+pub async fn idle() -> Result<()> {
+    Ok(())
+}
+
 pub fn explainer(package: Package) -> Explainer {
     Explainer::new(package, &Device::flex())
 }

@@ -25,6 +25,7 @@ mod builtins;
 #[path = "../common/mod.rs"]
 mod common;
 mod docs;
+mod errors;
 mod explain;
 #[path = "../fuzz/mod.rs"]
 mod fuzz;

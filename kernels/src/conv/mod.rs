@@ -35,6 +35,16 @@ pub struct Prepared {
 /// Values of turned weights that are kept: 16 MB.
 const MAX_TURNED: usize = 1 << 22;
 
+/// The most values that [`Prepared`] comes to hold of `weights` weights `[O, I, kh, kw]`: one set
+/// for the convolution, one for its derivative.
+pub fn kept(weights: usize, [outputs, inputs]: [usize; 2], kernel: [usize; 2]) -> usize {
+    if kernel == [3, 3] && outputs.saturating_mul(inputs) <= winograd::MAX_WEIGHTS {
+        // 16 values for every 9.
+        return 2 * 16 * outputs * inputs;
+    }
+    weights.saturating_add(if weights <= MAX_TURNED { weights } else { 0 })
+}
+
 /// Convolution weights.
 #[derive(Clone, Copy)]
 pub struct Weights<'a> {

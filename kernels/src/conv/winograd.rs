@@ -15,7 +15,7 @@ const BLOCK: usize = 1 << 17;
 
 /// More weights than that are read from memory rather than from a cache, and the transform makes 16
 /// of 9.
-const MAX_WEIGHTS: usize = 1 << 17;
+pub(super) const MAX_WEIGHTS: usize = 1 << 17;
 
 /// Whether it pays: enough tiles to fill panels, enough channels to be worth the transforms, not so
 /// many that reading the weights takes longer.

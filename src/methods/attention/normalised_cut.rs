@@ -5,6 +5,7 @@
 //! eigenvalue of S is 1, its vector that of the roots of the degrees; what is wanted is the largest
 //! in the space orthogonal to it; of an eigenvalue that is there several times, some vector.
 
+use crate::error::Result;
 use crate::math::dot;
 use crate::math::lanczos::{Limits, largest_eigenpair, normalise};
 
@@ -14,13 +15,20 @@ const TOLERANCE: f64 = 1e-12;
 /// The eigenvector x (x' D x = 1, either sign) of the second smallest eigenvalue l of
 /// (D - W) x = l D x, and l; `weights` is the symmetric matrix W, `[n, n]` row-major, of positive
 /// numbers, D the diagonal of its rows' sums. `None` where all weights off the diagonal are the
-/// same, or n < 2: then no vector is better than others.
-pub fn second_eigenvector(weights: &[f64], n: usize) -> Option<(f64, Vec<f64>)> {
+/// same, or n < 2: then no vector is better than others. `breathe` is awaited after every step.
+///
+/// # Errors
+/// Those of `breathe`.
+pub async fn second_eigenvector(
+    weights: &[f64],
+    n: usize,
+    breathe: &impl AsyncFn() -> Result<()>,
+) -> Result<Option<(f64, Vec<f64>)>> {
     let rows = || weights.chunks_exact(n.max(1)).take(n);
     let mut off = rows().enumerate().flat_map(|(i, row)| row.iter().enumerate().filter(move |(j, _)| *j != i));
-    let (_, first) = off.next()?;
+    let Some((_, first)) = off.next() else { return Ok(None) };
     if off.all(|(_, w)| w == first) {
-        return None;
+        return Ok(None);
     }
     let degrees: Vec<f64> = rows().map(|row| row.iter().sum()).collect();
     let roots: Vec<f64> = degrees.iter().map(|d| d.sqrt()).collect();
@@ -31,9 +39,9 @@ pub fn second_eigenvector(weights: &[f64], n: usize) -> Option<(f64, Vec<f64>)> 
     let mut first = roots.clone();
     normalise(&mut first);
     let limits = Limits { tolerance: TOLERANCE, steps: n };
-    let (value, mut x) = largest_eigenpair(times, n, &[first], limits)?;
+    let Some((value, mut x)) = largest_eigenpair(times, n, &[first], limits, breathe).await? else { return Ok(None) };
     x.iter_mut().zip(&roots).for_each(|(x, r)| *x /= r);
-    Some((1.0 - value, x))
+    Ok(Some((1.0 - value, x)))
 }
 
 #[cfg(test)]
@@ -42,6 +50,11 @@ mod tests {
 
     use super::*;
     use crate::math::random::stream;
+    use crate::math::waiting::{idle, now};
+
+    fn second_eigenvector(weights: &[f64], n: usize) -> Option<(f64, Vec<f64>)> {
+        now(super::second_eigenvector(weights, n, &idle)).unwrap()
+    }
 
     /// Every eigenpair of a symmetric matrix by cyclic Jacobi rotations, the slow and sure way;
     /// vectors in columns.

@@ -53,8 +53,8 @@ pub static SPEC: MethodSpec = MethodSpec {
 /// Computes the map.
 ///
 /// # Errors
-/// [`Error::BadOption`](crate::Error::BadOption) where the model has no such block; those of the
-/// model and the device.
+/// [`Error::BadOption`](crate::Error::BadOption) where the model has no such block;
+/// [`Error::Aborted`](crate::Error::Aborted) between steps; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let attention = of(context)?;
     let (b, tau) = (block(context)?, context.options().number("tau")?);
@@ -72,7 +72,8 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     let mut read = context.read(Tensor::cat(vec![cosines.flatten(0, 1), norms(context)?], 0)).await?;
     let norms = read.split_off(read.len().min(n * n));
     let weights: Vec<f64> = read.into_iter().map(|c| if f64::from(c) > tau { 1.0 } else { UNLIKE }).collect();
-    let Some((eigenvalue, mut x)) = second_eigenvector(&weights, n) else {
+    let found = second_eigenvector(&weights, n, &async || context.breathe().await).await?;
+    let Some((eigenvalue, mut x)) = found else {
         let mut output = output(attention, vec![0.0; n], &norms, json!({ "block": b }));
         output.warnings.push(ALIKE.with([]));
         return Ok(output);

@@ -160,12 +160,13 @@ struct ShapleyFit {
 }
 
 impl KernelShap {
-    fn fit(&self) -> ShapleyFit {
+    async fn fit(&self, context: &Context<'_>) -> Result<ShapleyFit> {
+        let breathe = async || context.breathe().await;
         let (m, sums) = (self.segments.count, &self.sums);
         // Rows without their means do not see a common shift of phi: any stiffness against it
         // leaves sum delta = 0.
         let stiffness = sums.gram.iter().step_by(m + 1).sum::<f64>() / (m * m) as f64;
-        let factor = Cholesky::new(sums.gram.iter().map(|v| v + stiffness).collect(), m);
+        let factor = Cholesky::new(sums.gram.iter().map(|v| v + stiffness).collect(), m, &breathe).await?;
         let delta = factor.solve(&sums.moment);
         let drift = delta.iter().sum::<f64>() / m as f64;
         let phi = delta.iter().map(|d| d - drift + self.gap / m as f64).collect();
@@ -176,12 +177,13 @@ impl KernelShap {
             Coalitions::Drawn { .. } if free > 0.0 && factor.determined => {
                 // The part of the inverse that is the stiffness's own is 1 / (stiffness m^2) in
                 // every place.
-                let variance = factor.mean_variance() - 1.0 / (stiffness * (m * m) as f64);
-                (left.max(0.0) / free * variance.max(0.0)).sqrt()
+                let variance = factor.mean_variance(&breathe).await? - 1.0 / (stiffness * (m * m) as f64);
+                // What is not a number stays so: an error of 0 would say that nothing is uncertain.
+                (left.clamp(0.0, f64::INFINITY) / free * variance.clamp(0.0, f64::INFINITY)).sqrt()
             }
             _ => f64::NAN,
         };
-        ShapleyFit { phi, determined: factor.determined || m == 1, standard_error }
+        Ok(ShapleyFit { phi, determined: factor.determined || m == 1, standard_error })
     }
 
     fn all_taken(&self) -> bool {
@@ -221,8 +223,8 @@ impl Estimator for KernelShap {
         }
     }
 
-    fn map(&self) -> Vec<f32> {
-        self.segments.paint(&self.fit().phi)
+    async fn map(&self, context: &Context<'_>) -> Result<Vec<f32>> {
+        Ok(self.segments.paint(&self.fit(context).await?.phi))
     }
 }
 
@@ -233,18 +235,18 @@ impl Estimator for KernelShap {
 /// [`crate::Error::Aborted`] between chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let options = context.options();
-    let segments = Segments::of(context)?;
+    let segments = Segments::of(context).await?;
     let m = segments.count;
     let coalitions = match segments.samples(context)? {
         Some(rows) => Coalitions::Given(rows),
         None => Coalitions::new(m, options.count("nSamples")?, options.count("seed")? as u64),
     };
-    let baseline = black_box::baseline(context)?;
+    let baseline = black_box::baseline(context).await?;
     let empty = context.score_of_input(&baseline).await?;
     let gap = context.score() - empty;
     let mut shap = KernelShap { segments, coalitions, empty, gap, first: 0.0, sums: LeastSquares::new(m) };
     let mut output = black_box::estimate(context, &baseline, &mut shap).await?;
-    let fit = shap.fit();
+    let fit = shap.fit(context).await?;
     if !fit.determined {
         output.warnings.push(UNDERDETERMINED.with([("segments", m as f64)]));
     }

@@ -101,7 +101,7 @@ impl Lime {
         (0..self.segments.count).map(|_| index == 0 || random.random::<bool>()).collect()
     }
 
-    fn fit(&self) -> RidgeFit {
+    async fn fit(&self, context: &Context<'_>) -> Result<RidgeFit> {
         let LeastSquares { weight, sum, gram, y, yy, moment, .. } = &self.sums;
         let m = self.segments.count;
         // Sums about the weighted means: the intercept is out of the way.
@@ -111,10 +111,11 @@ impl Lime {
         let together: Vec<f64> = moment.iter().zip(&mean).map(|(v, mean)| v - weight * mean * mean_y).collect();
         let mut ridged = spread.clone();
         ridged.iter_mut().step_by(m + 1).for_each(|v| *v += self.ridge);
-        let coefficients = Cholesky::new(ridged, m).solve(&together);
+        let coefficients = Cholesky::new(ridged, m, &async || context.breathe().await).await?.solve(&together);
         let total = yy - weight * mean_y * mean_y;
         let left = total - 2.0 * dot(&coefficients, &together) + quadratic(&spread, &coefficients, &coefficients);
-        RidgeFit { intercept: self.score + mean_y - dot(&mean, &coefficients), r2: 1.0 - left / total, coefficients }
+        let intercept = self.score + mean_y - dot(&mean, &coefficients);
+        Ok(RidgeFit { intercept, r2: 1.0 - left / total, coefficients })
     }
 }
 
@@ -133,8 +134,11 @@ impl Estimator for Lime {
         self.sums.add(&row, score - self.score, (-(distance / self.width).powi(2)).exp());
     }
 
-    fn map(&self) -> Vec<f32> {
-        self.segments.paint(&self.fit().coefficients)
+    async fn map(&self, context: &Context<'_>) -> Result<Vec<f32>> {
+        // Of samples without weight nothing can be said.
+        let nothing = self.sums.weight == 0.0;
+        let values = if nothing { Vec::new() } else { self.fit(context).await?.coefficients };
+        Ok(self.segments.paint(&values))
     }
 }
 
@@ -145,7 +149,7 @@ impl Estimator for Lime {
 /// chunks; those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
     let options = context.options();
-    let segments = Segments::of(context)?;
+    let segments = Segments::of(context).await?;
     let given = segments.samples(context)?;
     let mut lime = Lime {
         samples: match &given {
@@ -160,11 +164,11 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         sums: LeastSquares::new(segments.count),
         segments,
     };
-    let output = black_box::estimate(context, &black_box::baseline(context)?, &mut lime).await?;
+    let output = black_box::estimate(context, &black_box::baseline(context).await?, &mut lime).await?;
     if lime.sums.weight == 0.0 {
         return Err(Error::BadOption("kernelWidth is so narrow that every sample has weight 0; make it wider".into()));
     }
-    let fit = lime.fit();
+    let fit = lime.fit(context).await?;
     let details = json!({ "segments": lime.segments.count, "intercept": finite(fit.intercept), "r2": finite(fit.r2) });
     Ok(Output { details: Some(details), ..output })
 }

@@ -60,6 +60,7 @@ pub const SAMPLES: OptionSpec = OptionSpec {
 };
 
 /// A map that improves with every masked input.
+#[expect(async_fn_in_trait, reason = "everything stays on its thread")]
 pub trait Estimator {
     /// How many samples there are.
     fn samples(&self) -> usize;
@@ -68,7 +69,10 @@ pub trait Estimator {
     /// Takes a sample's score; samples come in order.
     fn add(&mut self, index: usize, mask: &[f32], score: f64);
     /// The map `[H * W]` by the samples so far.
-    fn map(&self) -> Vec<f32>;
+    ///
+    /// # Errors
+    /// Those of [`Context::breathe`].
+    async fn map(&self, context: &Context<'_>) -> Result<Vec<f32>>;
 }
 
 /// Scores an estimator's masked inputs in chunks, shows estimates, and stops when the caller asks
@@ -82,7 +86,11 @@ pub async fn estimate(context: &Context<'_>, baseline: &[f32], estimator: &mut i
     let total = estimator.samples();
     let mut warnings = Vec::new();
     for chunk in context.chunks(total)? {
-        let masks: Vec<Vec<f32>> = chunk.clone().map(|index| estimator.mask(index)).collect();
+        let mut masks: Vec<Vec<f32>> = Vec::with_capacity(chunk.len());
+        for index in chunk.clone() {
+            masks.push(estimator.mask(index));
+            context.breathe().await?;
+        }
         let mask = Tensor::<4>::from_data(TensorData::new(masks.concat(), [masks.len(), 1, h, w]), context.device());
         // Exact where a mask is 0 or 1, which the sum of the baseline and a share of the difference
         // is not.
@@ -91,25 +99,26 @@ pub async fn estimate(context: &Context<'_>, baseline: &[f32], estimator: &mut i
         let done = chunk.end;
         for ((index, mask), score) in chunk.zip(&masks).zip(scores) {
             estimator.add(index, mask, f64::from(score));
+            context.breathe().await?;
         }
         context.progress(done, total).await?;
         if done < total && context.wants_estimate() {
-            context.estimate(&estimator.map(), &[1, h, w]);
+            context.estimate(&estimator.map(context).await?, &[1, h, w]);
         }
         if done < total && context.stopped() {
             warnings.push(context.stopped_after(done, total));
             break;
         }
     }
-    Ok(Output { warnings, ..Output::new(estimator.map(), [1, h, w]) })
+    Ok(Output { warnings, ..Output::new(estimator.map(context).await?, [1, h, w]) })
 }
 
 /// The one baseline image that the request names.
 ///
 /// # Errors
 /// Those of [`Context::references`].
-pub fn baseline(context: &Context<'_>) -> Result<Vec<f32>> {
-    context.references()?.into_iter().next().ok_or_else(|| Error::Internal("there is no baseline".into()))
+pub async fn baseline(context: &Context<'_>) -> Result<Vec<f32>> {
+    context.references().await?.into_iter().next().ok_or_else(|| Error::Internal("there is no baseline".into()))
 }
 
 /// An image divided into features.
@@ -126,8 +135,9 @@ impl Segments {
     /// the normalisation undone.
     ///
     /// # Errors
-    /// [`Error::BadOption`] for ids that are no whole numbers from 0 to 999.
-    pub fn of(context: &Context<'_>) -> Result<Self> {
+    /// [`Error::BadOption`] for ids that are no whole numbers from 0 to 999; those of
+    /// [`Context::breathe`].
+    pub async fn of(context: &Context<'_>) -> Result<Self> {
         let [channels, h, w] = context.spec().input_size;
         let options = context.options();
         let given = options.tensor("segmentation", |shape| shape == [h, w], &format!("[{h}, {w}]"))?;
@@ -153,7 +163,8 @@ impl Segments {
                     plane.unwrap_or_default().iter().map(move |v| v * std + mean)
                 };
                 let pixels: Vec<f32> = (0..3).flat_map(plane).collect();
-                slic(&pixels, [h, w], options.count("nSegments")?, options.number("compactness")?)
+                let (count, compactness) = (options.count("nSegments")?, options.number("compactness")?);
+                slic(&pixels, [h, w], count, compactness, &async || context.breathe().await).await?
             }
         };
         let count = ids.iter().max().map_or(0, |last| last + 1);

@@ -86,8 +86,8 @@ impl Estimator for Occlusion {
         }
     }
 
-    fn map(&self) -> Vec<f32> {
-        self.sums.iter().zip(&self.counts).map(|(sum, &count)| (sum / f64::from(count.max(1))) as f32).collect()
+    async fn map(&self, _: &Context<'_>) -> Result<Vec<f32>> {
+        Ok(self.sums.iter().zip(&self.counts).map(|(sum, &count)| (sum / f64::from(count.max(1))) as f32).collect())
     }
 }
 
@@ -127,7 +127,7 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     let windows = steps.into_iter().map(|step| step.map(|n| n * stride)).collect();
     let (sums, counts) = (vec![0.0; h * w], vec![0; h * w]);
     let mut occlusion = Occlusion { shape: [h, w], window, windows, score: context.score(), sums, counts };
-    let output = black_box::estimate(context, &black_box::baseline(context)?, &mut occlusion).await?;
+    let output = black_box::estimate(context, &black_box::baseline(context).await?, &mut occlusion).await?;
     let details = json!({ "window": window, "stride": stride, "windows": [rows, columns] });
     Ok(Output { details: Some(details), ..output })
 }

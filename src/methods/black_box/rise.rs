@@ -145,9 +145,9 @@ impl Estimator for Rise<'_> {
         }
     }
 
-    fn map(&self) -> Vec<f32> {
+    async fn map(&self, _: &Context<'_>) -> Result<Vec<f32>> {
         let (offset, share) = (self.offset(), 1.0 / (self.taken * self.probability));
-        self.sums.iter().map(|[m, _, fm, ..]| ((fm - offset * m) * share) as f32).collect()
+        Ok(self.sums.iter().map(|[m, _, fm, ..]| ((fm - offset * m) * share) as f32).collect())
     }
 }
 
@@ -177,7 +177,7 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         score: 0.0,
         sums: vec![[0.0; 5]; h * w],
     };
-    let output = black_box::estimate(context, &black_box::baseline(context)?, &mut rise).await?;
+    let output = black_box::estimate(context, &black_box::baseline(context).await?, &mut rise).await?;
     let details = json!({
         "standardError": finite(rise.standard_error()), "meanScore": finite(rise.origin + rise.score / rise.taken)
     });

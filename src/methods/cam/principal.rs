@@ -27,13 +27,14 @@ pub const CENTRE: OptionSpec = OptionSpec {
 /// [`projection`].
 ///
 /// # Errors
-/// [`Error::Aborted`](crate::Error::Aborted) between layers; those of the device.
+/// [`Error::Aborted`](crate::Error::Aborted) between steps; those of the device.
 pub async fn project(context: &Context<'_>, tensors: Vec<Tensor<4>>, centre: bool) -> Result<Output> {
     let total = tensors.len();
     let mut maps = Vec::with_capacity(total);
     for tensor in tensors {
         let [_, channels, ..] = tensor.dims();
-        maps.push(projection(&context.read(tensor).await?, channels, centre));
+        let values = context.read(tensor).await?;
+        maps.push(projection(&values, channels, centre, &async || context.breathe().await).await?);
         context.progress(maps.len(), total).await?;
     }
     Ok(context.combined(maps))
@@ -42,8 +43,16 @@ pub async fn project(context: &Context<'_>, tensors: Vec<Tensor<4>>, centre: boo
 /// Of a matrix of `channels` rows, one value per place: every place's vector of channels, from
 /// which each channel's mean over the places is taken away first where `centre`, projected on the
 /// first right singular vector of the matrix of places. Signed so that it correlates positively
-/// with the mean over channels.
-pub fn projection(values: &[f32], channels: usize, centre: bool) -> Vec<f32> {
+/// with the mean over channels. `breathe` is awaited after every row of the matrices.
+///
+/// # Errors
+/// Those of `breathe`.
+pub async fn projection(
+    values: &[f32],
+    channels: usize,
+    centre: bool,
+    breathe: &impl AsyncFn() -> Result<()>,
+) -> Result<Vec<f32>> {
     let places = values.len() / channels.max(1);
     let mut rows: Vec<Vec<f64>> =
         values.chunks_exact(places.max(1)).map(|row| row.iter().copied().map(f64::from).collect()).collect();
@@ -58,12 +67,12 @@ pub fn projection(values: &[f32], channels: usize, centre: bool) -> Vec<f32> {
         }
     }
     let mut map = if channels <= places {
-        let (_, v) = leading(&gram(&rows));
+        let (_, v) = leading(&gram(&rows, breathe).await?, breathe).await?;
         sum_of(v.into_iter().zip(&rows), places)
     } else {
         let columns: Vec<Vec<f64>> =
             (0..places).map(|u| rows.iter().filter_map(|row| row.get(u)).copied().collect()).collect();
-        let (value, u) = leading(&gram(&columns));
+        let (value, u) = leading(&gram(&columns, breathe).await?, breathe).await?;
         // The first left singular vector times the first singular value is the same projection.
         u.into_iter().map(|u| u * value.max(0.0).sqrt()).collect()
     };
@@ -80,29 +89,30 @@ pub fn projection(values: &[f32], channels: usize, centre: bool) -> Vec<f32> {
     if side < 0.0 {
         map.iter_mut().for_each(|v| *v = -*v);
     }
-    map.into_iter().map(|v| v as f32).collect()
+    Ok(map.into_iter().map(|v| v as f32).collect())
 }
 
 /// The largest eigenvalue of a symmetric matrix without negative ones, and a unit eigenvector;
 /// zeros for a matrix of zeros.
-fn leading(matrix: &[Vec<f64>]) -> (f64, Vec<f64>) {
+async fn leading(matrix: &[Vec<f64>], breathe: &impl AsyncFn() -> Result<()>) -> Result<(f64, Vec<f64>)> {
     let n = matrix.len();
     let trace: f64 = matrix.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum();
     let times = |x: &[f64]| matrix.iter().map(|row| dot(row, x)).collect();
     let limits = Limits { tolerance: TOLERANCE * trace, steps: STEPS };
-    let pair = if trace == 0.0 { None } else { largest_eigenpair(times, n, &[], limits) };
-    pair.unwrap_or_else(|| (0.0, vec![0.0; n]))
+    let pair = if trace == 0.0 { None } else { largest_eigenpair(times, n, &[], limits, breathe).await? };
+    Ok(pair.unwrap_or_else(|| (0.0, vec![0.0; n])))
 }
 
 /// The products of all pairs of vectors.
-fn gram(vectors: &[Vec<f64>]) -> Vec<Vec<f64>> {
+async fn gram(vectors: &[Vec<f64>], breathe: &impl AsyncFn() -> Result<()>) -> Result<Vec<Vec<f64>>> {
     let mut products: Vec<Vec<f64>> = Vec::with_capacity(vectors.len());
     for (i, a) in vectors.iter().enumerate() {
         let before = products.iter().filter_map(|row| row.get(i).copied());
         let row = before.chain(vectors.iter().skip(i).map(|b| dot(a, b))).collect();
         products.push(row);
+        breathe().await?;
     }
-    products
+    Ok(products)
 }
 
 fn sum_of<'a>(parts: impl Iterator<Item = (f64, &'a Vec<f64>)>, length: usize) -> Vec<f64> {
@@ -119,6 +129,11 @@ mod tests {
 
     use super::*;
     use crate::math::random::stream;
+    use crate::math::waiting::{idle, now};
+
+    fn projection(values: &[f32], channels: usize, centre: bool) -> Vec<f32> {
+        now(super::projection(values, channels, centre, &idle)).unwrap()
+    }
 
     /// One-sided Jacobi: rotates pairs of columns until all are orthogonal; the longest is the
     /// first left singular vector times the first singular value.

@@ -33,6 +33,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     arxiv: "2004.03383",
     equation: "sum_i (s_i - s_{i+1}) d score / dx (L(s_i)) * dL/ds (s_i), L(s) the image blurred by sigma s",
     cost: "nSteps forward and backward passes",
+    estimates: true,
     options: &[
         OptionSpec {
             id: "nSteps",
@@ -93,6 +94,7 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     };
     let input = context.upload(context.input());
     let mut total = input.zeros_like();
+    let mut warnings = Vec::new();
     for chunk in context.chunks(n_steps)? {
         let done = chunk.end;
         let (mut here, mut there, mut change) = (Vec::new(), Vec::new(), Vec::new());
@@ -116,6 +118,15 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         total = total - (gradient * direction).sum_dim(0);
         context.settle(&total).await?;
         context.progress(done, n_steps).await?;
+        if done < n_steps {
+            if context.wants_estimate() {
+                context.estimate(&context.read(total.clone()).await?, &context.spec().input_size);
+            }
+            if context.stopped() {
+                warnings.push(context.stopped_after(done, n_steps));
+                break;
+            }
+        }
     }
     let last = [gaussian(sigma(n_steps))];
     let blurred = context.scores(batch(&last, h).matmul(input.matmul(batch(&last, w))))?;
@@ -124,5 +135,5 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     let sum: f64 = values.iter().copied().map(f64::from).sum();
     let score = context.score();
     let completeness = Some(Completeness { baseline_score, score, sum, delta: sum - (score - baseline_score) });
-    Ok(Output { completeness, ..Output::new(values, context.spec().input_size) })
+    Ok(Output { completeness, warnings, ..Output::new(values, context.spec().input_size) })
 }

@@ -3,6 +3,7 @@
 //! of scikit-image 0.26 (`skimage.segmentation.felzenszwalb`).
 
 use crate::ask::fill::blur_exactly;
+use crate::error::Result;
 
 /// The edges between a picture's 8-neighbours, from the least colour difference on; one graph
 /// serves any number of scales.
@@ -12,12 +13,24 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// The graph of a picture with planes `[h, w]`, blurred by `sigma` pixels first.
-    pub fn new(planes: &[Vec<f64>], [h, w]: [usize; 2], sigma: f64) -> Self {
-        let planes: Vec<Vec<f64>> = planes.iter().map(|plane| blur_exactly(plane, h, w, sigma)).collect();
+    /// The graph of a picture with planes `[h, w]`, blurred by `sigma` pixels first. `breathe` is
+    /// awaited after every row and column of the blur.
+    ///
+    /// # Errors
+    /// Those of `breathe`.
+    pub async fn new(
+        planes: &[Vec<f64>],
+        [h, w]: [usize; 2],
+        sigma: f64,
+        breathe: &impl AsyncFn() -> Result<()>,
+    ) -> Result<Self> {
+        let mut blurred = Vec::with_capacity(planes.len());
+        for plane in planes {
+            blurred.push(blur_exactly(plane, h, w, sigma, breathe).await?);
+        }
         let mut edges = Vec::with_capacity(4 * h * w);
         let mut connect = |a: usize, b: usize| {
-            let square: f64 = planes.iter().map(|plane| (plane[a] - plane[b]).powi(2)).sum();
+            let square: f64 = blurred.iter().map(|plane| (plane[a] - plane[b]).powi(2)).sum();
             edges.push((square.sqrt(), a as u32, b as u32));
         };
         for y in 0..h {
@@ -38,7 +51,7 @@ impl Graph {
             }
         }
         edges.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Self { pixels: h * w, edges }
+        Ok(Self { pixels: h * w, edges })
     }
 
     /// Each pixel's segment `[h * w]`, numbered from 0 in the order of their first pixels. Two

@@ -37,6 +37,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     arxiv: "2106.09788",
     equation: "sum_k d score / dx (x_k) * (x_{k+1} - x_k), the values with the smallest |d score / dx| going first",
     cost: "nSteps forward and backward passes",
+    estimates: true,
     options: &[
         OptionSpec {
             id: "nSteps",
@@ -71,21 +72,28 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     let options = context.options();
     let n_steps = options.count("nSteps")?;
     let (fraction, max_dist) = (options.number("fraction")?, options.number("maxDist")?);
-    let references = context.references()?;
+    let references = context.references().await?;
     let reference = references.first().ok_or_else(|| Error::Internal("there is no baseline".into()))?;
     let baseline_score = context.score_of_input(reference).await?;
     let mut path = Path::new(reference, context.input());
+    let mut warnings = Vec::new();
     for step in 1..=n_steps {
         let here: Vec<f32> = path.x.iter().map(|&v| v as f32).collect();
         let gradient = context.read(context.input_gradient(context.upload(&here))?).await?;
-        path.advance(&gradient, step as f64 / n_steps as f64, fraction, max_dist);
+        let arrived = path.advance(context, &gradient, step as f64 / n_steps as f64, fraction, max_dist).await?;
         context.progress(step, n_steps).await?;
+        if step < n_steps && context.wants_estimate() {
+            context.estimate(&path.values(), &context.spec().input_size);
+        }
+        if !arrived || step < n_steps && context.stopped() {
+            warnings.push(context.stopped_after(step, n_steps));
+            break;
+        }
     }
     let sum = path.attribution.iter().sum();
     let score = context.score();
     let completeness = Some(Completeness { baseline_score, score, sum, delta: sum - (score - baseline_score) });
-    let values = path.attribution.into_iter().map(|v| v as f32).collect();
-    Ok(Output { completeness, ..Output::new(values, context.spec().input_size) })
+    Ok(Output { completeness, warnings, ..Output::new(path.values(), context.spec().input_size) })
 }
 
 /// How far the walk has come. All vectors are as long as the input.
@@ -104,8 +112,20 @@ impl Path {
         Self { length: distance(&start, &end), x: start.clone(), attribution: vec![0.0; start.len()], start, end }
     }
 
-    /// Walks until the share `alpha` of the way is behind.
-    fn advance(&mut self, gradient: &[f32], alpha: f64, fraction: f64, max_dist: f64) {
+    fn values(&self) -> Vec<f32> {
+        self.attribution.iter().map(|v| *v as f32).collect()
+    }
+
+    /// Walks until the share `alpha` of the way is behind, and says whether it is: not where the
+    /// caller stopped on the way.
+    async fn advance(
+        &mut self,
+        context: &Context<'_>,
+        gradient: &[f32],
+        alpha: f64,
+        fraction: f64,
+        max_dist: f64,
+    ) -> Result<bool> {
         let target = self.length * (1.0 - alpha);
         let (behind, ahead) = ((alpha - max_dist).max(0.0), (alpha + max_dist).min(1.0));
         let at = |alpha: f64| self.start.iter().zip(&self.end).map(move |(a, b)| a + (b - a) * alpha);
@@ -141,7 +161,11 @@ impl Path {
                 *sum += (x - before) * f64::from(*g);
             }
             if finished {
-                return;
+                return Ok(true);
+            }
+            context.breathe().await?;
+            if context.stopped() {
+                return Ok(false);
             }
         }
     }

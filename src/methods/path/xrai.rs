@@ -15,6 +15,7 @@
 //! segment grown by 5 pixels of the input; or `segments` as given.
 
 use crate::ask::fill::{Baseline, blur};
+use crate::ask::warning::Warning;
 use crate::error::Result;
 use crate::math::grid::bilinear;
 use crate::methods::Context;
@@ -38,6 +39,7 @@ pub static SPEC: MethodSpec = MethodSpec {
     shape: "[1, H, W]",
     channels: ChannelReduction::None,
     needs: &[Need::Gradients, Need::Superpixels],
+    estimates: true,
     options: &[
         OptionSpec {
             id: "algorithm",
@@ -92,62 +94,106 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
     let shape @ [_, h, w] = context.spec().input_size;
     let fits = |s: &[usize]| s.len() == 3 && s.ends_with(&[h, w]);
     let given = options.tensor("segments", fits, &format!("[S, {h}, {w}]"))?;
-    let attribution = attribution(context).await?;
-    let pixels: Vec<f64> = (0..h * w)
-        .map(|i| attribution.iter().skip(i).step_by(h * w).copied().fold(f64::NEG_INFINITY, f64::max))
-        .collect();
     let segments = match given {
-        Some(given) => given
-            .data
-            .chunks(h * w)
-            .map(|mask| mask.iter().zip(0..).filter(|(v, _)| **v > 0.5).map(|(_, i)| i).collect())
-            .collect(),
-        None => by_colour(context.input(), shape),
+        Some(given) => {
+            let mut segments = Vec::new();
+            for mask in given.data.chunks(h * w) {
+                segments.push(mask.iter().zip(0..).filter(|(v, _)| **v > 0.5).map(|(_, i)| i).collect());
+                context.breathe().await?;
+            }
+            segments
+        }
+        None => by_colour(context, shape).await?,
     };
     let least = options.count("minPixelDiff")?;
-    let values = match options.choice("algorithm")? {
-        "fast" => fast(&pixels, &segments, least),
-        _ => full(&pixels, &segments, least),
+    let full = options.choice("algorithm")? == "full";
+    let map = async |attribution: &[f64]| {
+        let pixels: Vec<f64> = (0..h * w)
+            .map(|i| attribution.iter().skip(i).step_by(h * w).copied().fold(f64::NEG_INFINITY, f64::max))
+            .collect();
+        if full {
+            by_gain(context, &pixels, &segments, least).await
+        } else {
+            by_mean(context, &pixels, &segments, least).await
+        }
     };
-    Ok(Output::new(values, [1, h, w]))
+    let mut warnings = Vec::new();
+    let show = async |attribution: Vec<f64>| {
+        context.estimate(&map(&attribution).await?, &[1, h, w]);
+        Ok(())
+    };
+    let attribution = attribution(context, &show, &mut warnings).await?;
+    let values = map(&attribution).await?;
+    Ok(Output { warnings, ..Output::new(values, [1, h, w]) })
 }
 
-/// Integrated gradients, the mean over the baselines, `[C, H, W]`.
-async fn attribution(context: &Context<'_>) -> Result<Vec<f64>> {
+/// Integrated gradients, the mean over the baselines, `[C, H, W]`: if the caller stops, over those
+/// that are done, or what there is of the first.
+async fn attribution(
+    context: &Context<'_>,
+    show: &impl AsyncFn(Vec<f64>) -> Result<()>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<f64>> {
     let options = context.options();
     let shape @ [c, h, w] = context.spec().input_size;
     let fits = |s: &[usize]| s.len() == 4 && s.ends_with(&shape) && s.iter().take(1).all(|&n| n <= 16);
     let baselines = match options.tensor("baselines", fits, &format!("[B, {c}, {h}, {w}] with B up to 16"))? {
         Some(given) => given.data.chunks(c * h * w).map(<[f32]>::to_vec).collect(),
-        None => [Baseline::Black, Baseline::White].map(|b| b.of(context.input(), shape, context.preprocess())).to_vec(),
+        None => {
+            let mut both = Vec::new();
+            for baseline in [Baseline::Black, Baseline::White] {
+                let breathe = async || context.breathe().await;
+                both.push(baseline.of(context.input(), shape, context.preprocess(), &breathe).await?);
+            }
+            both
+        }
     };
     let rule = asked_rule(options)?;
     let nodes = rule.nodes(options.count("nSteps")?);
     let input = context.upload(context.input());
     let mut progress = Progress { done: 0, total: nodes.len() * baselines.len() };
     let mut mean = vec![0.0; context.input().len()];
-    for baseline in &baselines {
-        let values = integral(context, &context.upload(baseline), &input, &nodes, &mut progress).await?;
-        mean.iter_mut().zip(values).for_each(|(sum, v)| *sum += f64::from(v) / baselines.len() as f64);
+    for (done, baseline) in baselines.iter().enumerate() {
+        let so_far = |mean: &[f64], running: Vec<f32>| -> Vec<f64> {
+            match done {
+                0 => running.into_iter().map(f64::from).collect(),
+                _ => mean.iter().map(|sum| sum * baselines.len() as f64 / done as f64).collect(),
+            }
+        };
+        let part = integral(context, &context.upload(baseline), &input, &nodes, &mut progress, &async |running| {
+            show(so_far(&mean, running)).await
+        })
+        .await?;
+        if part.nodes < nodes.len() {
+            warnings.push(context.stopped_after(progress.done, progress.total));
+            return Ok(so_far(&mean, part.values));
+        }
+        mean.iter_mut().zip(part.values).for_each(|(sum, v)| *sum += f64::from(v) / baselines.len() as f64);
+        if part.stopped {
+            warnings.push(context.stopped_after(progress.done, progress.total));
+            mean.iter_mut().for_each(|sum| *sum *= baselines.len() as f64 / (done + 1) as f64);
+            break;
+        }
     }
     Ok(mean)
 }
 
 /// Each region's pixels, ascending: the input `[C, H, W]` cut up at several scales, every region
 /// grown.
-fn by_colour(input: &[f32], [_, h, w]: [usize; 3]) -> Vec<Vec<u32>> {
+async fn by_colour(context: &Context<'_>, [_, h, w]: [usize; 3]) -> Result<Vec<Vec<u32>>> {
+    let (input, breathe) = (context.input(), async || context.breathe().await);
     let (low, high) = input.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
     let spread = (high - low).max(f32::MIN_POSITIVE);
-    let planes: Vec<Vec<f64>> = input
-        .chunks(h * w)
-        .map(|plane| {
-            let plane: Vec<f32> = plane.iter().map(|v| (v - low) / spread * 2.0 - 1.0).collect();
-            let shrink = h.max(w) as f64 / SIDE as f64;
-            let plane = if shrink > 1.0 { blur(&plane, h, w, (shrink - 1.0) / 2.0) } else { plane };
-            bilinear(&plane, [h, w], [SIDE, SIDE]).into_iter().map(f64::from).collect()
-        })
-        .collect();
-    let graph = Graph::new(&planes, [SIDE, SIDE], SIGMA);
+    let mut planes: Vec<Vec<f64>> = Vec::new();
+    for plane in input.chunks(h * w) {
+        let mut plane: Vec<f32> = plane.iter().map(|v| (v - low) / spread * 2.0 - 1.0).collect();
+        let shrink = h.max(w) as f64 / SIDE as f64;
+        if shrink > 1.0 {
+            plane = blur(&plane, h, w, (shrink - 1.0) / 2.0, &breathe).await?;
+        }
+        planes.push(bilinear(&plane, [h, w], [SIDE, SIDE]).into_iter().map(f64::from).collect());
+    }
+    let graph = Graph::new(&planes, [SIDE, SIDE], SIGMA, &breathe).await?;
     let centre = |i: usize, n: usize| (2 * i + 1) * SIDE / (2 * n);
     let cells: Vec<usize> = (0..h).flat_map(|y| (0..w).map(move |x| centre(y, h) * SIDE + centre(x, w))).collect();
     let disk: Vec<(i64, i64)> = (-DILATION..=DILATION)
@@ -179,9 +225,10 @@ fn by_colour(input: &[f32], [_, h, w]: [usize; 3]) -> Vec<Vec<u32>> {
                     regions[first + *region as usize].push((y * w + x) as u32);
                 }
             }
+            breathe().await?;
         }
     }
-    regions
+    Ok(regions)
 }
 
 /// The means of regions taken one after another, and of what is left.
@@ -218,13 +265,14 @@ impl<'a> Painter<'a> {
 
 /// Always the region that gains most. Each pixel leaves the sums of its regions once, so the cost
 /// is not regions x regions x pixels.
-fn full(attribution: &[f64], regions: &[Vec<u32>], least: usize) -> Vec<f32> {
+async fn by_gain(context: &Context<'_>, attribution: &[f64], regions: &[Vec<u32>], least: usize) -> Result<Vec<f32>> {
     let mut painter = Painter::new(attribution);
     let mut regions_of = vec![Vec::new(); attribution.len()];
     let mut rest: Vec<(usize, f64)> = Vec::new();
     for (region, pixels) in regions.iter().enumerate() {
         pixels.iter().for_each(|&i| regions_of[i as usize].push(region as u32));
         rest.push((pixels.len(), pixels.iter().map(|&i| attribution[i as usize]).sum()));
+        context.breathe().await?;
     }
     loop {
         let mut best: Option<(usize, f64)> = None;
@@ -234,7 +282,7 @@ fn full(attribution: &[f64], regions: &[Vec<u32>], least: usize) -> Vec<f32> {
                 best = Some((region, gain));
             }
         }
-        let Some((best, _)) = best else { return painter.finish() };
+        let Some((best, _)) = best else { return Ok(painter.finish()) };
         let free = painter.free(&regions[best]);
         painter.paint(&free);
         for i in free {
@@ -243,11 +291,12 @@ fn full(attribution: &[f64], regions: &[Vec<u32>], least: usize) -> Vec<f32> {
                 (*count, *sum) = (*count - 1, *sum - attribution[i as usize]);
             }
         }
+        context.breathe().await?;
     }
 }
 
 /// By the mean over the whole region.
-fn fast(attribution: &[f64], regions: &[Vec<u32>], least: usize) -> Vec<f32> {
+async fn by_mean(context: &Context<'_>, attribution: &[f64], regions: &[Vec<u32>], least: usize) -> Result<Vec<f32>> {
     let mut painter = Painter::new(attribution);
     let mut order: Vec<(f64, &Vec<u32>)> =
         regions.iter().filter(|pixels| !pixels.is_empty()).map(|pixels| (painter.mean(pixels), pixels)).collect();
@@ -257,6 +306,7 @@ fn fast(attribution: &[f64], regions: &[Vec<u32>], least: usize) -> Vec<f32> {
         if free.len() >= least {
             painter.paint(&free);
         }
+        context.breathe().await?;
     }
-    painter.finish()
+    Ok(painter.finish())
 }

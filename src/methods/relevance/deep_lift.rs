@@ -146,7 +146,7 @@ const POINTS: usize = 256;
 /// # Errors
 /// Those of the model and the device.
 pub async fn run(context: &Context<'_>) -> Result<Output> {
-    let references = context.references()?;
+    let references = context.references().await?;
     let reference = references.first().ok_or_else(|| Error::Internal("there is no baseline".into()))?;
     let target = context.target();
     let (x, origin) = (context.upload(context.input()), context.upload(reference));

@@ -111,6 +111,7 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
         for start in (0..patches.count()).step_by(BATCH) {
             for index in start..patches.count().min(start + BATCH) {
                 saliency.push(patches.stands_out(index, &others, neighbours, weight as f32));
+                context.breathe().await?;
             }
             done += patches.count().min(start + BATCH) - start;
             context.progress(done, total).await?;
@@ -120,6 +121,7 @@ pub async fn run(context: &Context<'_>) -> Result<Output> {
             saliency.iter_mut().for_each(|s| *s /= largest);
             patches.focus(&mut saliency, attended as f32);
         }
+        context.breathe().await?;
         let map = bilinear(&patches.spread(&saliency), patches.size, [h, w]);
         whole.iter_mut().zip(map).for_each(|(sum, v)| *sum += v / scales.len() as f32);
     }

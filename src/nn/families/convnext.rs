@@ -6,7 +6,7 @@
 
 use sightline_kernels::Act;
 
-use crate::error::{Result, bad_model};
+use crate::error::{Result, bad_model, quote};
 use crate::nn::families::Family;
 use crate::nn::layers::{Conv2dSpec, LayerNormSpec, LinearSpec, Padding};
 use crate::nn::model::Plan;
@@ -79,7 +79,10 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         Some("silu") => Act::Silu,
         Some("relu") => Act::Relu,
         Some(other) => {
-            return bad_model(format!("config.json: act_layer {other:?} is not supported for {architecture}"));
+            return bad_model(format!(
+                "config.json: act_layer \"{}\" is not supported for {architecture}",
+                quote(other)
+            ));
         }
     };
     let channels = net::input_channels(config, &mut args)?;
@@ -106,7 +109,12 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
             ops.push(Op::Conv(conv(second.into(), middle, inputs, 3).stride(2)));
             (ops, if acts { "stem.3" } else { "stem.2" }, 4)
         }
-        other => return bad_model(format!("config.json: stem_type {other:?} is not supported for {architecture}")),
+        other => {
+            return bad_model(format!(
+                "config.json: stem_type \"{}\" is not supported for {architecture}",
+                quote(other)
+            ));
+        }
     };
     stem.extend([Op::Places(vec![layer_norm(norm, inputs)]), Op::Tap("stem".into())]);
     let mut stages = vec![("stem".to_owned(), stem)];

@@ -7,7 +7,7 @@
 
 use sightline_kernels::Act;
 
-use crate::error::{Result, bad_model};
+use crate::error::{Result, bad_model, quote};
 use crate::nn::families::Family;
 use crate::nn::layers::{Conv2dSpec, Pool};
 use crate::nn::model::Plan;
@@ -56,7 +56,12 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         "deep" => vec![growth, growth],
         "deep_tiered" => vec![growth / 4 * 3, growth / 4 * 6],
         "deep_tiered_narrow" => vec![growth / 4 * 3, initial],
-        other => return bad_model(format!("config.json: stem_type {other:?} is not supported for {architecture}")),
+        other => {
+            return bad_model(format!(
+                "config.json: stem_type \"{}\" is not supported for {architecture}",
+                quote(other)
+            ));
+        }
     };
     if widths.contains(&0) {
         return bad_model(format!("config.json: growth_rate {growth} leaves no channels for the stem"));

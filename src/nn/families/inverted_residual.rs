@@ -3,7 +3,7 @@
 
 use sightline_kernels::Act;
 
-use crate::error::{Result, bad_model};
+use crate::error::{Result, bad_model, quote};
 use crate::nn::layers::{Conv2dSpec, Padding};
 use crate::nn::net::{Op, multiple_of_8, residual, squeeze_excite};
 use crate::package::Args;
@@ -74,7 +74,7 @@ impl Common {
             Some("") => Padding::Symmetric,
             Some("same") => Padding::Same,
             Some(other) => {
-                return bad_model(format!("config.json: pad_type must be \"\" or \"same\"; got {other:?}"));
+                return bad_model(format!("config.json: pad_type must be \"\" or \"same\"; got \"{}\"", quote(other)));
             }
         };
         args.read_null_as("bn_eps", 1e-5);

@@ -19,8 +19,9 @@ pub mod vit;
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, bad_model, quote};
 use crate::nn::model::Plan;
+use crate::nn::weights::Param;
 use crate::package::Config;
 
 /// A family of architectures.
@@ -92,11 +93,28 @@ pub static FAMILIES: &[Family] = families![
 pub fn plan(config: &Config) -> Result<Box<dyn Plan>> {
     let asked = config.architecture.as_str();
     match FAMILIES.iter().find(|f| f.architectures().iter().any(|name| name == asked)) {
-        Some(family) => (family.plan)(config),
+        Some(family) => {
+            let plan = (family.plan)(config)?;
+            check_sizes(&*plan)?;
+            Ok(plan)
+        }
         None => Err(Error::UnsupportedArchitecture(format!(
-            "architecture {asked:?} is not supported; the nearest supported ones are {}",
+            "architecture \"{}\" is not supported; the nearest supported ones are {}",
+            quote(asked),
             nearest(asked).join(", ")
         ))),
+    }
+}
+
+/// Refuses a plan in which a size that follows from the config's numbers came out as 0: every one
+/// of them is an axis of some tensor.
+fn check_sizes(plan: &dyn Plan) -> Result<()> {
+    match plan.params().into_iter().find(|param| param.shape.contains(&0)) {
+        None => Ok(()),
+        Some(Param { name, shape }) => bad_model(format!(
+            "config.json: its model_args leave nothing of {name}, which would have the shape {shape:?}; use the values \
+             that the model was trained with"
+        )),
     }
 }
 

@@ -97,6 +97,9 @@ fn trace(ops: &[Op], mut shape: [usize; 3], to: &mut Trace) -> Result<[usize; 3]
                 shape
             }
         };
+        if shape[0] == 0 {
+            return bad_model("config.json: its model_args leave no channels in a layer of this architecture");
+        }
         if shape.contains(&0) {
             return bad_model("config.json: input_size is too small for this architecture");
         }

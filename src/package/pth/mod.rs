@@ -25,7 +25,7 @@ use std::ops::Range;
 
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use crate::error::{Error, Result, bad_model};
+use crate::error::{Error, Result, bad_model, quote};
 use crate::package::limits::MAX_PICKLE_BYTES;
 use crate::package::pth::pickle::{Described, Pickle};
 use crate::package::pth::zip::{Entry, MAX_FIELD, find_directory, read_directory};
@@ -230,7 +230,7 @@ impl Reader {
         let mut names = BTreeSet::new();
         let (mut data_begin, mut tensors) = (0usize, Vec::with_capacity(described.len()));
         for (name, tensor) in described {
-            let fault = |what: &str| bad_model(format!("tensor {} {what}", shown(name)));
+            let fault = |what: &str| bad_model(format!("tensor {} {what}", quote(name)));
             if !names.insert(name) {
                 return fault("appears twice");
             }
@@ -279,7 +279,7 @@ impl Reader {
         let (mut ranges, mut infos) = (Vec::new(), Vec::new());
         for View { info, name, storage, begin } in self.tensors {
             let Some(&start) = self.starts.get(&storage) else {
-                return Err(Error::Internal(format!("the storage of {} was not located", shown(&name))));
+                return Err(Error::Internal(format!("the storage of {} was not located", quote(&name))));
             };
             let length = (info.data_offsets.1 - info.data_offsets.0) as u64;
             ranges.push(start + begin..start + begin + length);
@@ -287,17 +287,10 @@ impl Reader {
         }
         let header = Metadata::new(None, infos).map_err(|e| e.to_string());
         let json = header.and_then(|header| serde_json::to_vec(&header).map_err(|e| e.to_string()));
-        let json = json.map_err(|e| Error::BadModel(format!("the tensors cannot be described: {e}")))?;
+        let json = json.map_err(|e| Error::BadModel(format!("the tensors cannot be described: {}", quote(e))))?;
         let header = [&(json.len() as u64).to_le_bytes(), json.as_slice()].concat();
         Ok(StateDict { header, ranges, wrapper: self.wrapper })
     }
-}
-
-/// Text from the file, fit for a message.
-fn shown(text: &str) -> String {
-    let short: String = text.chars().take(80).collect();
-    let dots = if short.len() < text.len() { "..." } else { "" };
-    format!("{}{dots}", short.escape_debug())
 }
 
 /// Tells the files apart that go by the name of `.pth`, by their first bytes.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use safetensors::Dtype;
 
-use crate::error::{Result, bad_model};
+use crate::error::{Result, bad_model, quote, quote_list};
 use crate::package::limits::MAX_TENSORS;
 use crate::package::pth::storage::{STORAGES, Tensor};
-use crate::package::pth::{ADVICE, Bytes, WRAPPERS, shown};
+use crate::package::pth::{ADVICE, Bytes, WRAPPERS};
 
 // Limits of the pickle machine. Together they bound its memory by about 300 MB, for a file made to
 // that end.
@@ -275,7 +275,7 @@ impl<'a> Machine<'a> {
                     [b'q', _, rest @ ..] | [b'r', _, _, _, _, rest @ ..] | [0x94, rest @ ..] | rest => rest,
                 };
                 let library = ["torch.nn.", "torchvision.", "timm."].iter().any(|prefix| module.starts_with(prefix));
-                let what = shown(&format!("{module}.{name}"));
+                let what = quote(format_args!("{module}.{name}"));
                 return if rest.starts_with(b")\x81") && (self.stack.is_empty() || library) {
                     bad_model(format!(
                         "this file contains a whole pickled model, not a state dict (it names {what}); {ADVICE}"
@@ -382,11 +382,11 @@ impl<'a> Machine<'a> {
         if let Some(found) = self.tensors_of(index) {
             return Ok(Described { wrapper: None, tensors: found });
         }
-        let keys: Vec<String> = entries.iter().take(5).map(|(key, _)| shown(key)).collect();
+        let keys = quote_list(entries.iter().map(|(key, _)| key), 200);
         bad_model(format!(
             "there are no tensors at the file's top level or under {} (it has: {}); {ADVICE}",
             WRAPPERS.join(", "),
-            keys.join(", ")
+            keys
         ))
     }
 }

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::error::{Result, bad_model};
+use crate::error::{Result, bad_model, quote};
 use crate::package::limits::MAX_DIRECTORY_BYTES;
-use crate::package::pth::{ADVICE, Bytes, shown};
+use crate::package::pth::{ADVICE, Bytes};
 
 const LOCAL_HEADER: u64 = 30;
 /// The longest name or extra field of a zip entry.
@@ -35,7 +35,7 @@ impl Entry {
         }
         bad_model(format!(
             "{} is compressed or encrypted, which torch.save never does; unpack the file, then {ADVICE}",
-            shown(&self.name)
+            quote(&self.name)
         ))
     }
 
@@ -54,10 +54,10 @@ impl Entry {
         let same_size = flags & 8 != 0 || size == self.size || size == u64::from(u32::MAX);
         let start = self.header().end + extra;
         if signature != b"PK\x03\x04" || method != 0 || name != self.name.as_bytes() || !same_size {
-            return bad_model(format!("the zip headers of {} contradict each other", shown(&self.name)));
+            return bad_model(format!("the zip headers of {} contradict each other", quote(&self.name)));
         }
         if start.checked_add(self.size).is_none_or(|end| end > self.end) {
-            return bad_model(format!("the zip entry {} runs into the next one", shown(&self.name)));
+            return bad_model(format!("the zip entry {} runs into the next one", quote(&self.name)));
         }
         Ok(start)
     }
@@ -141,7 +141,7 @@ pub(super) fn read_directory(bytes: &[u8], count: u64, start: u64) -> Result<BTr
         let least =
             entry.offset.checked_add(LOCAL_HEADER + entry.name.len() as u64).and_then(|n| n.checked_add(*packed));
         if least.is_none_or(|least| least > end) {
-            return bad_model(format!("the zip entry {} overlaps the next one", shown(&entry.name)));
+            return bad_model(format!("the zip entry {} overlaps the next one", quote(&entry.name)));
         }
         end = entry.offset;
     }
@@ -154,7 +154,7 @@ pub(super) fn read_directory(bytes: &[u8], count: u64, start: u64) -> Result<BTr
         if let Some(path) = entry.name.strip_prefix(&root)
             && let Some(twin) = below.insert(path.to_owned(), entry)
         {
-            return bad_model(format!("the zip entry {} appears twice", shown(&twin.name)));
+            return bad_model(format!("the zip entry {} appears twice", quote(&twin.name)));
         }
     }
     if below.keys().any(|path| path == "constants.pkl" || path.starts_with("code/")) {

@@ -33,7 +33,7 @@ fn superpixels_keep_to_the_borders_as_those_of_scikit_image() {
     for case in read_json(&golden("superpixels/golden.json"))["cases"].as_array().unwrap() {
         let count = case["count"].as_u64().unwrap() as usize;
         let theirs = (case["segments"].as_f64().unwrap(), case["recall"].as_f64().unwrap());
-        let ids = slic(&pixels, shape, count, case["compactness"].as_f64().unwrap());
+        let ids = now(slic(&pixels, shape, count, case["compactness"].as_f64().unwrap(), &idle)).unwrap();
         let found = (ids.iter().max().unwrap() + 1) as f64;
         let recall = recall(&ids, &regions, shape);
         println!("{count}: {found} superpixels, recall {recall:.4}; scikit-image {theirs:?}");

@@ -2,7 +2,7 @@
 
 use sightline_kernels::Act;
 
-use crate::error::{Error, Result, bad_model};
+use crate::error::{Error, Result, bad_model, quote};
 use crate::nn::families::expand;
 use crate::nn::families::vit::Variant;
 use crate::nn::families::vit::run::{Block, Vit};
@@ -107,6 +107,9 @@ pub(in crate::nn::families) fn plan(config: &Config, variants: &[(&str, Variant)
     let heads = args.integer("num_heads", heads, 1..=64)?;
     let ratio = args.number("mlp_ratio", ratio, 0.1..=16.0)?;
     let hidden = (width as f64 * ratio) as usize;
+    if hidden == 0 {
+        return bad_model(format!("config.json: mlp_ratio {ratio} leaves no hidden units of a width of {width}"));
+    }
     let qkv_bias = args.boolean("qkv_bias", variant.qkv_bias)?;
     let qk_norm = args.boolean("qk_norm", false)?;
     let proj_bias = args.boolean("proj_bias", true)?;
@@ -119,7 +122,8 @@ pub(in crate::nn::families) fn plan(config: &Config, variants: &[(&str, Variant)
         None => variant.act,
         Some(name) => act_layer(&name).ok_or_else(|| {
             Error::UnsupportedArchitecture(format!(
-                "{architecture} with the activation function {name:?} is not supported"
+                "{architecture} with the activation function \"{}\" is not supported",
+                quote(name)
             ))
         })?,
     };
@@ -129,7 +133,8 @@ pub(in crate::nn::families) fn plan(config: &Config, variants: &[(&str, Variant)
         Some("avg") => true,
         Some(other) => {
             return bad_model(format!(
-                "config.json: global_pool {other:?} is not supported for {architecture}; use \"token\" or \"avg\""
+                "config.json: global_pool \"{}\" is not supported for {architecture}; use \"token\" or \"avg\"",
+                quote(other)
             ));
         }
     };

@@ -24,8 +24,8 @@ fn segments_are_those_of_scikit_image() {
         let int = |key: &str| case[key].as_u64().unwrap();
         let number = |key: &str| case[key].as_f64().unwrap();
         let (h, w) = (int("height"), int("width"));
-        let graph =
-            Graph::new(&picture(h, w, int("block"), number("noise")), [h as usize, w as usize], number("sigma"));
+        let planes = picture(h, w, int("block"), number("noise"));
+        let graph = now(Graph::new(&planes, [h as usize, w as usize], number("sigma"), &idle)).unwrap();
         let got = graph.segments(number("scale"), int("min_size") as usize);
         let view = labels.tensor(&k.to_string()).unwrap();
         let expected = view.data().as_chunks::<2>().0.iter().map(|&b| u32::from(u16::from_le_bytes(b)));

@@ -63,7 +63,7 @@ fn guided_ig_is_exact_on_a_linear_model_whatever_the_path() {
             });
             let map = explain([3, 2, 4], waves, &x, request);
             let id = Baseline::from_id(baseline, 10.0, 0).unwrap();
-            let origin = id.of(&x, [3, 2, 4], &preprocess());
+            let origin = now(id.of(&x, [3, 2, 4], &preprocess(), &idle)).unwrap();
             let expected: Vec<f32> = x.iter().zip(&origin).enumerate().map(|(i, (x, o))| wave(i) * (x - o)).collect();
             assert_close(&map.values, &expected, 1e-5);
             assert!(map.completeness.unwrap().delta.abs() < 1e-5);

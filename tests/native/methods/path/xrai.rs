@@ -40,7 +40,7 @@ fn channels(x: Tensor<4>, _: &mut Pass) -> Result<Tensor<2>> {
 fn xrai_beside_a_slow_twin_and_for_every_chunk_size() {
     let shape = [3, 8, 10];
     let x = photo(240);
-    let origin = |b: Baseline| b.of(&x, shape, &preprocess());
+    let origin = |b: Baseline| now(b.of(&x, shape, &preprocess(), &idle)).unwrap();
     let (black, white) = (origin(Baseline::Black), origin(Baseline::White));
     let attribution: Vec<f32> = (0..80)
         .map(|p| {

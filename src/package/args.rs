@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result, bad_model};
+use crate::package::shown;
 
 /// `model_args`: every argument is taken by name with its bounds; those left over are an error.
 ///
@@ -187,7 +188,10 @@ impl Args {
         match self.0.iter().find(|(name, _)| !inert.contains(&name.as_str())) {
             None => Ok(()),
             Some((name, value)) => Err(Error::UnsupportedArchitecture(format!(
-                "{architecture} with model_args.{name} = {value} is not supported"
+                "{} with model_args.{} = {} is not supported",
+                shown(architecture),
+                shown(name),
+                shown(&value.to_string())
             ))),
         }
     }

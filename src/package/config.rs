@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result, bad_model};
+use crate::error::{Result, bad_model};
 use crate::package::args::Args;
-use crate::package::limits::MAX_CONFIG_BYTES;
+use crate::package::limits::{MAX_CONFIG_BYTES, MAX_LABEL_CHARS};
+use crate::package::{json, shown};
 use crate::photo::preprocess::PreprocessConfig;
 
 /// Whose names a package's tensors have.
@@ -47,9 +48,7 @@ impl Config {
         if text.len() > MAX_CONFIG_BYTES {
             return bad_model(format!("config.json has {} bytes; the limit is {MAX_CONFIG_BYTES}", text.len()));
         }
-        let value: Value = serde_json::from_str(text).map_err(|e| {
-            Error::BadModel(format!("config.json is not valid JSON ({e}); use the config.json that timm saved"))
-        })?;
+        let value = json::config(text)?;
         let Some(top) = value.as_object() else {
             return bad_model("config.json is not a JSON object");
         };
@@ -72,8 +71,9 @@ impl Config {
             Some(Some(n)) if (1..=1_000_000).contains(&n) => n as usize,
             Some(Some(0)) => {
                 return bad_model(format!(
-                    "config.json: num_classes is 0; this {architecture} is a feature extractor without classes. Open a \
-                     classifier instead"
+                    "config.json: num_classes is 0; this {} is a feature extractor without classes. Open a classifier \
+                     instead",
+                    shown(&architecture)
                 ));
             }
             Some(_) => return bad_model("config.json: \"num_classes\" must be a number from 1 to 1,000,000"),
@@ -89,7 +89,13 @@ impl Config {
             None | Some(Value::Null) => None,
             Some(Value::Array(names)) => {
                 let names: Option<Vec<String>> = names.iter().map(|n| n.as_str().map(str::to_owned)).collect();
+                let long = |name: &String| name.len() > MAX_LABEL_CHARS && name.chars().count() > MAX_LABEL_CHARS;
                 match names {
+                    Some(names) if names.iter().any(long) => {
+                        return bad_model(format!(
+                            "config.json has a label of more than {MAX_LABEL_CHARS} characters; use names for labels"
+                        ));
+                    }
                     Some(names) if names.len() == num_classes => Some(names),
                     Some(names) => {
                         return bad_model(format!(
@@ -125,8 +131,9 @@ impl Config {
             None => Ok(()),
             Some(asked) if asked == pool => Ok(()),
             Some(other) => bad_model(format!(
-                "config.json: global_pool {other:?} is not supported for {}; only {pool:?} is",
-                self.architecture
+                "config.json: global_pool \"{}\" is not supported for {}; only {pool:?} is",
+                shown(other),
+                shown(&self.architecture)
             )),
         }
     }

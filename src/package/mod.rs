@@ -9,9 +9,17 @@
 pub mod args;
 pub mod config;
 pub mod dtype;
+pub mod json;
 pub mod limits;
 pub mod pth;
 pub mod sniff;
 
 pub use args::Args;
 pub use config::{Config, Keys};
+
+/// Text from a file, fit for a message.
+fn shown(text: &str) -> String {
+    let short: String = text.chars().take(80).collect();
+    let dots = if short.len() < text.len() { "..." } else { "" };
+    format!("{}{dots}", short.escape_debug())
+}

@@ -29,6 +29,7 @@ use crate::error::{Error, Result, bad_model};
 use crate::package::limits::MAX_PICKLE_BYTES;
 use crate::package::pth::pickle::{Described, Pickle};
 use crate::package::pth::zip::{Entry, MAX_FIELD, find_directory, read_directory};
+use crate::package::shown;
 
 /// Where a checkpoint wraps its state dict: the first of these that holds tensors is read. Averaged
 /// weights come first, as in timm, because they are the ones that are evaluated.
@@ -240,7 +241,9 @@ impl Reader {
                      in model.state_dict().items()}",
                 );
             }
-            let Some(entry) = self.entries.get(&format!("data/{}", tensor.key)) else {
+            // A key may be long and stand in thousands of tensors; the name of an entry is not.
+            let path = (tensor.key.len() as u64 <= MAX_FIELD).then(|| format!("data/{}", tensor.key));
+            let Some(entry) = path.and_then(|path| self.entries.get(&path)) else {
                 return fault("has a storage that is not in the file; the file is damaged, download it again");
             };
             entry.check_stored()?;
@@ -291,13 +294,6 @@ impl Reader {
         let header = [&(json.len() as u64).to_le_bytes(), json.as_slice()].concat();
         Ok(StateDict { header, ranges, wrapper: self.wrapper })
     }
-}
-
-/// Text from the file, fit for a message.
-fn shown(text: &str) -> String {
-    let short: String = text.chars().take(80).collect();
-    let dots = if short.len() < text.len() { "..." } else { "" };
-    format!("{}{dots}", short.escape_debug())
 }
 
 /// Tells the files apart that go by the name of `.pth`, by their first bytes.

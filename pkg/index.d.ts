@@ -205,6 +205,8 @@ export interface Classification {
   crop?: Crop | null;
   passes: Passes;
   elapsedMs: number;
+  /** Such as `scaled`: the photo has so many pixels that it was scaled down while it was read. */
+  warnings: Warning[];
 }
 
 /**
@@ -288,7 +290,7 @@ export interface Provenance {
 }
 
 export interface Warning {
-  code: 'non-finite' | 'zero-map' | 'constant-map' | 'partial' | (string & {});
+  code: 'non-finite' | 'zero-map' | 'constant-map' | 'partial' | 'scaled' | (string & {});
   /**
    * Why a map is all zeros: no unit is active, the gradient vanishes, the score does not depend on
    * it, the method's rule cancels it, or all patches are equally alike.

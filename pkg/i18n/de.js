@@ -104,6 +104,8 @@ export const strings = {
       'Die Stichprobe unterscheidet nicht alle {segments} Superpixel; was sie offen lässt, ist gleichmäßig verteilt. Erhöhe nSamples.',
     'warning.incomplete':
       'Nach {steps} Schritten verfehlt die Attribution die Differenz der Bewertungen, {difference}, noch um {residual} und damit um mehr als die Toleranz von {tolerance}; erhöhe maxSteps.',
+    'warning.scaled':
+      'Das Foto hat {width} x {height} Pixel; beim Lesen wurde es auf {keptWidth} x {keptHeight} verkleinert, feinste Einzelheiten gehen also nicht ein.',
     'warning.quota':
       'Das Modell ist geöffnet, aber nicht für das nächste Mal aufbewahrt: Der Browser hat keinen Platz mehr für diese Seite; lösche aufbewahrte Modelle oder gib Speicherplatz frei.',
     'warning.internal':

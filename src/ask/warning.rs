@@ -68,9 +68,15 @@ pub const INCOMPLETE: WarningSpec = WarningSpec::new(
     "after {steps} steps the attribution still misses the score difference, {difference}, by {residual}, more than \
      the tolerance of {tolerance}; raise maxSteps",
 );
+/// The photo has more pixels than are kept.
+pub const SCALED: WarningSpec = WarningSpec::new(
+    "scaled",
+    "the photo has {width} x {height} pixels; it was scaled down to {keptWidth} x {keptHeight} while it was read, so \
+     the finest details are not seen",
+);
 
 /// All kinds.
-pub const WARNINGS: [WarningSpec; 12] = [
+pub const WARNINGS: [WarningSpec; 13] = [
     NON_FINITE,
     ZERO_MAP,
     DISCONNECTED,
@@ -83,6 +89,7 @@ pub const WARNINGS: [WarningSpec; 12] = [
     ATTENTION_SINK,
     UNDERDETERMINED,
     INCOMPLETE,
+    SCALED,
 ];
 
 impl WarningSpec {

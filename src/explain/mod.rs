@@ -16,7 +16,7 @@ pub use image::Image;
 pub use result::{Attribution, Classification, Differentiated, Prediction, Tensors};
 
 use crate::ask::control::{Control, Run};
-use crate::ask::warning::ZERO_MAP;
+use crate::ask::warning::{SCALED, Warning, ZERO_MAP};
 use crate::error::{Error, Result, quote};
 use crate::explain::diagnose::examine;
 use crate::explain::request::ScoreRequest;
@@ -62,6 +62,11 @@ impl Explainer {
     /// [`Error::UnsupportedImage`], [`Error::ImageTooLarge`]; [`Error::BadOption`] for a tensor of
     /// another shape.
     pub fn prepare(&self, image: &Image) -> Result<(Vec<f32>, Option<Crop>)> {
+        self.read(image).map(|(input, crop, _)| (input, crop))
+    }
+
+    /// [`Explainer::prepare`], with what there is to say of the photo.
+    fn read(&self, image: &Image) -> Result<(Vec<f32>, Option<Crop>, Vec<Warning>)> {
         let photo = match image {
             Image::Encoded(bytes) => Rc::new(Photo::decode(bytes)?),
             Image::Rgba { width, height, data } => Rc::new(Photo::from_rgba(*width, *height, data)?),
@@ -78,11 +83,15 @@ impl Explainer {
                 if data.iter().any(|v| !v.is_finite()) {
                     return Err(Error::BadOption("image: the tensor contains values that are not finite".into()));
                 }
-                return Ok((data.clone(), None));
+                return Ok((data.clone(), None, Vec::new()));
             }
         };
         let prepared = preprocess(&photo, &self.package.preprocess)?;
-        Ok((prepared.data, Some(prepared.crop)))
+        let warnings = photo.scaled_from.map(|[width, height]| {
+            let [width, height, kept_width, kept_height] = [width, height, photo.width, photo.height].map(f64::from);
+            SCALED.with([("width", width), ("height", height), ("keptWidth", kept_width), ("keptHeight", kept_height)])
+        });
+        Ok((prepared.data, Some(prepared.crop), warnings.into_iter().collect()))
     }
 
     /// `tail`: whether a CAM at the default layer follows.
@@ -91,7 +100,7 @@ impl Explainer {
         let predicted = match self.predicted.take().filter(|p| p.key == key) {
             Some(predicted) => predicted,
             None => {
-                let (input, crop) = self.prepare(image)?;
+                let (input, crop, warnings) = self.read(image)?;
                 run.check()?;
                 let model = &*self.package.model;
                 let layer = self.spec().layer(&self.spec().default_layer).ok().filter(|_| tail);
@@ -119,7 +128,7 @@ impl Explainer {
                             .into(),
                     ));
                 }
-                Predicted { key, input, crop, states, logits, tail: Cell::new(tail) }
+                Predicted { key, input, crop, warnings, states, logits, tail: Cell::new(tail) }
             }
         };
         run.control.crop(predicted.crop);
@@ -143,7 +152,7 @@ impl Explainer {
         }
         let run = Run::new(control);
         let predicted = self.predict(image, false, &run).await?;
-        let (logits, crop) = (predicted.logits.clone(), predicted.crop);
+        let (logits, crop, warnings) = (predicted.logits.clone(), predicted.crop, predicted.warnings.clone());
         run.check()?;
         let probabilities = softmax(&logits, self.package.temperature);
         let labels = &self.package.labels;
@@ -156,7 +165,7 @@ impl Explainer {
                 probability: probabilities.get(index).copied().unwrap_or(f32::NAN),
             })
             .collect();
-        Ok(Classification { predictions, logits, crop, passes: run.passes.get(), elapsed_ms: run.elapsed() })
+        Ok(Classification { predictions, logits, crop, passes: run.passes.get(), elapsed_ms: run.elapsed(), warnings })
     }
 
     /// Runs the method that `request` (`{ method, target, layer, ...options }`) names.
@@ -218,6 +227,7 @@ impl Explainer {
                 }
             }
         }
+        warnings.extend(context.predicted.warnings.iter().cloned());
         let layer = match context.layers.as_slice() {
             [only] => Some(only.id.clone()),
             _ => None,

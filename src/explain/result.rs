@@ -39,6 +39,8 @@ pub struct Classification {
     pub passes: Passes,
     /// Milliseconds.
     pub elapsed_ms: f64,
+    /// What a reader should know.
+    pub warnings: Vec<Warning>,
 }
 
 /// Raw signed scores.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use burn::tensor::Tensor;
 
+use crate::ask::warning::Warning;
 use crate::nn::pass::{Activation, Pass};
 use crate::photo::preprocess::Crop;
 
@@ -11,6 +12,8 @@ pub(crate) struct Predicted {
     pub(crate) key: u64,
     pub(crate) input: Vec<f32>,
     pub(crate) crop: Option<Crop>,
+    /// What there is to say of the photo itself.
+    pub(crate) warnings: Vec<Warning>,
     /// The state before each stage.
     pub(crate) states: Vec<Activation>,
     pub(crate) logits: Vec<f32>,

@@ -11,13 +11,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use safetensors::tensor::Metadata;
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result, quote};
+use crate::error::{Error, Result};
 use crate::nn::families::{FAMILIES, Family};
 use crate::nn::weights::Param;
-use crate::package::Config;
+use crate::package::{Config, json as package_json};
 
 /// A config for a file without one.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,8 +40,7 @@ type Shapes = BTreeMap<String, Vec<usize>>;
 /// [`Error::BadModel`] where the header is damaged or no architecture fits, naming the one that
 /// comes nearest.
 pub fn guess(header: &[u8]) -> Result<Guess> {
-    let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {}", quote(e))))?;
+    let metadata = package_json::header(header)?;
     let shapes: Shapes = metadata
         .tensors()
         .into_iter()

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, VecDeque};
 
 use burn::tensor::Device;
 use safetensors::Dtype;
-use safetensors::tensor::Metadata;
 
 use crate::device::{is_cpu, kept_beside};
 use crate::error::{Error, Result, bad_model, quote, quote_list};
@@ -18,7 +17,7 @@ use crate::nn::model::{Model, Plan};
 use crate::nn::weights::{Param, Weights};
 use crate::package::dtype::to_f32;
 use crate::package::limits::{MAX_HEADER_BYTES, MAX_PARAMETERS, MAX_VALUES};
-use crate::package::{Config, Keys};
+use crate::package::{Config, Keys, json};
 use crate::photo::preprocess::PreprocessConfig;
 
 /// A loaded package.
@@ -210,10 +209,7 @@ impl Loader {
 
 /// Checks the header against the plan; the entries in file order.
 fn read_header(config: &Config, plan: &dyn Plan, header: &[u8]) -> Result<VecDeque<Entry>> {
-    // `Metadata` checks on reading that the tensors follow each other without gaps and that sizes
-    // and shapes agree.
-    let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|e| Error::BadModel(format!("the safetensors header of the weights is damaged: {}", quote(e))))?;
+    let metadata = json::header(header)?;
     let mut wanted: BTreeMap<String, Vec<usize>> =
         plan.params().into_iter().map(|Param { name, shape }| (name, shape)).collect();
     let mut entries: Vec<(usize, Entry)> = Vec::new();

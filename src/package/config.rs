@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result, bad_model, quote};
+use crate::error::{Result, bad_model, quote};
 use crate::package::args::Args;
-use crate::package::limits::MAX_CONFIG_BYTES;
+use crate::package::json;
+use crate::package::limits::{MAX_CONFIG_BYTES, MAX_LABEL_CHARS};
 use crate::photo::preprocess::PreprocessConfig;
 
 /// Whose names a package's tensors have.
@@ -47,12 +48,7 @@ impl Config {
         if text.len() > MAX_CONFIG_BYTES {
             return bad_model(format!("config.json has {} bytes; the limit is {MAX_CONFIG_BYTES}", text.len()));
         }
-        let value: Value = serde_json::from_str(text).map_err(|e| {
-            Error::BadModel(format!(
-                "config.json is not valid JSON ({}); use the config.json that timm saved",
-                quote(e)
-            ))
-        })?;
+        let value = json::config(text)?;
         let Some(top) = value.as_object() else {
             return bad_model("config.json is not a JSON object");
         };
@@ -92,7 +88,13 @@ impl Config {
             None | Some(Value::Null) => None,
             Some(Value::Array(names)) => {
                 let names: Option<Vec<String>> = names.iter().map(|n| n.as_str().map(str::to_owned)).collect();
+                let long = |name: &String| name.len() > MAX_LABEL_CHARS && name.chars().count() > MAX_LABEL_CHARS;
                 match names {
+                    Some(names) if names.iter().any(long) => {
+                        return bad_model(format!(
+                            "config.json has a label of more than {MAX_LABEL_CHARS} characters; use names for labels"
+                        ));
+                    }
                     Some(names) if names.len() == num_classes => Some(names),
                     Some(names) => {
                         return bad_model(format!(

@@ -9,6 +9,7 @@
 pub mod args;
 pub mod config;
 pub mod dtype;
+pub mod json;
 pub mod limits;
 pub mod pth;
 pub mod sniff;

@@ -67,4 +67,34 @@ mod tests {
             assert_eq!(sniff(first), format, "{first:x?}");
         }
     }
+
+    #[test]
+    fn a_header_of_any_length_is_one_whatever_else_begins_so() {
+        // Every length whose low bytes are those of a pickle of any protocol, and of other files.
+        let magics = [b"PK", b"BM", b"GI", b"RI", b"\x89P", b"\xff\xd8", b"\x1f\x8b", b"{\"", b"<!"];
+        let pickles = (1..=5).map(|protocol| [0x80, protocol]);
+        for low in magics.into_iter().copied().chain(pickles) {
+            for high in 0..=MAX_HEADER_BYTES >> 16 {
+                let length = high << 16 | u64::from(u16::from_le_bytes(low));
+                let file = safetensors(length);
+                let expected = (length <= MAX_HEADER_BYTES).then_some(WeightsFormat::Safetensors);
+                // Beyond the limit of headers the bytes of a pickle are that.
+                if expected.is_some() || low[0] != 0x80 {
+                    assert_eq!(sniff(&file), expected, "{length:x}");
+                }
+                // Nothing but the brace tells them apart: no pickle goes on with zeros, but for a
+                // number that happens to have them.
+                let mut pickle = file;
+                pickle[8] = b'.';
+                let expected = (low[0] == 0x80).then_some(WeightsFormat::PyTorch);
+                assert_eq!(sniff(&pickle), expected, "{length:x}");
+            }
+        }
+        // What torch.save writes, by protocol.
+        for rest in [&b"}q\0(X\x06\0\0\0"[..], b"ccollections", b"\x8a\nl\xfc\x9cF", b"\x95\0\x10\0\0\0\0\0\0}"] {
+            for protocol in 1..=5 {
+                assert_eq!(sniff(&[&[0x80, protocol], rest].concat()), Some(WeightsFormat::PyTorch), "{rest:x?}");
+            }
+        }
+    }
 }

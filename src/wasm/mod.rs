@@ -18,8 +18,11 @@ use wasm_bindgen::prelude::*;
 use crate::ask::warning::WARNINGS;
 use crate::methods::METHODS;
 use crate::nn::families::FAMILIES;
-use crate::package::limits::{MAX_CONFIG_BYTES, MAX_HEADER_BYTES, MAX_PARAMETERS, MAX_WEIGHTS_BYTES};
-use crate::photo::limits::{MAX_ENCODED_BYTES, MAX_PIXELS, MAX_SIDE};
+use crate::package::limits::{
+    MAX_CONFIG_BYTES, MAX_CONFIG_DEPTH, MAX_CONFIG_VALUES, MAX_HEADER_BYTES, MAX_LABEL_CHARS, MAX_PARAMETERS,
+    MAX_WEIGHTS_BYTES,
+};
+use crate::photo::limits::{MAX_DECODING_BYTES, MAX_ENCODED_BYTES, MAX_KEPT_PIXELS, MAX_PIXELS, MAX_SIDE};
 use crate::wasm::convert::{JsResult, to_js};
 
 thread_local! {
@@ -75,7 +78,12 @@ struct Limits {
     encoded_bytes: usize,
     pixels: u64,
     side: u32,
+    kept_pixels: u64,
+    decoding_bytes: u64,
     config_bytes: usize,
+    config_depth: usize,
+    config_values: usize,
+    label_chars: usize,
     header_bytes: u64,
     parameters: usize,
     weights_bytes: u64,
@@ -88,7 +96,12 @@ pub fn limits() -> JsResult<JsValue> {
         encoded_bytes: MAX_ENCODED_BYTES,
         pixels: MAX_PIXELS,
         side: MAX_SIDE,
+        kept_pixels: MAX_KEPT_PIXELS,
+        decoding_bytes: MAX_DECODING_BYTES,
         config_bytes: MAX_CONFIG_BYTES,
+        config_depth: MAX_CONFIG_DEPTH,
+        config_values: MAX_CONFIG_VALUES,
+        label_chars: MAX_LABEL_CHARS,
         header_bytes: MAX_HEADER_BYTES,
         parameters: MAX_PARAMETERS,
         weights_bytes: MAX_WEIGHTS_BYTES,

@@ -10,11 +10,12 @@ use crate::package::limits::MAX_TENSORS;
 use crate::package::pth::storage::{STORAGES, Tensor};
 use crate::package::pth::{ADVICE, Bytes, WRAPPERS};
 
-// Limits of the pickle machine. Together they bound its memory by about 300 MB, for a file made to
-// that end.
+// Limits of the pickle machine, of which those of objects, of the memo and of the stack also grow
+// with the pickle's length: a tensor is about 250 bytes, eight objects and ten entries of the memo.
+// A pickle made to that end takes at most 64 bytes per byte, and 96 MB.
 const MAX_PUSHES: usize = 4_000_000;
-const MAX_OBJECTS: usize = 1_000_000;
-const MAX_STACK: usize = 1_000_000;
+const MAX_OBJECTS: usize = 400_000;
+const MAX_STACK: usize = 400_000;
 const MAX_DEPTH: usize = 1000;
 const MAX_DIMENSIONS: usize = 8;
 
@@ -44,7 +45,7 @@ enum Object<'a> {
     /// The entries that have a text key and an object as value.
     Dict(Vec<(&'a str, usize)>),
     Storage(Dtype, &'a str),
-    Tensor(Tensor<'a>),
+    Tensor(Box<Tensor<'a>>),
 }
 
 /// The tensors that a pickle describes, and where it wraps them: one of [`WRAPPERS`].
@@ -66,7 +67,15 @@ impl<'a> Pickle<'a> {
     /// # Errors
     /// [`Error::BadModel`](crate::Error::BadModel) saying what is wrong with it and what to do.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self> {
-        let mut machine = Machine { bytes: Bytes(bytes), ..Machine::default() };
+        // A batch of a dict's items has 2000 values.
+        let share = |most: usize, of: usize| most.min(3000 + bytes.len() / of);
+        let mut machine = Machine {
+            bytes: Bytes(bytes),
+            most_objects: share(MAX_OBJECTS, 4),
+            most_memo: share(MAX_OBJECTS, 4),
+            most_stack: share(MAX_STACK, 4),
+            ..Machine::default()
+        };
         let root = machine.run()?;
         Ok(Self { machine, root })
     }
@@ -95,6 +104,9 @@ struct Machine<'a> {
     objects: Vec<Object<'a>>,
     pushes: usize,
     tensors: usize,
+    most_objects: usize,
+    most_memo: usize,
+    most_stack: usize,
 }
 
 impl<'a> Machine<'a> {
@@ -174,7 +186,7 @@ impl<'a> Machine<'a> {
                         b'r' => self.bytes.le(4)?,
                         _ => self.memo.len() as u64,
                     };
-                    let Some(&top) = self.stack.last().filter(|_| self.memo.len() < MAX_OBJECTS) else {
+                    let Some(&top) = self.stack.last().filter(|_| self.memo.len() < self.most_memo) else {
                         return damaged();
                     };
                     self.memo.insert(index, top);
@@ -197,7 +209,7 @@ impl<'a> Machine<'a> {
                 _ => return damaged(),
             };
             self.pushes += 1;
-            if self.pushes > MAX_PUSHES || self.stack.len() >= MAX_STACK {
+            if self.pushes > MAX_PUSHES || self.stack.len() >= self.most_stack {
                 return bad_model(format!("data.pkl is too large for a state dict; {ADVICE}"));
             }
             self.stack.push(value);
@@ -222,7 +234,7 @@ impl<'a> Machine<'a> {
     }
 
     fn make(&mut self, object: Object<'a>) -> Result<Value<'a>> {
-        if self.objects.len() >= MAX_OBJECTS {
+        if self.objects.len() >= self.most_objects {
             return bad_model(format!("data.pkl contains too many objects for a state dict; {ADVICE}"));
         }
         self.objects.push(object);
@@ -335,7 +347,7 @@ impl<'a> Machine<'a> {
                 if self.tensors > MAX_TENSORS {
                     return bad_model(format!("the file contains more than {MAX_TENSORS} tensors, which is the limit"));
                 }
-                self.make(Object::Tensor(Tensor { dtype, key, offset, shape, strides }))
+                self.make(Object::Tensor(Box::new(Tensor { dtype, key, offset, shape, strides })))
             }
             _ => damaged(),
         }
@@ -358,7 +370,7 @@ impl<'a> Machine<'a> {
     fn tensors_of(&self, index: usize) -> Option<Vec<(&'a str, &Tensor<'a>)>> {
         let Some(Object::Dict(entries)) = self.objects.get(index) else { return None };
         let tensor = |&(key, index): &(&'a str, usize)| match self.objects.get(index) {
-            Some(Object::Tensor(tensor)) => Some((key, tensor)),
+            Some(Object::Tensor(tensor)) => Some((key, &**tensor)),
             _ => None,
         };
         Some(entries.iter().filter_map(tensor).collect()).filter(|found: &Vec<_>| !found.is_empty())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::error::{Result, bad_model, quote};
-use crate::package::limits::MAX_DIRECTORY_BYTES;
+use crate::package::limits::{MAX_DIRECTORY_BYTES, MAX_TENSORS};
 use crate::package::pth::{ADVICE, Bytes};
 
 const LOCAL_HEADER: u64 = 30;
@@ -102,6 +102,12 @@ pub(super) fn find_directory(tail: &[u8], size: u64) -> Result<(Range<u64>, u64)
 
 /// Reads the central directory of `count` entries, which begins at `start` of the file.
 pub(super) fn read_directory(bytes: &[u8], count: u64, start: u64) -> Result<BTreeMap<String, Entry>> {
+    // Each tensor has at most a storage of its own; beside them are a few records.
+    if count > MAX_TENSORS as u64 + 1000 {
+        return bad_model(format!(
+            "the zip archive has {count} entries, more than a state dict of {MAX_TENSORS} tensors"
+        ));
+    }
     let mut fields = Bytes(bytes);
     let mut entries: Vec<(Entry, u64)> = Vec::new();
     for _ in 0..count {

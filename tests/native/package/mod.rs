@@ -2,6 +2,7 @@
 
 mod config;
 mod guess;
+mod memory;
 mod pth;
 
 use serde_json::Value;

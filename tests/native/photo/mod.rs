@@ -5,3 +5,4 @@ mod files;
 mod memory;
 mod preprocess;
 mod resize;
+mod scaled;

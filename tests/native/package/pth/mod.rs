@@ -37,7 +37,7 @@ fn read_ranges(file: &[u8]) -> (Result<StateDict>, Vec<Range<u64>>) {
 }
 
 /// The same, with what must hold of every answer.
-fn read(file: &[u8]) -> Result<StateDict> {
+pub fn read(file: &[u8]) -> Result<StateDict> {
     let (state, _) = read_ranges(file);
     match &state {
         Err(error) => assert!(matches!(error, Error::BadModel(_)), "{error:?}"),
@@ -66,7 +66,7 @@ fn find(bytes: &[u8], part: &[u8]) -> usize {
 
 /// A zip entry as the hand-made files have it: what is said of it may differ from what it is.
 #[derive(Clone)]
-struct Made {
+pub struct Made {
     name: String,
     data: Vec<u8>,
     method: u16,
@@ -80,13 +80,13 @@ struct Made {
     zip64: bool,
 }
 
-fn made(name: &str, data: &[u8]) -> Made {
+pub fn made(name: &str, data: &[u8]) -> Made {
     let (name, data) = (format!("a/{name}"), data.to_vec());
     Made { name, data, method: 0, size: None, offset: None, local_name: None, local_size: None, zip64: false }
 }
 
 /// A zip archive (APPNOTE 6.3) without a zip64 end record.
-fn zip(entries: &[Made]) -> Vec<u8> {
+pub fn zip(entries: &[Made]) -> Vec<u8> {
     let (mut body, mut directory) = (Vec::new(), Vec::new());
     for entry in entries {
         let at = body.len() as u32;
@@ -125,7 +125,7 @@ fn zip(entries: &[Made]) -> Vec<u8> {
 }
 
 /// A pickled tensor of f32, of `numbers` = [offset, size, stride].
-fn pickled(key: &str, numbers: [i32; 3]) -> Vec<u8> {
+pub fn pickled(key: &str, numbers: [i32; 3]) -> Vec<u8> {
     let text = |t: &str| [&[0x8c, t.len() as u8], t.as_bytes()].concat();
     let [offset, size, stride] = numbers.map(|n| [&b"J"[..], &n.to_le_bytes()].concat());
     let storage =

@@ -262,7 +262,7 @@ export class Explainer {
     only(rest, 'activations');
     if (layer !== undefined && typeof layer !== 'string')
       throw new SightlineError('bad-option', 'layer must be the name of a layer');
-    return this.#run(image, { op: 'activations', layer }, { signal, onProgress, priority });
+    return this.#run(image, { op: 'activations', ...sendable({ layer }) }, { signal, onProgress, priority });
   }
 
   /**

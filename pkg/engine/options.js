@@ -7,7 +7,8 @@ import { quote } from '../util/quote.js';
 
 /** All lists of a request together have at most so many values: the core reads them as JSON. */
 const VALUES = 1 << 22;
-const LETTERS = 10_000;
+/** Of a name or a text. */
+const LETTERS = 1000;
 const DEPTH = 8;
 
 /** @param {string} name @param {string} what */
@@ -59,11 +60,12 @@ export function sendable(request) {
       return all;
     }
     if (!isPlain(value)) throw bad(name, 'it must be a number, a text, a list or a plain object');
-    return Object.fromEntries(keys.map((key) => [key, copy(value[key], name, depth + 1)]));
+    return Object.fromEntries(keys.map((key) => [checked(key), copy(value[key], name, depth + 1)]));
   };
   return /** @type {T} */ (
     Object.fromEntries(
       Object.entries(request).map(([name, value]) => {
+        checked(name);
         try {
           return [name, copy(value, name, 0)];
         } catch (cause) {
@@ -74,6 +76,12 @@ export function sendable(request) {
       }),
     )
   );
+}
+
+/** @param {string} key */
+function checked(key) {
+  if (key.length > LETTERS) throw bad(key, 'there is no option with so long a name; check its spelling');
+  return key;
 }
 
 /** Made by `{}`, by JSON or in another window; not a class's. @param {object} value */

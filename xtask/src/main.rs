@@ -9,8 +9,10 @@ mod first;
 mod licences;
 mod lint;
 mod package;
+mod sbom;
 mod serve;
 mod size;
+mod soak;
 mod steps;
 mod style;
 mod test;
@@ -26,6 +28,9 @@ cargo xtask lint                            run the static checks: format, lints
 cargo xtask test [--native] [--browser]     run the checks and tests (all, or one half)
 cargo xtask size [--cpu]                    build as for a release and compare the download with tests/sizes.json
                  [--update --note TEXT]     add the sizes to that record, with a note on why they grew
+cargo xtask soak [--minutes N] [--count N]  explain in Chromium, 2000 times or for so long, and watch memory, workers and
+                 [--seed N] [--webgpu]      pending calls; with --silent workers also end without a word
+                 [--silent]
 cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser
                                             (sections: cpu, webgpu, cost, start, memory, size);
                   [--model NAME] [--save]   of one model; into tests/bench/results/, which docs/benchmark.md shows,
@@ -83,6 +88,7 @@ fn dispatch(args: &[String]) -> Result<()> {
             test::run(native || !browser, browser || !native)
         }
         "bench" => bench::run(rest.0),
+        "soak" => soak::run(&rest.0),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())

@@ -10,8 +10,10 @@ mod fuzz;
 mod licences;
 mod lint;
 mod package;
+mod sbom;
 mod serve;
 mod size;
+mod soak;
 mod steps;
 mod style;
 mod test;
@@ -28,6 +30,9 @@ cargo xtask test [--native] [--browser]     run the checks and tests (all, or on
 cargo xtask size [--cpu]                    build as for a release and compare the download with tests/sizes.json
                  [--update --note TEXT]     add the sizes to that record, with a note on why they grew
 cargo xtask fuzz [TARGET] [--minutes N]     read what is made up, for N minutes each (default 1)
+cargo xtask soak [--minutes N] [--count N]  explain in Chromium, 2000 times or for so long, and watch memory, workers and
+                 [--seed N] [--webgpu]      pending calls; with --silent workers also end without a word
+                 [--silent]
 cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser
                                             (sections: cpu, webgpu, cost, start, memory, size);
                   [--model NAME] [--save]   of one model; into tests/bench/results/, which docs/benchmark.md shows,
@@ -91,6 +96,7 @@ fn dispatch(args: &[String]) -> Result<()> {
             fuzz::run(target.as_deref(), minutes)
         }
         "bench" => bench::run(rest.0),
+        "soak" => soak::run(&rest.0),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())

@@ -1,5 +1,6 @@
 //! `cargo xtask package`: what is released, in `target/package/`: the npm package, the site for
-//! course servers, and their checksums.
+//! course servers, and their checksums. Both have a bill of materials and the licences of what they
+//! contain.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -12,7 +13,8 @@ use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use crate::build;
+use crate::build::{self, Device};
+use crate::sbom;
 use crate::tools::{self, root};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -20,6 +22,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Builds the site and packs it.
 pub fn run(cpu_only: bool, fast: bool) -> Result<()> {
     build::site(cpu_only, fast)?;
+    sbom::write(&build::dist().join("pkg"), if cpu_only { &[Device::Cpu] } else { &Device::ALL })?;
     let files = [tarball()?, archive()?];
     let mut sums = String::new();
     for file in &files {

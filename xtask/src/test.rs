@@ -126,9 +126,10 @@ fn advisories() -> Result<Vec<String>> {
     Ok(skipped)
 }
 
-/// Runs tests/browser/ on `dist/` in Chromium. They find both in SIGHTLINE_DIST and CHROMIUM_PATH.
+/// Runs tests/browser/ on `dist/` in Chromium, and some in Firefox. They find all three in
+/// SIGHTLINE_DIST, CHROMIUM_PATH and FIREFOX_PATH.
 fn browser_tests() -> Result<Times> {
-    node_tests("tests/browser", None)
+    node_tests("tests/browser", Some((FIREFOX.variable, FIREFOX.ensure()?)))
 }
 
 /// Runs tests/bundlers/: the packed package, whose path is in SIGHTLINE_TARBALL, in apps of others.
@@ -182,46 +183,82 @@ fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Finds Chromium or Chrome; installs it on Debian when that is possible.
-pub fn chromium() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("CHROMIUM_PATH").map(PathBuf::from) {
-        if path.is_file() {
-            return Ok(path);
-        }
-        bail!("CHROMIUM_PATH is {}, where no file is", path.display());
-    }
-    if let Some(path) = find_chromium() {
-        return Ok(path);
-    }
-    if can_apt() {
-        println!("installing chromium");
-        tools::run(&mut apt(&["update"]))?;
-        tools::run(&mut apt(&["install", "-y", "--no-install-recommends", "chromium"]))?;
-        if let Some(path) = find_chromium() {
-            return Ok(path);
-        }
-    }
-    bail!("the browser tests need Chromium or Chrome: install one, or set CHROMIUM_PATH to its program")
+/// A browser that tests run in.
+struct Browser {
+    name: &'static str,
+    /// What may name its program.
+    variable: &'static str,
+    /// Debian's.
+    package: &'static str,
+    programs: &'static [&'static str],
+    mac: &'static [&'static str],
+    windows: &'static str,
 }
 
-fn find_chromium() -> Option<PathBuf> {
-    let mut places: Vec<PathBuf> = Vec::new();
-    if cfg!(windows) {
-        for variable in ["ProgramFiles", "ProgramFiles(x86)", "LocalAppData"] {
-            let folder = std::env::var_os(variable).map(PathBuf::from);
-            places.extend(folder.map(|folder| folder.join("Google/Chrome/Application/chrome.exe")));
+const CHROMIUM: Browser = Browser {
+    name: "Chromium or Chrome",
+    variable: "CHROMIUM_PATH",
+    package: "chromium",
+    programs: &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
+    mac: &["Chromium.app/Contents/MacOS/Chromium", "Google Chrome.app/Contents/MacOS/Google Chrome"],
+    windows: "Google/Chrome/Application/chrome.exe",
+};
+/// One of the last year: older ones do not speak WebDriver BiDi well enough.
+const FIREFOX: Browser = Browser {
+    name: "Firefox",
+    variable: "FIREFOX_PATH",
+    package: "firefox-esr",
+    programs: &["firefox-esr", "firefox"],
+    mac: &["Firefox.app/Contents/MacOS/firefox"],
+    windows: "Mozilla Firefox/firefox.exe",
+};
+
+/// Finds Chromium or Chrome; installs it on Debian when that is possible.
+pub fn chromium() -> Result<PathBuf> {
+    CHROMIUM.ensure()
+}
+
+impl Browser {
+    /// Finds it, or installs it.
+    fn ensure(&self) -> Result<PathBuf> {
+        let Self { name, variable, package, .. } = self;
+        if let Some(path) = std::env::var_os(variable).map(PathBuf::from) {
+            if path.is_file() {
+                return Ok(path);
+            }
+            bail!("{variable} is {}, where no file is", path.display());
         }
-    } else if cfg!(target_os = "macos") {
-        places.push("/Applications/Chromium.app/Contents/MacOS/Chromium".into());
-        places.push("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome".into());
-    } else {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-        for folder in std::env::split_paths(&path).chain(["/usr/bin".into()]) {
-            places.extend(names.iter().map(|name| folder.join(name)));
+        if let Some(path) = self.find() {
+            return Ok(path);
         }
+        if can_apt() {
+            println!("installing {package}");
+            tools::run(&mut apt(&["update"]))?;
+            tools::run(&mut apt(&["install", "-y", "--no-install-recommends", package]))?;
+            if let Some(path) = self.find() {
+                return Ok(path);
+            }
+        }
+        bail!("the browser tests need {name}: install it, or set {variable} to its program")
     }
-    places.into_iter().find(|place| place.is_file())
+
+    fn find(&self) -> Option<PathBuf> {
+        let mut places: Vec<PathBuf> = Vec::new();
+        if cfg!(windows) {
+            for variable in ["ProgramFiles", "ProgramFiles(x86)", "LocalAppData"] {
+                let folder = std::env::var_os(variable).map(PathBuf::from);
+                places.extend(folder.map(|folder| folder.join(self.windows)));
+            }
+        } else if cfg!(target_os = "macos") {
+            places.extend(self.mac.iter().map(|place| Path::new("/Applications").join(place)));
+        } else {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            for folder in std::env::split_paths(&path).chain(["/usr/bin".into()]) {
+                places.extend(self.programs.iter().map(|name| folder.join(name)));
+            }
+        }
+        places.into_iter().find(|place| place.is_file())
+    }
 }
 
 /// Whether this is Debian or alike, with the right to install packages.
@@ -261,5 +298,30 @@ mod tests {
         let files = test_files(&root().join("tests/browser")).unwrap();
         assert!(files.iter().all(|file| file.to_string_lossy().ends_with(".test.mjs")) && files.is_sorted());
         assert!(test_files(&root().join("xtask/src")).is_err());
+    }
+    /// A tag can be moved to another commit.
+    #[test]
+    fn the_actions_of_the_workflows_are_pinned() {
+        let mut count = 0;
+        for entry in fs::read_dir(root().join(".github/workflows")).unwrap() {
+            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+            for line in text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: ")) {
+                let (commit, version) = line.split_once('@').unwrap().1.split_once(" # v").expect(line);
+                assert!(commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{line}");
+                assert!(version.split('.').count() == 3, "{line}");
+                count += 1;
+            }
+        }
+        assert!(count > 5);
+    }
+
+    #[test]
+    fn browsers_are_found_by_any_of_their_names() {
+        let shell = Browser { programs: &["no-such-browser", "sh"], ..FIREFOX };
+        let nothing = Browser { programs: &["no-such-browser"], ..FIREFOX };
+        if cfg!(target_os = "linux") {
+            assert!(shell.find().unwrap().ends_with("sh"));
+            assert_eq!(nothing.find(), None);
+        }
     }
 }

@@ -1,0 +1,38 @@
+// A short soak; `cargo xtask soak` does a long one.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { plot } from './plot.mjs';
+import { csv, faults, slope, soak } from './soak.mjs';
+
+test('a short run: workers and pending calls stay flat, and nothing unexpected is said', {
+  timeout: 120_000,
+}, async () => {
+  // Memory settles only after hundreds of explanations.
+  const { rows } = await soak({ count: 90, every: 30, seed: 7, models: ['builtin-scene-cnn', 'builtin-scene-vit'] });
+  assert.deepEqual(faults(rows, {}), []);
+  const sum = (key) => rows.reduce((all, row) => all + row[key], 0);
+  for (const key of ['done', 'aborted', 'stopped', 'refused', 'deaths', 'created', 'disposed'])
+    assert.ok(sum(key) > 0, `nothing was ${key}`);
+  console.log(csv(rows));
+});
+
+test('what grows, piles up or stays pending is a fault', () => {
+  const flat = Array.from({ length: 20 }, (_, i) => ({
+    explanations: 50 * (i + 1),
+    heap: 5e6 + (i % 3) * 1e4,
+    wasm: i < 3 ? i * 1e7 : 8e7,
+    rss: 9e8,
+    workers: 1,
+    pending: 0,
+    unexpected: [],
+  }));
+  assert.deepEqual(faults(flat), []);
+  const each = (change) => faults(flat.map((row, i) => ({ ...row, ...change(i) })));
+  assert.match(each((i) => ({ heap: 5e6 + 50e3 * i }))[0], /heap grows by 1000 bytes/);
+  assert.match(each((i) => ({ rss: 9e8 + 5e6 * i }))[0], /rss grows by 100000/);
+  assert.match(each((i) => ({ workers: i === 9 ? 2 : 1 }))[0], /2 workers after 500/);
+  assert.match(each((i) => ({ pending: i === 19 ? 1 : 0 }))[0], /1 calls pending after 1000/);
+  assert.match(each((i) => ({ unexpected: i ? [] : ['internal: x'] }))[0], /unexpected after 50/);
+  assert.equal(slope(flat, 'rss'), 0);
+  assert.match(plot(flat, 'a < b'), /^<svg [\s\S]*a &#60; b[\s\S]*<\/svg>\n$/);
+});

@@ -1,0 +1,129 @@
+// What a soak does on a page: seeded, so that a run can be done again.
+
+/**
+ * In a page with `api` and `t`: so many explanations with random models, methods and options, among
+ * them ones that are aborted, stopped and wrong; explainers that are disposed of, also with calls
+ * under way, and made anew; workers that die. Returns what happened, once every call has settled.
+ * @param {{ count: number, seed: number, device: 'cpu' | 'webgpu', models: string[], photos:
+ *   string[], silent: boolean, patience: number }} how
+ */
+export async function work({ count, seed, device, models, photos, silent, patience }) {
+  const soak = (globalThis.soak ??= { explainers: new Map(), pending: new Set(), started: 0 });
+  let state = seed;
+  // Mulberry32.
+  const random = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let x = Math.imul(state ^ (state >>> 15), 1 | state);
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const among = (list) => list[Math.floor(random() * list.length)];
+  const happens = (share) => random() < share;
+  const happened = { done: 0, aborted: 0, stopped: 0, refused: 0, told: 0, deaths: 0, created: 0, disposed: 0 };
+  const unexpected = [];
+  const methods = new Map(api.listMethods().map((spec) => [spec.id, spec]));
+  /** Few passes for each: what leaks does so in the calls, not in their length. */
+  const small = { nSteps: [2, 12], nSamples: [4, 24], maxChannels: [4, 16], window: [24, 48], stride: [24, 48] };
+
+  /** Follows a call until it settles. @param {Promise<unknown>} promise @param {string[]} codes */
+  const follow = (promise, codes) => {
+    const entry = { settled: undefined };
+    soak.pending.add(entry);
+    entry.settled = promise
+      .then(
+        () => (happened.done += 1),
+        ({ code, message }) => {
+          if (code === 'aborted') happened.aborted += 1;
+          else if (['internal', 'device-lost'].includes(code)) happened.told += 1;
+          else happened.refused += 1;
+          if (!codes.includes(code)) unexpected.push(`${code}: ${message}`);
+        },
+      )
+      .finally(() => soak.pending.delete(entry));
+    return entry.settled;
+  };
+  const explainerOf = async (model) => {
+    if (!soak.explainers.has(model)) {
+      happened.created += 1;
+      soak.explainers.set(model, api.createExplainer({ model, device }));
+    }
+    try {
+      return await soak.explainers.get(model);
+    } catch (error) {
+      soak.explainers.delete(model);
+      throw error;
+    }
+  };
+  const optionsFor = (id) => {
+    const options = {};
+    for (const option of methods.get(id).options) {
+      const range = small[option.id];
+      if (range) options[option.id] = range[0] + Math.floor(random() * (range[1] - range[0]));
+      else if (option.type === 'boolean' && happens(0.3)) options[option.id] = happens(0.5);
+      else if (option.type === 'choice' && happens(0.3)) options[option.id] = among(option.choices);
+      else if (option.id === 'seed' && happens(0.3)) options[option.id] = Math.floor(random() * 1000);
+    }
+    return options;
+  };
+  /** The worker says that it died, or is ended without a word. */
+  const kill = () => {
+    happened.deaths += 1;
+    if (silent && happens(0.2)) return t.worker.terminate();
+    const data =
+      device === 'webgpu'
+        ? { lost: 'the soak took the device away' }
+        : { dead: { code: 'internal', message: 'the soak killed it' } };
+    t.worker.dispatchEvent(new MessageEvent('message', { data }));
+  };
+
+  /** May be told of a death, or that its explainer was disposed of: by a choice made elsewhere. */
+  const fates = ['aborted', 'internal', 'device-lost', 'bad-option'];
+  async function explain() {
+    const model = among(models);
+    const explainer = await explainerOf(model);
+    const id = among(explainer.info.model.methods.filter((method) => methods.has(method)));
+    const request = { method: id, target: Math.floor(random() * 8), ...optionsFor(id) };
+    const controller = new AbortController();
+    const fate = random();
+    const after = Math.floor(random() * 150);
+    if (fate < 0.15) request.signal = controller.signal;
+    else if (fate < 0.3) request.stop = controller.signal;
+    else if (fate < 0.35) request[among(['target', 'nSteps', 'colour'])] = among([-1, 'x', {}, null, 1e9]);
+    if (fate < 0.3) setTimeout(() => controller.abort(), after);
+    if (fate >= 0.15 && fate < 0.3) happened.stopped += 1;
+    const call = happens(0.85)
+      ? explainer.attribute(among(photos), request)
+      : explainer.classify(among(photos), { signal: fate < 0.15 ? controller.signal : undefined });
+    if (happens(0.02)) setTimeout(kill, after);
+    if (happens(0.05)) {
+      happened.disposed += 1;
+      soak.explainers.delete(model);
+      explainer.dispose();
+    }
+    await follow(call, fates);
+  }
+  /** Opened, and given up before it is there. */
+  async function giveUp() {
+    const signal = AbortSignal.timeout(Math.floor(random() * 60));
+    const opening = api.createExplainer({ model: among(models), device, signal });
+    await follow(
+      opening.then((explainer) => explainer.dispose()),
+      fates,
+    );
+  }
+
+  const streams = Array.from({ length: 3 }, async () => {
+    while (soak.started < count) {
+      soak.started += 1;
+      if (happens(0.05)) await giveUp();
+      await explain().catch(
+        ({ code, message }) => fates.includes(code) || unexpected.push(`opening: ${code}: ${message}`),
+      );
+    }
+  });
+  const late = new Promise((done) => setTimeout(done, patience, 'late'));
+  await Promise.race([Promise.all(streams), late]);
+  const pending = soak.pending.size;
+  soak.started = 0;
+  return { ...happened, pending, unexpected };
+}

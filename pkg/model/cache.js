@@ -35,6 +35,28 @@ function storage() {
   }
 }
 
+/** Storage that has not answered by then is done without (ms). */
+const ANSWER = 10_000;
+
+/**
+ * What storage answers; rejects where it does not.
+ * @template T
+ * @param {Promise<T> | undefined} asked
+ * @returns {Promise<T | undefined>}
+ */
+async function answered(asked) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const silence = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the storage does not answer')), ANSWER);
+  });
+  try {
+    return await Promise.race([asked, /** @type {Promise<never>} */ (silence)]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * Undefined where there is none, and in a sandboxed frame.
  * @returns {LockManager | undefined}
@@ -55,7 +77,7 @@ const placeOf = ({ series }, index, offset) =>
 const sizeOf = (pieces) => pieces.reduce((sum, piece) => sum + piece.size, 0);
 
 /** @param {Cache} cache @returns {Promise<Record | undefined>} */
-const recordOf = async (cache) => (await cache.match(key('record')))?.json();
+const recordOf = async (cache) => (await answered(cache.match(key('record'))))?.json();
 
 /**
  * One model's place. Where there is no storage, or it fails, nothing is kept and everything else
@@ -98,8 +120,8 @@ export class Kept {
     [this.#cache, this.record] = [undefined, undefined];
     try {
       const caches = storage();
-      if (!(await caches?.has(PREFIX + this.#id))) return;
-      const cache = await caches?.open(PREFIX + this.#id);
+      if (!(await answered(caches?.has(PREFIX + this.#id)))) return;
+      const cache = await answered(caches?.open(PREFIX + this.#id));
       const record = cache && (await recordOf(cache));
       if (record?.url === this.#url) [this.#cache, this.record] = [cache, record];
     } catch {
@@ -141,8 +163,8 @@ export class Kept {
   async progress() {
     try {
       const caches = storage();
-      if (!(await caches?.has(PREFIX + this.#id))) return undefined;
-      const cache = await caches?.open(PREFIX + this.#id);
+      if (!(await answered(caches?.has(PREFIX + this.#id)))) return undefined;
+      const cache = await answered(caches?.open(PREFIX + this.#id));
       const record = cache && (await recordOf(cache));
       return cache && record && { loaded: await bytesIn(cache), total: record.total };
     } catch {
@@ -162,7 +184,7 @@ export class Kept {
       // Without a validator nobody knows whether the rest would belong to what is here.
       if (record?.complete || record?.validator) {
         for (let offset = 0; ; offset = sizeOf(this.pieces)) {
-          const piece = await this.#cache?.match(placeOf(record, this.pieces.length, offset));
+          const piece = await answered(this.#cache?.match(placeOf(record, this.pieces.length, offset)));
           const blob = await piece?.blob();
           if (!blob?.size) break;
           this.pieces.push(blob);
@@ -203,7 +225,7 @@ export class Kept {
       series: file.validator ?? String(Math.random()),
     };
     await this.#try(async () => {
-      this.#cache = await storage()?.open(PREFIX + this.#id);
+      this.#cache = await answered(storage()?.open(PREFIX + this.#id));
       await this.#write();
     });
   }
@@ -215,7 +237,7 @@ export class Kept {
     const { record } = this;
     if (!record) return;
     const response = new Response(piece, { headers: { 'content-length': String(piece.size) } });
-    await this.#try(() => this.#cache?.put(placeOf(record, index, offset), response));
+    await this.#try(async () => this.#cache?.put(placeOf(record, index, offset), response));
   }
 
   /** Changes the record. @param {Partial<Record>} change */
@@ -231,7 +253,7 @@ export class Kept {
     this.record = undefined;
     this.#cache = undefined;
     try {
-      await storage()?.delete(PREFIX + this.#id);
+      await answered(storage()?.delete(PREFIX + this.#id));
     } catch {
       // There was nothing to forget.
     }
@@ -241,10 +263,10 @@ export class Kept {
     await this.#cache?.put(key('record'), Response.json(this.record));
   }
 
-  /** @param {() => Promise<unknown> | undefined} write */
+  /** @param {() => Promise<unknown>} write */
   async #try(write) {
     try {
-      await write();
+      await answered(write());
     } catch (error) {
       const quota = error instanceof Error && error.name === 'QuotaExceededError';
       const blocked = error instanceof Error && error.name === 'SecurityError';
@@ -285,9 +307,9 @@ async function bytesIn(cache) {
 export async function listCached() {
   try {
     const caches = storage();
-    const names = ((await caches?.keys()) ?? []).filter((name) => name.startsWith(PREFIX));
+    const names = ((await answered(caches?.keys())) ?? []).filter((name) => name.startsWith(PREFIX));
     const models = names.map(async (name) => {
-      const cache = await caches?.open(name);
+      const cache = await answered(caches?.open(name));
       const record = cache && (await recordOf(cache));
       if (!cache || !record) return undefined;
       const { id, url, date, complete, sha256, architecture, numClasses } = record;
@@ -302,7 +324,7 @@ export async function listCached() {
 /** Whether there was one. @param {string} id */
 export async function deleteCached(id) {
   try {
-    return Boolean(await storage()?.delete(PREFIX + id));
+    return Boolean(await answered(storage()?.delete(PREFIX + id)));
   } catch {
     return false;
   }

@@ -143,6 +143,67 @@ describe('a device that does not answer', { skip: noGpu }, () => {
   });
 });
 
+test('a device that is lost twice in a row: each call is told, and the third one works', {
+  timeout: 120_000,
+  skip: noGpu,
+}, async () => {
+  const page = await here.browser.newPage();
+  await beforeWorker(page, () => {
+    const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function (descriptor) {
+      const device = await request.call(this, descriptor);
+      addEventListener('message', (event) => {
+        if (event.data.op !== 'destroy') return;
+        event.stopImmediatePropagation();
+        device.destroy();
+      });
+      return device;
+    };
+  });
+  await here.open('/blank.html', page);
+  const { codes, same } = await page.evaluate(async () => {
+    const image = '/golden/photos/photo.png';
+    const explainer = await api.createExplainer({ model: { url: '/golden/packages/tiny-vit' }, device: 'webgpu' });
+    const before = await explainer.classify(image);
+    const codes = [];
+    for (let round = 0; round < 2; round++) {
+      let lost = false;
+      const dying = explainer.attribute(image, {
+        method: 'integrated_gradients',
+        nSteps: 500,
+        chunkSize: 1,
+        onProgress: () => {
+          if (!lost) t.worker.postMessage({ op: 'destroy' });
+          lost = true;
+        },
+      });
+      codes.push((await t.failure(dying)).code);
+    }
+    const after = await explainer.classify(image);
+    return { codes, same: t.relative(after.logits, before.logits) };
+  });
+  assert.deepEqual(codes, ['device-lost', 'device-lost']);
+  assert.ok(same < 1e-5);
+  await page.close();
+});
+
+test('a storage that never answers: models open as if there were none', { timeout: 120_000 }, async () => {
+  const page = await here.browser.newPage();
+  await page.addInitScript(() => {
+    for (const name of ['has', 'open', 'delete', 'keys']) CacheStorage.prototype[name] = () => new Promise(() => {});
+  });
+  await here.open('/blank.html', page);
+  const { label, kept, listed } = await page.evaluate(async () => {
+    const listing = api.listCachedModels();
+    const explainer = await api.createExplainer({ model: { url: '/golden/packages/tiny-vit' }, device: 'cpu' });
+    return { label: explainer.info.model.labels[0], kept: explainer.info.model.cached, listed: await listing };
+  });
+  assert.equal(label, 'amber');
+  assert.equal(kept, null);
+  assert.deepEqual(listed, []);
+  await page.close();
+});
+
 describe('an end that the caller asks for', () => {
   test('createExplainer: at every stage of opening, and the next one works', { timeout: 120_000 }, async () => {
     const page = await open();

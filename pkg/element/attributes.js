@@ -157,7 +157,10 @@ export function requestOf(element, { labels, methods, layers }, predictions) {
   const layer = element.getAttribute('layer');
   if (layer && layer !== 'all' && !layers.some(({ id }) => id === layer)) {
     const ids = layers.map(({ id }) => id).join(', ');
-    throw new SightlineError('bad-option', `layer: this model has no "${quote(layer)}"; its layers are ${ids}`);
+    throw new SightlineError(
+      'bad-option',
+      `layer: this model has no "${quote(layer)}"; give one of its layers, ${quote(ids, 400)}`,
+    );
   }
   return {
     ...optionsOf(element),

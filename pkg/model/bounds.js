@@ -18,28 +18,32 @@ const inWords = (bytes) => {
 };
 
 /**
- * @param {number} bytes @param {import('../index.js').ErrorCode} code
+ * @param {number} bytes
+ * @param {import('../index.js').ErrorCode} code
+ * @param {string} more of the limit
  * @param {string} remedy
- * @param {string} [more] of the limit
  * @returns {Bound}
  */
-const bound = (bytes, code, remedy, more = '') => ({
+const bound = (bytes, code, more, remedy) => ({
   bytes,
-  refuse(name, known) {
-    const has = known === undefined ? `more than ${inWords(bytes)}` : inWords(known);
-    return new SightlineError(code, `${quote(name)} has ${has}; the limit is ${inWords(bytes)}${more}: ${remedy}`);
-  },
+  refuse: (name, known) =>
+    new SightlineError(
+      code,
+      `${quote(name)} has ${sizeOf(known, bytes)}; the limit is ${inWords(bytes)}${more}: ${remedy}`,
+    ),
 });
+/** @param {number | undefined} known @param {number} bytes */
+const sizeOf = (known, bytes) => (known === undefined ? `more than ${inWords(bytes)}` : inWords(known));
 
 const parameters = ` (${limits.parameters / 1e6} million parameters)`;
 
-export const WEIGHTS = bound(limits.weightsBytes, 'bad-model', 'use a smaller model', parameters);
-export const CONFIG = bound(limits.configBytes, 'bad-model', 'check the address');
-export const PICTURE = bound(limits.encodedBytes, 'image-too-large', 'scale the image down first');
+export const WEIGHTS = bound(limits.weightsBytes, 'bad-model', parameters, 'use a smaller model');
+export const CONFIG = bound(limits.configBytes, 'bad-model', '', 'check the address');
+export const PICTURE = bound(limits.encodedBytes, 'image-too-large', '', 'scale the image down first');
 /** Lists that are served with the page: models, labels, builds. */
-export const LIST = bound(1 << 20, 'network', 'check assetBaseUrl');
+export const LIST = bound(1 << 20, 'network', '', 'check assetBaseUrl');
 /** A saved attribution of 16 million values, and some room. */
-export const SAVED = bound(400e6, 'bad-option', 'check the address');
+export const SAVED = bound(400e6, 'bad-option', '', 'check the address');
 
 /** Refuses a size that is beyond the bound. @param {Bound} bound @param {string} name @param {number} bytes */
 export function checkSize(bound, name, bytes) {

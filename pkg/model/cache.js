@@ -16,8 +16,8 @@ const PREFIX = 'sightline:';
 const key = (name) => `https://sightline.invalid/${name}`;
 
 /**
- * `series` names the file that the pieces are of; records of before 0.2 have none, and their pieces
- * are numbered.
+ * `series` names the file that the pieces are of; older records have none, and their pieces are
+ * numbered.
  * @typedef {{ id: string, url: string, config: string, complete: boolean, date: string, series?:
  *   string, validator?: string, total?: number, expected?: string,
  *   sha256?: string, architecture?: string, numClasses?: number }} Record

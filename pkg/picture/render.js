@@ -241,7 +241,11 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
   const context = /** @type {CanvasRenderingContext2D | null} */ (canvas.getContext('2d'));
-  if (!context) throw new SightlineError('bad-option', 'canvas: it has no 2d context');
+  if (!context)
+    throw new SightlineError(
+      'bad-option',
+      'canvas: it has no 2d context; pass one that nothing else, such as WebGL, draws on',
+    );
   context.clearRect(0, 0, width, height);
   if (picture) context.drawImage(picture, 0, 0, width, height);
 

@@ -49,7 +49,7 @@ const MAX_TEXT = 2e8;
 export function fromJson(json) {
   let from = /** @type {any} */ (json);
   if (typeof json === 'string') {
-    if (json.length > MAX_TEXT) throw bad('the text is too long for an attribution');
+    if (json.length > MAX_TEXT) throw bad('the text is too long for an attribution; give the text that toJson made');
     try {
       from = JSON.parse(json);
     } catch (cause) {
@@ -57,7 +57,7 @@ export function fromJson(json) {
     }
   }
   if (typeof from !== 'object' || from === null || from.format !== FORMAT)
-    throw bad('this is not an attribution saved by Sightline');
+    throw bad('this is not an attribution saved by Sightline; give the text that toJson made');
   if (from.formatVersion !== 1) throw bad('it was saved by a newer version of Sightline; update this one');
   const space = oneOf(from.space, ['layer', 'input'], 'space');
   const shape = shapeOf(from.shape, [2, 3], 'shape');

@@ -36,7 +36,7 @@ export async function exportPng(attributions, image, options = {}) {
   if (what !== 'heatmap' && image === null)
     throw new SightlineError('bad-option', `image: the ${what} needs the photo; pass it instead of null`);
   if (list.length < 1 || list.length > MAX_TILES)
-    throw new SightlineError('bad-option', `attributions: an image holds 1 to ${MAX_TILES}; got ${list.length}`);
+    throw new SightlineError('bad-option', `attributions: pass 1 to ${MAX_TILES}; got ${list.length}`);
   const { columns } = options;
   if (columns !== undefined && !(Number.isInteger(columns) && columns >= 1 && columns <= MAX_TILES))
     throw new SightlineError('bad-option', `columns must be a whole number from 1 to ${MAX_TILES}`);

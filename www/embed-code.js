@@ -22,18 +22,24 @@ function elementCode(site, attributes) {
 }
 
 /**
+ * What lies beside the embed page needs no full address there, unless the rest of it would mean
+ * another one.
+ * @param {string} value @param {URL} site
+ */
+export function relative(value, site) {
+  const rest = value.startsWith(site.href) ? value.slice(site.href.length) : '';
+  const page = new URL('embed.html', site);
+  return rest && URL.canParse(rest, page) && new URL(rest, page).href === value ? rest : value;
+}
+
+/**
  * The iframe. It may do nothing but run scripts; the second line lets it have its height.
  * @param {URL} site @param {Attributes} attributes @param {string} title
  */
 function iframeCode(site, attributes, title) {
   const url = new URL('embed.html', site);
-  // What lies beside the embed page needs no full address there, unless it would mean another.
-  const short = (/** @type {string} */ value) => {
-    const rest = value.startsWith(site.href) ? value.slice(site.href.length) : '';
-    return rest && URL.canParse(rest, site) && new URL(rest, site).href === value ? rest : value;
-  };
   for (const [name, value] of Object.entries(attributes))
-    if (value !== undefined) url.searchParams.set(name, short(value));
+    if (value !== undefined) url.searchParams.set(name, relative(value, site));
   return (
     `<iframe title="${escaped(title)}" src="${escaped(url.href)}" sandbox="allow-scripts" loading="lazy" width="100%" height="640" style="border: 0"></iframe>\n` +
     `<script type="module" src="${escaped(new URL('embed-host.js', site).href)}"></script>\n`

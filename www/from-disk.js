@@ -5,7 +5,7 @@
   if (location.protocol !== 'file:') return;
   const texts = {
     en: 'This page was opened from the disk, where browsers do not let it load its program. Serve its folder and open the address that the server prints, for example: python3 -m http.server',
-    de: 'Diese Seite wurde von der Festplatte geöffnet; dort lassen Browser sie ihr Programm nicht laden. Stellen Sie ihren Ordner mit einem Webserver bereit und öffnen Sie die Adresse, die er nennt, zum Beispiel: python3 -m http.server',
+    de: 'Diese Seite wurde von der Festplatte geöffnet; dort lassen Browser sie ihr Programm nicht laden. Stelle ihren Ordner mit einem Webserver bereit und öffne die Adresse, die er nennt, zum Beispiel: python3 -m http.server',
   };
   const lang = navigator.language.toLowerCase().startsWith('de') ? 'de' : 'en';
   addEventListener('DOMContentLoaded', () => {

@@ -96,6 +96,13 @@ export function saying(tag, text, properties) {
 }
 
 /**
+ * What an object used as a dictionary holds under a name that anyone may have chosen.
+ * @template T @param {Record<string, T>} dictionary @param {string} name
+ * @returns {T | undefined}
+ */
+export const own = (dictionary, name) => (Object.hasOwn(dictionary, name) ? dictionary[name] : undefined);
+
+/**
  * A template with its `{names}` replaced.
  * @param {string} template
  * @param {Record<string, string | number>} values
@@ -110,7 +117,7 @@ export const fill = (template, values) => parts(template, values).join('');
  */
 export const parts = (template, values) =>
   template.split(/\{(\w+)\}/).map((part, i) => {
-    const value = i % 2 ? values[part] : part;
+    const value = i % 2 ? own(values, part) : part;
     return value instanceof Node ? value : String(value ?? `{${part}}`);
   });
 
@@ -121,7 +128,7 @@ export const parts = (template, values) =>
 export const english = (text) => (t.locale === 'en' ? text : make('span', { lang: 'en' }, text));
 
 /** A text of the package by its key. @param {string} key */
-export const text = (key) => words.texts[key] ?? '';
+export const text = (key) => own(words.texts, key) ?? '';
 
 /**
  * The same with its values: counts, other numbers, and words, which are English.
@@ -140,7 +147,7 @@ export function keyed({ key, values }) {
  * @param {string} id
  * @param {string} title
  */
-export const titleOf = (id, title) => t.models[id] ?? title;
+export const titleOf = (id, title) => own(t.models, id) ?? title;
 
 // --- numbers -------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import { Refusal } from './faults.js';
 import { fill, t } from './language.js';
 import { count, refusals, unreachable } from './offline.js';
 import { SightlineError } from './pkg/index.js';
+import { quote } from './pkg/util/quote.js';
 
 /** As many bytes as the core takes. */
 const MOST = 100 << 20;
@@ -64,10 +65,10 @@ export function nameOf({ protocol, pathname, host }) {
 /** @param {string} type @param {string} name */
 function checkType(type, name) {
   const kind = (type.split(';')[0] ?? '').trim().toLowerCase();
-  if (kind === 'text/html') throw new Refusal('unsupported-image', () => fill(t.picture.page, { url: name }));
+  if (kind === 'text/html') throw new Refusal('unsupported-image', () => fill(t.picture.page, { url: quote(name) }));
   // Servers that do not know say nothing or "octets"; the decoder will tell.
   if (kind && !kind.startsWith('image/') && !kind.endsWith('/octet-stream'))
-    throw new Refusal('unsupported-image', () => fill(t.picture.type, { type: kind }));
+    throw new Refusal('unsupported-image', () => fill(t.picture.type, { type: quote(kind) }));
 }
 
 /** @param {number} bytes */
@@ -137,7 +138,7 @@ export async function fetchPicture(url, { signal, onProgress }) {
     checkGoing();
     const reason = await why(url, signal);
     checkGoing();
-    throw new Refusal('network', () => fill(t.picture[reason], { url: href, host }));
+    throw new Refusal('network', () => fill(t.picture[reason], { url: quote(href), host }));
   }
   const { status, headers } = response;
   const reader = response.body?.getReader();
@@ -146,7 +147,7 @@ export async function fetchPicture(url, { signal, onProgress }) {
   let loaded = 0;
   try {
     if (status === 404 || status === 410)
-      throw new Refusal('network', () => fill(t.picture.missing, { url: href, status }));
+      throw new Refusal('network', () => fill(t.picture.missing, { url: quote(href), status }));
     if (status === 401 || status === 403) throw new Refusal('network', () => fill(t.picture.refused, { host, status }));
     if (!response.ok) throw new Refusal('network', () => fill(t.picture.status, { host, status }));
     checkType(headers.get('content-type') ?? '', href);
@@ -167,7 +168,7 @@ export async function fetchPicture(url, { signal, onProgress }) {
       reader?.cancel().catch(() => undefined);
       throw error;
     }
-    throw new Refusal('network', () => fill(t.picture.broken, { url: href }));
+    throw new Refusal('network', () => fill(t.picture.broken, { url: quote(href) }));
   }
   return new Blob(parts, { type: headers.get('content-type') ?? '' });
 }

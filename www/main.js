@@ -15,6 +15,7 @@ import {
   keyed,
   make,
   number,
+  own,
   parts,
   percent,
   pick,
@@ -526,7 +527,8 @@ const classFree = (method) => specOf(method)?.classFree ?? false;
 
 /** The photo that is shown, in words. */
 const photoWords = () =>
-  t.samples[files.get(shown.photoName) ?? ''] ?? (shown.photo instanceof ImageData ? t.camera.name : shown.photoName);
+  own(t.samples, files.get(shown.photoName) ?? '') ??
+  (shown.photo instanceof ImageData ? t.camera.name : shown.photoName);
 
 // --- showing -------------------------------------------------------------------------------------
 
@@ -542,7 +544,7 @@ function showPredictions() {
   say(unfamiliar, () => (unfamiliar.hidden ? '' : fill(t.unfamiliar, { classes })));
   const credit = credits.get(shown.photoName);
   const file = files.get(shown.photoName) ?? '';
-  say(el('credit', HTMLElement), () => (credit ? fill(t.credit, { credit: t.credits[file] ?? credit }) : ''));
+  say(el('credit', HTMLElement), () => (credit ? fill(t.credit, { credit: own(t.credits, file) ?? credit }) : ''));
   const { predictions } = classification;
   const pressed = target ?? predictions[0]?.index;
   while (ui.predictions.children.length > predictions.length) ui.predictions.lastElementChild?.remove();
@@ -1559,7 +1561,7 @@ async function start() {
       credits.set(alt, credit);
       files.set(alt, file);
       const picture = Object.assign(new Image(), { src: `./samples/${file}` });
-      sayAs(picture, 'alt', () => t.samples[file] ?? alt);
+      sayAs(picture, 'alt', () => own(t.samples, file) ?? alt);
       const button = make('button', { type: 'button' }, picture);
       button.addEventListener('click', () => openPhoto(new URL(`samples/${file}`, document.baseURI), alt));
       return button;

@@ -87,12 +87,13 @@ test('a card on another host is fetched when it is asked for, and shown as text'
   const hub = await listen((request, response) => {
     asked.push(request.url);
     response.setHeader('access-control-allow-origin', '*');
-    const name = request.url.split('/').at(-1);
+    const name = new URL(request.url, 'http://x').pathname.split('/').at(-1);
     if (name === 'README.md')
       return response.end(`---\nlicense: x\n---\n# ${evil}\n\n[here](javascript:globalThis.owned=1) ${evil}\n`);
     response.end(readFileSync(join(files, name)));
   });
-  const server = await serve({ list: { hub: `${hub.url}/{name}/`, models: list.models } });
+  // The address of a folder may lack its slash, and have a query.
+  const server = await serve({ list: { hub: `${hub.url}/{name}?token=1`, models: list.models } });
   const page = await here.browser.newPage();
   await page.goto(`${server.url}/`);
   await explained(page);
@@ -111,6 +112,7 @@ test('a card on another host is fetched when it is asked for, and shown as text'
   await button.click();
   await page.waitForSelector('#model-card h3');
   assert.equal(await page.textContent('#model-card h3'), evil);
+  assert.ok(asked.includes('/owner/tiny/README.md?token=1'), asked.join(' '));
   assert.equal(flat(await page.textContent('#model-card .readme > div')), flat(`${evil}here ${evil}`));
   assert.equal(await page.locator('#model-card :is(img, a)').count(), 0);
   assert.equal(await page.evaluate(() => globalThis.owned), undefined);

@@ -26,6 +26,22 @@ test('opened from the disk, the page and the embed page say what to do, in the b
     await page.close();
   }
   const served = await openPage(here);
+  // The code for other pages names what lies beside this one relative to it, and nothing else.
+  const named = await served.evaluate(async () => {
+    const { relative } = await import('./embed-code.js');
+    const site = new URL('https://site.example/deep/');
+    return ['samples/cat.jpg', '//evil.example/x.jpg', 'data:x', '/other.jpg', '', '?a=1'].map((rest) =>
+      relative(site.href + rest, site),
+    );
+  });
+  assert.deepEqual(named, [
+    'samples/cat.jpg',
+    'https://site.example/deep///evil.example/x.jpg',
+    'https://site.example/deep/data:x',
+    'https://site.example/deep//other.jpg',
+    'https://site.example/deep/',
+    'https://site.example/deep/?a=1',
+  ]);
   assert.equal(await served.locator('#from-disk').count(), 0);
   await served.close();
 });

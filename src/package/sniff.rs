@@ -84,8 +84,7 @@ mod tests {
                 }
                 // Nothing but the brace tells them apart: no pickle goes on with zeros, but for a
                 // number that happens to have them.
-                let mut pickle = file;
-                pickle[8] = b'.';
+                let pickle = [&length.to_le_bytes()[..], b"."].concat();
                 let expected = (low[0] == 0x80).then_some(WeightsFormat::PyTorch);
                 assert_eq!(sniff(&pickle), expected, "{length:x}");
             }

@@ -104,6 +104,37 @@ impl Canvas {
     }
 }
 
+/// Scales the rows of a whole RGB image down within its own memory, and turns what is left.
+pub(super) fn scaled_in_place(width: u32, height: u32, mut pixels: Vec<u8>, orientation: u8) -> Result<Photo> {
+    let [kept_width, kept_height] = kept_size(width, height);
+    let mut shrink = Shrink::new([width as usize, kept_width], [height as usize, kept_height]);
+    let mut row = vec![0; width as usize * 3];
+    let mut end = 0;
+    for y in 0..height as usize {
+        if let Some(source) = pixels.get(y * row.len()..).and_then(|rest| rest.get(..row.len())) {
+            row.copy_from_slice(source);
+        }
+        // What is kept ends before the row that was read.
+        if let Some(kept) = shrink.push(&row)
+            && let Some(place) = pixels.get_mut(end..).and_then(|rest| rest.get_mut(..kept.len()))
+        {
+            place.copy_from_slice(kept);
+            end += kept.len();
+        }
+    }
+    pixels.truncate(end);
+    pixels.shrink_to_fit();
+    let (kept_width, kept_height) = (kept_width as u32, kept_height as u32);
+    if orientation <= 1 {
+        return Ok(Photo { width: kept_width, height: kept_height, rgb: pixels, scaled_from: Some([width, height]) });
+    }
+    let mut canvas = Canvas::new(kept_width, kept_height, Layout::Rgb, orientation);
+    pixels.chunks_exact(kept_width as usize * 3).for_each(|row| canvas.push(row));
+    let photo = canvas.finish()?;
+    let turned = if orientation >= 5 { [height, width] } else { [width, height] };
+    Ok(Photo { scaled_from: Some(turned), ..photo })
+}
+
 /// The size in which an image is kept: its own, or at most [`MAX_KEPT_PIXELS`].
 pub(super) fn kept_size(width: u32, height: u32) -> [usize; 2] {
     let pixels = u64::from(width) * u64::from(height);

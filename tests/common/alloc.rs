@@ -62,8 +62,11 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // The old and the new piece at once: wasm has no other way to move a large one.
-        count(size, layout.size());
+        // To grow, the old and the new piece at once: wasm has no other way to move a large one.
+        match layout.size().checked_sub(size) {
+            Some(less) => count(0, less),
+            None => count(size, layout.size()),
+        }
         // SAFETY: as above.
         unsafe { System.realloc(pointer, layout, size) }
     }

@@ -7,7 +7,7 @@ use zune_jpeg::JpegDecoder;
 
 use crate::error::{Error, Result};
 use crate::photo::Photo;
-use crate::photo::canvas::{Layout, kept_size};
+use crate::photo::canvas::Layout;
 use crate::photo::formats::{damaged, kept_bytes, whole};
 use crate::photo::limits::{JPEG, JPEG_PROGRESSIVE, check_claim, check_memory};
 use crate::photo::orientation;
@@ -40,8 +40,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Photo> {
     let size = pixels * layout.bytes() as u64;
     // Two bytes per coefficient.
     let held = if header.held { (pixels as f64 * 2.0 * header.samples) as u64 } else { 0 };
-    let as_it_is = kept_size(width, height) == [width as usize, height as usize];
-    let kept = if as_it_is { 0 } else { kept_bytes(width, height) };
+    // Colours are scaled down where they are.
+    let kept = if layout == Layout::Rgb { 0 } else { kept_bytes(width, height) };
     check_memory(held + size + kept, if header.held { "progressive JPEG" } else { "JPEG" })?;
     // A new one: it chooses its conversion of colours before it reads the header.
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options.jpeg_set_out_colorspace(out));

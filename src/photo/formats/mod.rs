@@ -9,7 +9,7 @@ pub(super) mod webp;
 
 use crate::error::{Error, Result};
 use crate::photo::Photo;
-use crate::photo::canvas::{Canvas, Layout, kept_size};
+use crate::photo::canvas::{Canvas, Layout, kept_size, scaled_in_place};
 use crate::photo::limits::MAX_KEPT_PIXELS;
 
 /// Where a decoder that has rows puts them; `None` where it only finds out whether they are there.
@@ -30,8 +30,11 @@ fn is_doubtful(width: u32, height: u32, bytes: usize) -> bool {
 
 /// The photo of a picture that was decoded whole.
 fn whole(width: u32, height: u32, pixels: Vec<u8>, layout: Layout, orientation: u8) -> Result<Photo> {
-    let as_it_is = kept_size(width, height) == [width as usize, height as usize] && orientation <= 1;
-    if as_it_is && layout == Layout::Rgb {
+    let scaled = kept_size(width, height) != [width as usize, height as usize];
+    if layout == Layout::Rgb && scaled {
+        return scaled_in_place(width, height, pixels, orientation);
+    }
+    if layout == Layout::Rgb && orientation <= 1 {
         return Ok(Photo { width, height, rgb: pixels, scaled_from: None });
     }
     let mut canvas = Canvas::new(width, height, layout, orientation);

@@ -225,3 +225,9 @@ pub fn gradient_png(width: u32, height: u32) -> Vec<u8> {
 pub fn gradient_jpeg(width: u32, height: u32) -> Vec<u8> {
     jpeg_of(width, height, &gradient(width, height))
 }
+
+/// A JPEG that is to be turned clockwise.
+pub fn turned_jpeg(jpeg: &[u8]) -> Vec<u8> {
+    let exif = b"\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    [&jpeg[..2], exif, &jpeg[2..]].concat()
+}

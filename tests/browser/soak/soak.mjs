@@ -1,5 +1,5 @@
 // Thousands of explanations in a row: what memory, workers and pending calls do over time.
-// usage: node tests/browser/soak/soak.mjs [--minutes N] [--count N] [--seed N] [--webgpu] [--silent]
+// usage: node tests/browser/soak/soak.mjs [--minutes N] [--count N] [--seed N] [--webgpu] [--silent] [--deaths SHARE]
 // writes target/soak/soak.csv and soak.svg; fails where something grows
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -72,7 +72,7 @@ function resident(pid) {
 /**
  * Runs until `count` explanations are done, or `minutes` over. One row for each `every`.
  * @param {{ count?: number, minutes?: number, every?: number, seed?: number, device?: 'cpu' |
- *   'webgpu', models?: string[], silent?: boolean, onRow?: (row: object) => void }} [options]
+ *   'webgpu', models?: string[], silent?: boolean, deaths?: number, onRow?: (row: object) => void }} [options]
  */
 export async function soak({
   count = 2000,
@@ -82,6 +82,7 @@ export async function soak({
   device = 'cpu',
   models = MODELS,
   silent = false,
+  deaths = 0.02,
   onRow = () => undefined,
 } = {}) {
   const server = await serve();
@@ -99,6 +100,7 @@ export async function soak({
         models,
         photos: PHOTOS,
         silent,
+        deaths,
         patience: PATIENCE,
       };
       const { unexpected, pending, ...happened } = await page.evaluate(work, how);
@@ -139,6 +141,7 @@ async function main() {
       seed: { type: 'string', default: '1' },
       webgpu: { type: 'boolean', default: false },
       silent: { type: 'boolean', default: false },
+      deaths: { type: 'string', default: '0.02' },
     },
   });
   const number = (text, otherwise) => (text === undefined ? otherwise : Number(text));
@@ -149,6 +152,7 @@ async function main() {
     seed: Number(values.seed),
     device: values.webgpu ? 'webgpu' : 'cpu',
     silent: values.silent,
+    deaths: Number(values.deaths),
     onRow: ({ explanations, seconds, heap, wasm, rss, workers, pending, deaths }) =>
       console.log(
         `${explanations} in ${seconds} s: heap ${mb(heap)}, wasm ${mb(wasm)}, processes ${mb(rss)} MB, ${workers} workers, ${pending} pending, ${deaths} deaths`,

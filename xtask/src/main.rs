@@ -30,9 +30,9 @@ cargo xtask test [--native] [--browser]     run the checks and tests (all, or on
 cargo xtask size [--cpu]                    build as for a release and compare the download with tests/sizes.json
                  [--update --note TEXT]     add the sizes to that record, with a note on why they grew
 cargo xtask fuzz [TARGET] [--minutes N]     read what is made up, for N minutes each (default 1)
-cargo xtask soak [--minutes N] [--count N]  explain in Chromium, 2000 times or for so long, and watch memory, workers and
-                 [--seed N] [--webgpu]      pending calls; with --silent workers also end without a word
-                 [--silent]
+cargo xtask soak [--minutes N] [--count N]  explain in Chromium, 2000 times or for so long; fail if memory grows, calls
+                 [--seed N] [--webgpu]      stay pending or workers pile up; --deaths: the share of calls in which a
+                 [--deaths N] [--silent]    worker dies (0.02), with --silent some without a word
 cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser
                                             (sections: cpu, webgpu, cost, start, memory, size);
                   [--model NAME] [--save]   of one model; into tests/bench/results/, which docs/benchmark.md shows,

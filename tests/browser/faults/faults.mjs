@@ -4,7 +4,9 @@
 // A cell is [fault, what has to happen, test's file below tests/, test's name], or { never: why }.
 // A test's name is its title (in a table of cases: the case's) or, in Rust, its function.
 
-/** @typedef {[fault: string, expected: string, file: string, test: string] | { never: string }} Cell */
+/**
+ * @typedef {[fault: string, expected: string, file: string, test: string] | { never: string }} Cell
+ */
 
 export const WAYS = ['absent', 'slow', 'wrong', 'cut off', 'huge', 'twice', 'at once', 'withdrawn'];
 

@@ -20,7 +20,7 @@ test('what grows, piles up or stays pending is a fault', () => {
   const flat = Array.from({ length: 20 }, (_, i) => ({
     explanations: 50 * (i + 1),
     heap: 5e6 + (i % 3) * 1e4,
-    wasm: i < 3 ? i * 1e7 : 8e7,
+    peak: i < 3 ? i * 1e7 : 8e7,
     rss: 9e8,
     workers: 1,
     pending: 0,
@@ -30,6 +30,7 @@ test('what grows, piles up or stays pending is a fault', () => {
   const each = (change) => faults(flat.map((row, i) => ({ ...row, ...change(i) })));
   assert.match(each((i) => ({ heap: 5e6 + 50e3 * i }))[0], /heap grows by 1000 bytes/);
   assert.match(each((i) => ({ rss: 9e8 + 5e6 * i }))[0], /rss grows by 100000/);
+  assert.match(each((i) => ({ peak: 8e7 + 2e6 * i }))[0], /peak grows by 40000/);
   assert.match(each((i) => ({ workers: i === 9 ? 2 : 1 }))[0], /2 workers after 500/);
   assert.match(each((i) => ({ pending: i === 19 ? 1 : 0 }))[0], /1 calls pending after 1000/);
   assert.match(each((i) => ({ unexpected: i ? [] : ['internal: x'] }))[0], /unexpected after 50/);

@@ -5,9 +5,9 @@
  * them ones that are aborted, stopped and wrong; explainers that are disposed of, also with calls
  * under way, and made anew; workers that die. Returns what happened, once every call has settled.
  * @param {{ count: number, seed: number, device: 'cpu' | 'webgpu', models: string[], photos:
- *   string[], silent: boolean, patience: number }} how
+ *   string[], silent: boolean, deaths: number, patience: number }} how
  */
-export async function work({ count, seed, device, models, photos, silent, patience }) {
+export async function work({ count, seed, device, models, photos, silent, deaths, patience }) {
   const soak = (globalThis.soak ??= { explainers: new Map(), pending: new Set(), started: 0 });
   let state = seed;
   // Mulberry32.
@@ -94,7 +94,7 @@ export async function work({ count, seed, device, models, photos, silent, patien
     const call = happens(0.85)
       ? explainer.attribute(among(photos), request)
       : explainer.classify(among(photos), { signal: fate < 0.15 ? controller.signal : undefined });
-    if (happens(0.02)) setTimeout(kill, after);
+    if (happens(deaths)) setTimeout(kill, after);
     if (happens(0.05)) {
       happened.disposed += 1;
       soak.explainers.delete(model);

@@ -199,6 +199,12 @@ export interface Passes {
 }
 
 export interface Classification {
+  /**
+   * Best first. `probability` is the softmax of the logits divided by the model's temperature
+   * (`temperature` in its config.json, else 1). At another temperature than 1 it differs from the
+   * softmax of `logits`, and from the exponential of a score with `output: 'log_probability'`:
+   * scores know no temperature.
+   */
   predictions: { index: number; label: string; logit: number; probability: number }[];
   logits: Float32Array;
   /** Absent for a tensor. */
@@ -230,14 +236,15 @@ export interface AttributeOptions extends CallOptions {
   target?: Target;
   /**
    * The score: the logit (for a group, the logarithm of its odds) or the logarithm of the
-   * probability.
+   * probability, at temperature 1.
    */
   output?: 'logit' | 'log_probability';
   /** One of `info.model.layers`; for methods that read several layers, a list of them or `all`. */
   layer?: string | string[];
   /**
-   * Aborting it ends a method that estimates: the call resolves with the map so far and a warning
-   * `partial`. Other methods run to their end.
+   * Aborting it ends the call within a chunk: it resolves with the map so far and a warning
+   * `partial`. A method that has no map before its end (`estimates` in its description is false)
+   * refuses: the call is rejected with `unsupported`, unless it was over by then.
    */
   stop?: AbortSignal;
   /** For methods that estimate: the map so far, at most four times a second. */

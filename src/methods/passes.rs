@@ -184,9 +184,10 @@ impl Context<'_> {
     /// F of one input `[C, H, W]`.
     ///
     /// # Errors
-    /// Those of the model and the device.
+    /// Those of the model and the device, and of [`Context::breathe`].
     pub async fn score_of_input(&self, input: &[f32]) -> Result<f64> {
         let score = self.read(self.scores(self.upload(input))?).await?;
+        self.breathe().await?;
         score.first().copied().map(f64::from).ok_or_else(|| Error::Internal("the score is empty".into()))
     }
 }

@@ -6,6 +6,7 @@ mod black_box;
 mod cam;
 mod conformance;
 mod contract;
+mod ending;
 mod gradient;
 mod path;
 mod relevance;

@@ -6,3 +6,4 @@ mod gradients;
 mod keys;
 mod load;
 mod pass;
+mod sizes;

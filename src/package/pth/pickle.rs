@@ -14,8 +14,7 @@ use crate::package::pth::{ADVICE, Bytes, WRAPPERS};
 // with the pickle's length: a tensor is about 250 bytes, eight objects and ten entries of the memo.
 // A pickle made to that end takes at most 64 bytes per byte, and 96 MB.
 const MAX_PUSHES: usize = 4_000_000;
-const MAX_OBJECTS: usize = 400_000;
-const MAX_STACK: usize = 400_000;
+const MAX_HELD: usize = 400_000;
 const MAX_DEPTH: usize = 1000;
 const MAX_DIMENSIONS: usize = 8;
 
@@ -68,14 +67,8 @@ impl<'a> Pickle<'a> {
     /// [`Error::BadModel`](crate::Error::BadModel) saying what is wrong with it and what to do.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self> {
         // A batch of a dict's items has 2000 values.
-        let share = |most: usize, of: usize| most.min(3000 + bytes.len() / of);
-        let mut machine = Machine {
-            bytes: Bytes(bytes),
-            most_objects: share(MAX_OBJECTS, 4),
-            most_memo: share(MAX_OBJECTS, 4),
-            most_stack: share(MAX_STACK, 4),
-            ..Machine::default()
-        };
+        let most = MAX_HELD.min(3000 + bytes.len() / 4);
+        let mut machine = Machine { bytes: Bytes(bytes), most, ..Machine::default() };
         let root = machine.run()?;
         Ok(Self { machine, root })
     }
@@ -104,9 +97,8 @@ struct Machine<'a> {
     objects: Vec<Object<'a>>,
     pushes: usize,
     tensors: usize,
-    most_objects: usize,
-    most_memo: usize,
-    most_stack: usize,
+    /// Objects, entries of the memo, and values on the stack.
+    most: usize,
 }
 
 impl<'a> Machine<'a> {
@@ -186,7 +178,7 @@ impl<'a> Machine<'a> {
                         b'r' => self.bytes.le(4)?,
                         _ => self.memo.len() as u64,
                     };
-                    let Some(&top) = self.stack.last().filter(|_| self.memo.len() < self.most_memo) else {
+                    let Some(&top) = self.stack.last().filter(|_| self.memo.len() < self.most) else {
                         return damaged();
                     };
                     self.memo.insert(index, top);
@@ -209,7 +201,7 @@ impl<'a> Machine<'a> {
                 _ => return damaged(),
             };
             self.pushes += 1;
-            if self.pushes > MAX_PUSHES || self.stack.len() >= self.most_stack {
+            if self.pushes > MAX_PUSHES || self.stack.len() >= self.most {
                 return bad_model(format!("data.pkl is too large for a state dict; {ADVICE}"));
             }
             self.stack.push(value);
@@ -234,7 +226,7 @@ impl<'a> Machine<'a> {
     }
 
     fn make(&mut self, object: Object<'a>) -> Result<Value<'a>> {
-        if self.objects.len() >= self.most_objects {
+        if self.objects.len() >= self.most {
             return bad_model(format!("data.pkl contains too many objects for a state dict; {ADVICE}"));
         }
         self.objects.push(object);

@@ -1,5 +1,6 @@
 // Collects every message that the package can end a call with, from the sources of the package and
-// of the core, and writes them as a table: code, what happened, what to do. A value stands as {name}.
+// of the core, and writes them as a table: code, what happened, what to do. A value stands as
+// {name}.
 // usage: node scripts/errors.mjs        (prints docs/errors.md)
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +25,10 @@ const MAKERS = {
 const REMEDY =
   /\b(must|choose|give|use|check|try|pass|scale|open|reload|add|set|free|load|update|wait|close|create|report|connect|allow|serve|turn|lower|raise|name|install|download|convert|save|make|remove|leave|reduce|limit is|at most|no such option|can be|accepts|has only|supports?|needs?|there (is|are) only|will start|restarts)\b/;
 
-/** The literals of a text in either language: [start, end, value with {names} for what is put in]. */
+/**
+ * The literals of a text in either language: start, end, and the value with {names} for what is put
+ * in.
+ */
 function literals(text, isRust) {
   const found = [];
   for (let at = 0; at < text.length; at += 1) {
@@ -162,7 +166,10 @@ function constants(sources) {
   return found;
 }
 
-/** All messages, each once, by where they come from. @returns {{ code: string, message: string, from: string }[]} */
+/**
+ * All messages, each once, by where they come from.
+ * @returns {{ code: string, message: string, from: string }[]}
+ */
 export function collect() {
   const seen = new Map();
   for (const [list, isRust] of [

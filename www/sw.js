@@ -56,7 +56,10 @@ function versionOf(id) {
   return found;
 }
 
-/** A page or worker begins, with the files of a version. @param {string} id @param {Promise<string>} of */
+/**
+ * A page or worker begins, with the files of a version.
+ * @param {string} id @param {Promise<string>} of
+ */
 async function begin(id, of) {
   if (!id) return;
   clients.set(id, of);

@@ -45,7 +45,10 @@ export const LIST = bound(1 << 20, 'network', '', 'check assetBaseUrl');
 /** A saved attribution of 16 million values, and some room. */
 export const SAVED = bound(400e6, 'bad-option', '', 'check the address');
 
-/** Refuses a size that is beyond the bound. @param {Bound} bound @param {string} name @param {number} bytes */
+/**
+ * Refuses a size that is beyond the bound.
+ * @param {Bound} bound @param {string} name @param {number} bytes
+ */
 export function checkSize(bound, name, bytes) {
   if (bytes > bound.bytes) throw bound.refuse(name, bytes);
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// What somebody gave, as messages quote it. Inputs have any size and any form: a message has neither.
+// What somebody gave, as messages quote it. Inputs have any size and any form; a message must not.
 
 /** A quotation has at most so many characters. */
 const MOST = 80;

@@ -417,7 +417,7 @@ describe('two at once', () => {
   async function openHub() {
     const bytes = Buffer.alloc(12 << 20);
     bytes.forEach((_, i) => (bytes[i] = (i * 31) & 255));
-    const hub = { ranges: [], sent: 0 };
+    const hub = { ranges: [], sent: 0, pause: 15, silentAt: Infinity };
     const server = await listen(async (request, response) => {
       response.setHeader('access-control-allow-origin', '*');
       response.setHeader('access-control-expose-headers', 'ETag, Content-Range');
@@ -435,7 +435,12 @@ describe('two at once', () => {
         const part = body.subarray(at, at + (1 << 18));
         hub.sent += part.length;
         await Promise.race([new Promise((done) => response.write(part, done)), closed]);
-        await sleep(15);
+        await sleep(hub.pause);
+        if (from + at > hub.silentAt) {
+          hub.silentAt = Infinity;
+          hub.isSilent = true;
+          await closed;
+        }
       }
       response.end();
     });
@@ -480,11 +485,17 @@ describe('two at once', () => {
 
   test('two tabs that open one model download it once; the second sees how far the first is', async () => {
     const hub = await openHub();
+    hub.pause = 50;
     const [context, one, two] = await pages();
     const url = `${hub.url}/model`;
     const both = await Promise.all([fetchIn(one, url), sleep(100).then(() => fetchIn(two, url))]);
     for (const { size, wrong, message } of both) assert.deepEqual([size, wrong], [hub.bytes.length, 0], message);
     assert.deepEqual(hub.ranges, ['whole']);
+    const told = both[1].seen.map(([loaded, total]) => loaded / total);
+    assert.ok(
+      told.some((share) => share > 0 && share < 1),
+      `the second tab was told ${told}`,
+    );
     assert.equal((await kept(one))[0].complete, true);
     await context.close();
     await hub.close();
@@ -500,6 +511,25 @@ describe('two at once', () => {
     assert.equal(hub.ranges.length, 2);
     assert.match(hub.ranges[1], /^bytes=[5-9]\d{6}-$/);
     await context.close();
+    await hub.close();
+  });
+
+  test('a connection that brings nothing for a minute is given up, and the download goes on', async () => {
+    const hub = await openHub();
+    hub.silentAt = 5e6;
+    const page = await here.open();
+    await page.clock.install();
+    const going = fetchIn(page, `${hub.url}/model`);
+    for (let i = 0; i < 200 && !hub.isSilent; i++) await sleep(20);
+    assert.equal(hub.isSilent, true);
+    for (let i = 0; i < 100 && hub.ranges.length < 2; i++) {
+      await page.clock.fastForward(20_000);
+      await sleep(50);
+    }
+    const { size, wrong, message } = await going;
+    assert.deepEqual([size, wrong], [hub.bytes.length, 0], message);
+    assert.match(hub.ranges[1], /^bytes=[45]\d{6}-$/);
+    await page.close();
     await hub.close();
   });
 

@@ -60,7 +60,9 @@ test('the page works from the copies; what its links name is fetched once and us
   );
   assert.equal(server.hits.filter((path) => path.endsWith('model.safetensors')).length, 1);
   // The browser's own list of the page's modules: none was found only by reading another.
-  const modules = server.hits.filter((path) => path.endsWith('.js') && !/\/(worker|sightline|sw)\.js$/.test(path));
+  const modules = server.hits.filter(
+    (path) => path.endsWith('.js') && !/\/(worker|sightline|sw|from-disk)\.js$/.test(path),
+  );
   assert.deepEqual(
     modules.filter((path) => !linked.includes(path)),
     [],

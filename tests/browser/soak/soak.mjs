@@ -73,8 +73,8 @@ function resident(pid) {
 /**
  * Runs until `count` explanations are done, or `minutes` over. One row for each `every`.
  * @param {{ count?: number, minutes?: number, every?: number, seed?: number, device?: 'cpu' |
- *   'webgpu', models?: string[], silent?: boolean, deaths?: number, onRow?: (row: object) => void }}
- *   [options]
+ *   'webgpu', models?: string[], silent?: boolean, deaths?: number, onRow?: (row: object) => void
+ *   }} [options]
  */
 export async function soak({
   count = 2000,

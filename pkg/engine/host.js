@@ -67,7 +67,11 @@ class Host {
     this.#program(kind, base, onProgress).catch(() => undefined);
   }
 
-  /** @param {'cpu' | 'webgpu'} kind @param {URL} base @param {(progress: Progress) => void} [onProgress] */
+  /**
+   * @param {'cpu' | 'webgpu'} kind
+   * @param {URL} base
+   * @param {(progress: Progress) => void} [onProgress]
+   */
   #program(kind, base, onProgress) {
     const url = locate(`wasm/${kind}/sightline_bg.wasm`, base);
     return program(url, () => tell(onProgress, { stage: 'wasm', loaded: 0, total: 1 }));

@@ -16,7 +16,9 @@ const [SILENCE, TIMES] = [30_000, 20];
 const GPU_SILENCE = 300_000;
 /** A worker's script may take so long to load (ms). */
 const START = 60_000;
-/** A call that was told to end may hold others up for so long (ms), or as long as its model opens. */
+/**
+ * A call that was told to end may hold others up for so long (ms), or as long as its model opens.
+ */
 const PATIENCE = { cpu: 1000, webgpu: 10_000 };
 /** Memory is too much beyond this (bytes) and three times the weights. */
 const ROOM = 150e6;

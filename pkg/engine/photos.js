@@ -2,8 +2,8 @@
 // Which photos a worker holds, so that each is sent and decoded once.
 
 /**
- * A photo as a call names it: `source` is what a worker decodes that does not hold it yet, `box` the
- * part of that which it is, and `bytes` what it takes decoded.
+ * A photo as a call names it: `source` is what a worker decodes that does not hold it yet, `box`
+ * the part of that which it is, and `bytes` what it takes decoded.
  * @typedef {{ kind: 'photo', id: number, source: import('../picture/image.js').Input, box?:
  *   import('../index.js').Box, bytes: number }} PhotoInput
  */
@@ -13,7 +13,10 @@ const MOST = 150e6;
 
 /** The photos of one worker, for each of its builds. */
 export class Photos {
-  /** By the build's address, then by id: bytes, least recently used first. @type {Map<string, Map<number, number>>} */
+  /**
+   * By the build's address, then by id: bytes, least recently used first.
+   * @type {Map<string, Map<number, number>>}
+   */
   #held = new Map();
 
   /**
@@ -40,7 +43,11 @@ export class Photos {
     return { input: known ? { kind: 'photo', id } : { kind: 'photo', id, source, box }, forget };
   }
 
-  /** After a call that failed: the photo may not be there. @param {any} input @param {string} url */
+  /**
+   * After a call that failed: the photo may not be there.
+   * @param {any} input
+   * @param {string} url
+   */
   drop(input, url) {
     if (input?.kind === 'photo') this.#held.get(url)?.delete(input.id);
   }

@@ -2,9 +2,10 @@
 // Which call runs on which worker, and what becomes of it: a state machine without promises, clocks
 // or workers of its own, so that a test can drive it through any order of events.
 //
-// A call is `waiting` for a worker, `opening` its model there, or `posted`. It settles exactly once.
-// Whoever withdraws a call is told at once; the worker may be busy with it for a while longer.
-// A worker that is gone is replaced: the call that ended it is told, and the others run again.
+// A call is `waiting` for a worker, `opening` its model there, or `posted`. It settles exactly
+// once. Whoever withdraws a call is told at once; the worker may be busy with it for a while
+// longer. A worker that is gone is replaced: the call that ended it is told, and the others run
+// again.
 
 import { aborted, SightlineError } from '../util/errors.js';
 import { allowedMemory, allowedSilence, BEAT, DEVICE, isHeldUp, REST } from './patience.js';
@@ -17,13 +18,15 @@ import { Photos } from './photos.js';
 /** @typedef {{ op: string, [key: string]: any }} Message */
 /**
  * A model on a device. `openingMs`: how long it took to open, the last time.
- * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL, url: string, module?: WebAssembly.Module,
+ * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL, url: string, module?:
+ * WebAssembly.Module,
  *   source: import('../model/source.js').Source, queue: Promise<unknown>, idle: Promise<unknown>,
  *   openingMs: number, closed: boolean }} Engine
  */
 /**
  * What its caller gives. Without a message, a call only opens the engine; a `bare` one does not
- * open it. An `idle` one gives way to all others. `deviceMs`: how long the device may take to start.
+ * open it. An `idle` one gives way to all others. `deviceMs`: how long the device may take to
+ * start.
  * @typedef {{ engine: Engine, message?: Message, bare?: boolean, idle?: boolean, deviceMs?: number,
  *   resolve: (result: any) => void, reject: (error: SightlineError) => void,
  *   onProgress?: (progress: Progress) => void, onEstimate?: (estimate: any) => void }} Request
@@ -33,13 +36,15 @@ import { Photos } from './photos.js';
  * because it was withdrawn or has to give way. `asked`: when its device was asked to start.
  * `heard`: the worker spoke after it got the call.
  * @typedef {Request & { id: number, state: 'waiting' | 'opening' | 'posted', suspect: boolean,
- *   stopped: boolean, heard: boolean, started: number, ended?: number, asked?: number, worker?: Worker }} Call
+ *   stopped: boolean, heard: boolean, started: number, ended?: number, asked?: number, worker?:
+ *   Worker }} Call
  */
 /**
  * A worker: `calls` that it has, the engines that it has or opens, and how long it has been silent.
  * @typedef {{ thread: Thread, base: URL, ready: boolean, calls: Map<number, Call>,
  *   slots: Map<number, { engine: Engine, open: boolean, info?: any, call?: Call }>, photos: Photos,
- *   silence: number, longest: number, pinged: boolean, memory: number, greetings: Message[] }} Worker
+ *   silence: number, longest: number, pinged: boolean, memory: number, greetings: Message[] }}
+ *   Worker
  */
 /**
  * What lies outside: `start` starts a worker, `after` calls back later and returns how to call that
@@ -52,7 +57,10 @@ export class Scheduler {
   #world;
   #limit;
   #next = 1;
-  /** In order of arrival; those that nobody waits for are with their workers alone. @type {Set<Call>} */
+  /**
+   * In order of arrival; those that nobody waits for are with their workers alone.
+   * @type {Set<Call>}
+   */
   #calls = new Set();
   /** @type {Set<Worker>} */
   #workers = new Set();
@@ -144,7 +152,7 @@ export class Scheduler {
       for (const url of photos.forget(photo)) thread.post({ op: 'forget', photo, url });
   }
 
-  // --- Which call runs next -----------------------------------------------------------------------
+  // --- Which call runs next ----------------------------------------------------------------------
 
   #waiting() {
     return [...this.#calls].filter(({ state }) => state === 'waiting');
@@ -277,7 +285,7 @@ export class Scheduler {
     this.#ping(worker);
   }
 
-  // --- What workers say ---------------------------------------------------------------------------
+  // --- What workers say --------------------------------------------------------------------------
 
   /** @param {Worker} worker @param {any} data */
   #receive(worker, data) {
@@ -326,7 +334,12 @@ export class Scheduler {
     else this.#post(call);
   }
 
-  /** The worker is done with it. @param {Call} call @param {SightlineError} [error] @param {any} [result] */
+  /**
+   * The worker is done with it.
+   * @param {Call} call
+   * @param {SightlineError} [error]
+   * @param {any} [result]
+   */
   #answer(call, error, result) {
     const { worker, engine } = call;
     if (worker) {
@@ -363,7 +376,7 @@ export class Scheduler {
     worker.thread.post({ op: 'close', call: this.id(), engine: engine.id });
   }
 
-  // --- When a worker is gone ----------------------------------------------------------------------
+  // --- When a worker is gone ---------------------------------------------------------------------
 
   /**
    * @param {Worker} worker

@@ -348,8 +348,8 @@ scope.addEventListener('messageerror', () =>
   die(undefined, 'an image or model could not be received; use a smaller one'),
 );
 post({ ready: true });
-// Held for as long as this worker lives. Nothing else tells the page that it was ended from outside;
-// where there are no locks, its silence does, later.
+// Held for as long as this worker lives. Nothing else tells the page that it was ended from
+// outside; where there are no locks, its silence does, later.
 const lock = `sightline-${Math.random().toString(36).slice(2)}`;
 const held = () => {
   post({ lock });

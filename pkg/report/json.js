@@ -192,7 +192,8 @@ function provenanceOf(value) {
       architecture: text(value.model.architecture, 'provenance: model'),
       sha256: text(value.model.sha256, 'provenance: model'),
     },
-    photo: isNone(value.photo) ? null : text(value.photo, 'provenance: photo'),
+    // Not in what was saved before there were photo handles.
+    ...('photo' in value && { photo: isNone(value.photo) ? null : text(value.photo, 'provenance: photo') }),
     version: text(value.version, 'provenance: version'),
     options: Object.fromEntries(
       entries(value.options, 'options').map(([name, v]) => [

@@ -1,8 +1,8 @@
 // @ts-check
 
 /**
- * Calls a listener. Its failure is its own: it is reported as an uncaught error, and what it listens
- * to goes on.
+ * Calls a listener. Its failure is its own: it is reported as an uncaught error, and what it
+ * listens to goes on.
  * @template T
  * @param {((value: T) => void) | undefined} listener
  * @param {T} value

@@ -20,7 +20,8 @@ pub struct GivenTensor {
 impl GivenTensor {
     /// At most so many numbers come in a request.
     const LIMIT: usize = 1 << 27;
-    /// At most so many in an input: three channels of the largest pictures that a config may ask for.
+    /// At most so many in an input: three channels of the largest pictures that a config may ask
+    /// for.
     const INPUT: usize = 3 << 20;
 
     /// Lengths come first: nothing is made of a list that is too long.

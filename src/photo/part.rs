@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::photo::Photo;
 
 impl Photo {
-    /// The rectangle of `width` x `height` pixels whose upper left corner is (`x`, `y`), in the upright
-    /// photo's own pixels. Of a photo that was scaled down, the pixels that are kept of it.
+    /// The rectangle of `width` x `height` pixels whose upper left corner is (`x`, `y`), in the
+    /// upright photo's own pixels. Of a photo that was scaled down, the pixels that are kept of it.
     ///
     /// # Errors
     /// [`Error::BadOption`] where it is empty or not within the photo.

@@ -1,4 +1,5 @@
-//! The photos that a page's explainers share, decoded once. What asks for them names them by number.
+//! The photos that a page's explainers share, decoded once. What asks for them names them by
+//! number.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -50,8 +51,8 @@ pub fn keep_photo(id: u32, source: JsValue, part: JsValue) -> JsResult<()> {
 }
 
 /// `{ width, height, bytes, sha256, pixels: { width, height, data } }` of a photo that is kept: its
-/// size, what it takes decoded, the SHA-256 of its width and height (u32, little-endian) and its RGB
-/// bytes, and RGBA with the longer side at most `longest`.
+/// size, what it takes decoded, the SHA-256 of its width and height (u32, little-endian) and its
+/// RGB bytes, and RGBA with the longer side at most `longest`.
 #[wasm_bindgen(js_name = describePhoto)]
 pub fn describe_photo(id: u32, longest: u32) -> JsResult<JsValue> {
     let photo = find(id).map_err(throw)?;

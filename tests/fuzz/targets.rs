@@ -320,7 +320,8 @@ fn told<T: std::fmt::Debug>(result: Result<T>) -> String {
         Ok(value) => format!("ok {value:?}"),
         Err(error) => {
             let message = error.to_string();
-            // The core's own faults are findings, whatever the input; so are messages that quote it whole.
+            // The core's own faults are findings, whatever the input; so are messages that quote it
+            // whole.
             assert!(!matches!(error, Error::Internal(_)), "internal: {message}");
             assert!(message.len() < 2000, "a message of {} bytes", message.len());
             format!("{} {message}", error.code())

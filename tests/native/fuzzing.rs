@@ -1,4 +1,5 @@
-//! Every fuzz target for a few seconds, with seeded mutations; `cargo xtask fuzz` runs them for longer.
+//! Every fuzz target for a few seconds, with seeded mutations; `cargo xtask fuzz` runs them for
+//! longer.
 
 use std::time::Instant;
 

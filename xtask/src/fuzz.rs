@@ -80,7 +80,8 @@ fn program() -> Result<()> {
     let wrapper = folder.join("rustc.sh");
     let names: Vec<String> = FOLLOWED.iter().map(|name| format!("*\" --crate-name {name} \"*")).collect();
     let script = format!(
-        "#!/bin/sh\nrustc=\"$1\"; shift\ncase \" $* \" in {}) exec \"$rustc\" \"$@\" {FOLLOW};; esac\nexec \"$rustc\" \"$@\"\n",
+        "#!/bin/sh\nrustc=\"$1\"; shift\ncase \" $* \" in {}) exec \"$rustc\" \"$@\" {FOLLOW};; esac\n\
+         exec \"$rustc\" \"$@\"\n",
         names.join("|")
     );
     if fs::read_to_string(&wrapper).ok().as_ref() != Some(&script) {

@@ -73,7 +73,8 @@ impl Header {
             match (marker, tail) {
                 // Start of scan: from here on 0xff 0xd9 is nothing but the end.
                 (0xda, _) => {
-                    // With all components in its first scan, a sequential file is decoded as it comes.
+                    // With all components in its first scan, a sequential file is decoded as it
+                    // comes.
                     header.held |= components != tail.get(2).copied();
                     header.ends = tail.windows(2).any(|pair| pair == [0xff, 0xd9]);
                     return header;

@@ -1,5 +1,5 @@
-// A world for the scheduler without a browser: workers that answer, dawdle, hang, die and lie, and a
-// clock that a test turns. All of it follows from a seed.
+// A world for the scheduler without a browser: workers that answer, dawdle, hang, die and lie, and
+// a clock that a test turns. All of it follows from a seed.
 
 /** @param {number} seed a stream of numbers in [0, 1) (mulberry32) */
 export function stream(seed) {
@@ -48,8 +48,8 @@ const PROGRESS = { stage: 'compute', loaded: 1, total: 2 };
 /**
  * Workers as the page sees them. `plan(message, worker)` says what becomes of a call: `ms` until
  * the answer, `error` in its place, `dies` (a death, or 'silently': without a word to the
- * listener's `onDeath` unless there are locks), `hangs` (never says anything again), `deaf` (lets no
- * message in until the answer).
+ * listener's `onDeath` unless there are locks), `hangs` (never says anything again), `deaf` (lets
+ * no message in until the answer).
  */
 export class FakeWorkers {
   /** @type {any[]} */

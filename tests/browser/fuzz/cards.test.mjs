@@ -1,5 +1,5 @@
-// Model cards are Markdown by strangers: whatever is in one, only known elements come out, and links
-// to the web alone.
+// Model cards are Markdown by strangers: whatever is in one, only known elements come out, and
+// links to the web alone.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
-// What is written can be read again, and says the same: links of the page, options of the embed page,
-// saved attributions.
+// What is written can be read again, and says the same: links of the page, options of the embed
+// page, saved attributions.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

@@ -8,7 +8,12 @@ const LONGEST = 64 << 10;
 /** An input may take so long (ms). */
 const SLOWEST = 2000;
 
-/** @param {string} text @param {string} other @param {string[]} words @param {() => number} random */
+/**
+ * @param {string} text
+ * @param {string} other
+ * @param {string[]} words
+ * @param {() => number} random
+ */
 function mutate(text, other, words, random) {
   const below = (end) => Math.floor(random() * end);
   let made = text;

@@ -145,7 +145,6 @@ pub async fn blur_exactly(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::math::waiting::{idle, now};
 
     fn blur(plane: &[f32], h: usize, w: usize, sigma: f64) -> Vec<f32> {

@@ -18,7 +18,7 @@ fn pickles_that_lie_are_refused() {
         (refused(b"ctorch\nload\n."), "names torch.load"),
         (refused(b"ctorch.storage\nUntypedStorage\n."), "names torch.storage.UntypedStorage"),
         (refused(b"c\x1b[31mevil\n\x07\n."), "names \\u{1b}[31mevil.\\u{7}"),
-        (refused(&[b"c", &[b'x'; 300][..], b"\ny\n."].concat()), "xxx..."),
+        (refused(&[b"c", &[b'x'; 300][..], b"\ny\n."].concat()), "xxx…"),
         (refused(&[b"c", &[b'x'; 2000][..], b"\ny\n."].concat()), "truncated"),
         // Instructions that no state dict needs: INST, OBJ, NEWOBJ, NEWOBJ_EX, EXT1, PERSID, and
         // nonsense.

@@ -108,7 +108,10 @@ export async function soak({
       const { unexpected, pending, ...happened } = await page.evaluate(work, how);
       await cdp.send('HeapProfiler.collectGarbage');
       const { usedSize: heap } = await cdp.send('Runtime.getHeapUsage');
-      const wasm = await page.evaluate(() => t.memory());
+      // A worker that does not answer leaves calls pending, too.
+      const wasm = await page.evaluate(() =>
+        Promise.race([t.memory(), new Promise((done) => setTimeout(done, 10_000, 0))]),
+      );
       const row = {
         explanations: (rows.at(-1)?.explanations ?? 0) + every,
         seconds: Math.round((performance.now() - started) / 1000),

@@ -122,7 +122,16 @@ export async function work({ count, seed, device, models, photos, silent, deaths
     }
   });
   const late = new Promise((done) => setTimeout(done, patience, 'late'));
-  await Promise.race([Promise.all(streams), late]);
+  /** After the last death that is still to come, a worker that can be asked for its memory. */
+  const rest = async () => {
+    await Promise.all(streams);
+    await new Promise((done) => setTimeout(done, 200));
+    await follow(
+      explainerOf(models[0]).then((explainer) => explainer.classify(photos[0])),
+      [],
+    );
+  };
+  await Promise.race([rest(), late]);
   const pending = soak.pending.size;
   soak.started = 0;
   return { ...happened, pending, unexpected };

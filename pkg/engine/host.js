@@ -6,6 +6,7 @@
 import { request } from '../model/fetch.js';
 import { aborted, SightlineError } from '../util/errors.js';
 import { locate } from '../util/locate.js';
+import { scriptUrl } from '../util/trusted.js';
 
 /**
  * @typedef {{ stage: string, loaded: number, total: number, passes?: { forward: number, backward:
@@ -334,12 +335,12 @@ function startWorker(url) {
     let worker;
     try {
       if (globalThis.location?.origin !== url.origin || globalThis.origin === 'null') throw new Error('another origin');
-      worker = new Worker(url, { type: 'module', name: 'sightline' });
+      worker = new Worker(scriptUrl(url), { type: 'module', name: 'sightline' });
     } catch {
       const text = `import(${JSON.stringify(url.href)}).catch((e) => setTimeout(() => { throw e; }))`;
       const blob = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
       try {
-        worker = new Worker(blob, { name: 'sightline' });
+        worker = new Worker(scriptUrl(blob), { name: 'sightline' });
       } catch (cause) {
         return failed(cause);
       }

@@ -6,6 +6,7 @@ import { fill, t } from './language.js';
 import { count, refusals, unreachable } from './offline.js';
 import { SightlineError } from './pkg/index.js';
 import { quote } from './pkg/util/quote.js';
+import { inert } from './trusted.js';
 
 /** As many bytes as the core takes. */
 const MOST = 100 << 20;
@@ -40,10 +41,7 @@ export function linkFrom(text) {
  * @param {DataTransfer} data
  */
 export function linkDropped(data) {
-  const picture = new DOMParser()
-    .parseFromString(data.getData('text/html'), 'text/html')
-    .querySelector('img')
-    ?.getAttribute('src');
+  const picture = inert(data.getData('text/html')).querySelector('img')?.getAttribute('src');
   const first = data
     .getData('text/uri-list')
     .split(/\r?\n/)

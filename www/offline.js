@@ -3,6 +3,7 @@
 // can be reached, and what was fetched since it was loaded.
 import { fill, say, saying, size, t } from './language.js';
 import { covered, reach } from './policy.js';
+import { registerWorker } from './trusted.js';
 
 const meta = /** @type {HTMLMetaElement | null} */ (
   document.querySelector('meta[http-equiv="Content-Security-Policy"]')
@@ -162,7 +163,7 @@ export async function keepPage() {
     say(state, () => t.network.noCopy);
   };
   try {
-    const registration = await serviceWorker.register('./sw.js', { updateViaCache: 'none' });
+    const registration = await registerWorker(serviceWorker);
     const show = () => {
       if (update) update.hidden = false;
     };

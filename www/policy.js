@@ -38,6 +38,9 @@ export function policy(list) {
     ["connect-src 'self' blob: data:", ...sources(list)].join(' '),
     "base-uri 'none'",
     "form-action 'none'",
+    // No text becomes a script's address or HTML but through pkg/util/trusted.js and trusted.js.
+    "require-trusted-types-for 'script'",
+    'trusted-types sightline sightline-page',
   ].join('; ');
 }
 

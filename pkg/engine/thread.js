@@ -3,6 +3,7 @@
 
 import { SightlineError } from '../util/errors.js';
 import { quote } from '../util/quote.js';
+import { scriptUrl } from '../util/trusted.js';
 
 /**
  * Why a worker is gone.
@@ -107,10 +108,11 @@ const SILENT = {
 function construct(url) {
   try {
     if (globalThis.location?.origin !== url.origin || globalThis.origin === 'null') throw new Error('another origin');
-    return new Worker(url, { type: 'module', name: 'sightline' });
+    return new Worker(scriptUrl(url), { type: 'module', name: 'sightline' });
   } catch {
     const text = `import(${JSON.stringify(url.href)}).catch((e) => setTimeout(() => { throw e; }))`;
-    return new Worker(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })), { name: 'sightline' });
+    const blob = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+    return new Worker(scriptUrl(blob), { name: 'sightline' });
   }
 }
 

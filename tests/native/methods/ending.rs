@@ -223,7 +223,11 @@ fn a_stopped_integral_keeps_what_is_complete() {
     assert_eq!((&stopped.details, stopped.completeness), (&plain.details, plain.completeness));
     assert_eq!(stopped.warnings[0].code, "partial");
     // Within the second of three baselines: the map of the first.
-    let request = |baseline: Value| json!({ "method": "integrated_gradients", "nSteps": 8, "chunkSize": 4, "baseline": baseline });
+    let request = |baseline: Value| {
+        let mut request = json!({ "method": "integrated_gradients", "nSteps": 8, "chunkSize": 4 });
+        request["baseline"] = baseline;
+        request
+    };
     let stopped = run(request(json!(["black", "white", "mean"])), &Watcher::stop_after(3));
     let plain = run(request(json!("black")), &Watcher::default());
     assert!(relative(&stopped.values, &plain.values) < 1e-6);

@@ -258,7 +258,8 @@ export class Explainer {
    * @param {string} [layer]
    * @param {import('../index.js').CallOptions} [options]
    */
-  async activations(image, layer, { signal, onProgress, priority, ...rest } = {}) {
+  async activations(image, layer, options) {
+    const { signal, onProgress, priority, ...rest } = readOptions(options);
     only(rest, 'activations');
     if (layer !== undefined && typeof layer !== 'string')
       throw new SightlineError('bad-option', 'layer must be the name of a layer');
@@ -301,7 +302,8 @@ export class Explainer {
    * @param {import('../index.js').ImageSource} image
    * @param {import('../index.js').CallOptions} [options]
    */
-  async preprocess(image, { signal, onProgress, priority, ...rest } = {}) {
+  async preprocess(image, options) {
+    const { signal, onProgress, priority, ...rest } = readOptions(options);
     only(rest, 'preprocess');
     return this.#run(image, { op: 'prepare' }, { signal, onProgress, priority });
   }
@@ -311,7 +313,8 @@ export class Explainer {
    * @param {import('../index.js').ImageSource} image
    * @param {import('../index.js').CallOptions} [options]
    */
-  async load(image, { signal, onProgress, priority, ...rest } = {}) {
+  async load(image, options) {
+    const { signal, onProgress, priority, ...rest } = readOptions(options);
     only(rest, 'load');
     checkPriority(priority);
     try {

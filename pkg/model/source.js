@@ -283,7 +283,8 @@ async function modelList(base, options) {
  * The models of `models/models.json`: the built-in ones, and what else it offers.
  * @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options]
  */
-export async function listModels({ assetBaseUrl, signal } = {}) {
+export async function listModels(options) {
+  const { assetBaseUrl, signal } = options ?? {};
   return (await modelList(baseOf(assetBaseUrl), { signal })).models;
 }
 
@@ -292,8 +293,9 @@ export async function listModels({ assetBaseUrl, signal } = {}) {
  * @param {import('../index.js').ModelSource} model
  * @param {{ assetBaseUrl?: string | URL, signal?: AbortSignal }} [options]
  */
-export async function inspectModel(model, { assetBaseUrl, signal } = {}) {
+export async function inspectModel(model, options) {
   try {
+    const { assetBaseUrl, signal } = options ?? {};
     return await abortable(inspect(model, baseOf(assetBaseUrl), { signal }), signal);
   } catch (error) {
     throw wrap(error);

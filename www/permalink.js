@@ -69,11 +69,12 @@ export function fromHash(hash, { samples, methods }) {
   if (layer) state.layer = layer;
   if (target && /^\d{1,6}((-not-\d{1,6})|(-or-\d{1,6})+)?$/.test(target)) {
     const classes = (target.match(/\d+/g) ?? []).map(Number);
+    const group = [...new Set(classes)];
     const [a = 0, b = 0] = classes;
     state.target = target.includes('not')
       ? { contrast: [a, b] }
-      : classes.length > 1
-        ? { group: [...new Set(classes)] }
+      : group.length > 1
+        ? { group }
         : a;
   }
   for (const option of spec?.options ?? []) {

@@ -198,7 +198,7 @@ function provenanceOf(value) {
     options: Object.fromEntries(
       entries(value.options, 'options').map(([name, v]) => [
         text(name, 'provenance: options'),
-        typeof v === 'number' || typeof v === 'boolean' ? v : text(v, 'provenance: options'),
+        Number.isFinite(v) || typeof v === 'boolean' ? v : text(v, 'provenance: options'),
       ]),
     ),
     labels: Object.fromEntries(

@@ -28,6 +28,18 @@ const SLOW_LINK = 'a slow one shows its progress and can be cancelled, and is dr
 /** @type {Record<string, Record<string, Cell>>} */
 export const PARTS = {
   worker: {
+    slow: [
+      'it says nothing more, or works without letting a message in',
+      'ended after 30 s, or 20 times its longest silence; the call is told',
+      'browser/engine/scheduler.test.mjs',
+      'a worker that says nothing more is ended after 30 s, or 20 times its longest silence',
+    ],
+    'cut off': [
+      'it is ended from outside while two calls run',
+      'both run again, to the same numbers',
+      'browser/api/liveness.test.mjs',
+      'two at once: each runs again, and ends well',
+    ],
     absent: [
       'its script is not found, or is a web page',
       '`internal` names the address; nothing waits',
@@ -66,6 +78,24 @@ export const PARTS = {
     ],
   },
   device: {
+    slow: [
+      'its start never comes to an end',
+      'after 5 s `auto` is the CPU, with a reason',
+      'browser/api/liveness.test.mjs',
+      'its start in the worker: auto takes the CPU, and the next explainer works',
+    ],
+    twice: [
+      'it is lost two times in a row',
+      'each call is told `device-lost`; the next one works',
+      'browser/api/liveness.test.mjs',
+      'a device that is lost twice in a row: each call is told, and the third one works',
+    ],
+    'at once': [
+      'two explainers open on WebGPU at the same time',
+      'one device, and both work',
+      'browser/api/liveness.test.mjs',
+      'two explainers opened on WebGPU at the same time',
+    ],
     absent: [
       'no WebGPU',
       '`auto` is the CPU with a reason; `webgpu` is `device-unavailable`',
@@ -98,6 +128,12 @@ export const PARTS = {
     ],
   },
   network: {
+    'at once': [
+      'two tabs download one model',
+      'it is downloaded once; the second tab sees how far the first is',
+      'browser/api/network.test.mjs',
+      'two tabs that open one model download it once; the second sees how far the first is',
+    ],
     absent: [
       'an unreachable server; a machine that is offline',
       '`network`, in words that tell which',
@@ -127,6 +163,18 @@ export const PARTS = {
     withdrawn: ['the download is aborted', '`aborted`; the next one goes on from there', OPENING, 'after an abort'],
   },
   storage: {
+    slow: [
+      'it never answers',
+      'models open as if there were none',
+      'browser/api/liveness.test.mjs',
+      'a storage that never answers: models open as if there were none',
+    ],
+    'at once': [
+      'one tab is stopped while another waits for the same download',
+      'the other goes on from there',
+      'browser/api/network.test.mjs',
+      'the tab that waits goes on where the other one was stopped',
+    ],
     absent: [
       'no Cache Storage',
       'everything else works',
@@ -246,6 +294,12 @@ export const PARTS = {
     ],
   },
   options: {
+    huge: [
+      'millions of values, long texts, deep nesting',
+      '`bad-option` names the option',
+      'browser/api/network.test.mjs',
+      'signals that are none, addresses, buffers that are gone, options that run when they are read',
+    ],
     absent: ['no options at all', '`bad-option`', HARDENING, OPTIONS],
     slow: [
       'more steps than anybody waits for',
@@ -310,6 +364,12 @@ export const PARTS = {
     withdrawn: ['removed for good', 'its explainer is given back', WIDGET, MOUNTED],
   },
   'service worker': {
+    'at once': [
+      'a new version is taken over in one of two tabs',
+      'each tab keeps its version until it is loaded anew',
+      OFFLINE,
+      'two tabs: each has the files of its own version until it is loaded anew',
+    ],
     absent: [
       'service workers are forbidden',
       'the page works',

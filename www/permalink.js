@@ -71,11 +71,7 @@ export function fromHash(hash, { samples, methods }) {
     const classes = (target.match(/\d+/g) ?? []).map(Number);
     const group = [...new Set(classes)];
     const [a = 0, b = 0] = classes;
-    state.target = target.includes('not')
-      ? { contrast: [a, b] }
-      : group.length > 1
-        ? { group }
-        : a;
+    state.target = target.includes('not') ? { contrast: [a, b] } : group.length > 1 ? { group } : a;
   }
   for (const option of spec?.options ?? []) {
     const value = one(`option.${option.id}`);

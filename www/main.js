@@ -448,6 +448,7 @@ async function attribute(signal, onProgress) {
   const method = specOf(ui.method.value);
   if (!explainer || !photo || !classification || !method) return;
   const target = shown.target ?? classification.predictions[0]?.index;
+  let isEstimate = false;
   /** @type {Partial<import('./pkg/index.js').AttributeOptions>} */
   const estimating = {};
   if (method.estimates) {
@@ -456,19 +457,26 @@ async function attribute(signal, onProgress) {
     estimating.onEstimate = ({ values, shape }) => {
       if (signal.aborted) return;
       const { crop } = classification;
+      isEstimate = true;
       paint({ method: method.id, values, shape, space: method.space, crop });
     };
     ui.stop.hidden = false;
     ui.stop.onclick = () => stop.abort();
   }
-  const attribution = await explainer.attribute(photo, {
-    ...request(explainer, method, target),
-    ...estimating,
-    signal,
-    onProgress,
-  });
-  if (signal.aborted) return;
-  shown.attribution = attribution;
+  try {
+    const attribution = await explainer.attribute(photo, {
+      ...request(explainer, method, target),
+      ...estimating,
+      signal,
+      onProgress,
+    });
+    if (signal.aborted) return;
+    shown.attribution = attribution;
+    isEstimate = false;
+  } finally {
+    // What was not finished gives way to the map that the facts are of.
+    if (isEstimate && shown.photo === photo && shown.attribution) paint();
+  }
   shown.target = target;
   showPredictions();
   showFacts();

@@ -84,7 +84,7 @@ test('whatever runs can be ended after 5 s at the latest, also where the worker 
     globalThis.addEventListener(
       'message',
       (event) => {
-        if ([event.data.request?.nSamples, event.data.request?.nSteps].includes(77)) isMute = true;
+        if ([event.data.request?.nSamples, event.data.request?.seed].includes(77)) isMute = true;
         if (isMute) event.stopImmediatePropagation();
       },
       { capture: true },
@@ -95,7 +95,7 @@ test('whatever runs can be ended after 5 s at the latest, also where the worker 
   await explained(page);
   for (const [method, option, estimates] of [
     ['smooth_grad', 'nSamples', true],
-    ['integrated_gradients', 'nSteps', false],
+    ['deep_lift', 'seed', false],
   ]) {
     await page.selectOption('#method', method);
     await idle(page);
@@ -117,5 +117,34 @@ test('whatever runs can be ended after 5 s at the latest, also where the worker 
   assert.equal(await page.locator('#stop').isVisible(), false);
   assert.equal(await page.locator('#alert').isVisible(), false);
   assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
+test('after Cancel the canvas shows the map that the facts are of, not the unfinished one', {
+  timeout: 90_000,
+}, async () => {
+  const page = await openPage(here);
+  const pixels = () =>
+    page.evaluate(() => {
+      const canvas = document.querySelector('#canvas');
+      const small = new OffscreenCanvas(16, 16).getContext('2d');
+      small.drawImage(canvas, 0, 0, 16, 16);
+      return [...small.getImageData(0, 0, 16, 16).data];
+    });
+  const [before, facts] = [await pixels(), await page.textContent('#facts')];
+  await page.evaluate(() => (document.querySelector('#options-box').open = true));
+  await page.selectOption('#method', 'rise');
+  await page.waitForSelector('#cancel', { state: 'visible' });
+  const unfinished = await page.waitForFunction((before) => {
+    const small = new OffscreenCanvas(16, 16).getContext('2d');
+    small.drawImage(document.querySelector('#canvas'), 0, 0, 16, 16);
+    return [...small.getImageData(0, 0, 16, 16).data].some((value, i) => Math.abs(value - before[i]) > 8);
+  }, before);
+  assert.ok(await unfinished.jsonValue(), 'an estimate is painted');
+  await page.click('#cancel');
+  await idle(page);
+  await page.evaluate(() => new Promise(requestAnimationFrame));
+  assert.equal(await page.textContent('#facts'), facts);
+  assert.deepEqual(await pixels(), before);
   await page.close();
 });

@@ -74,10 +74,10 @@ fn a_message_quotes_little_of_a_config() {
     }
     let parsed = |rest: &str| Config::parse(&config(rest)).unwrap();
     let pooled = parsed(&format!(",\"global_pool\":\"{long}\""));
-    assert!(refused("a pooling", MOST, || pooled.only_pooled_by("avg")).contains("xxx..."));
+    assert!(refused("a pooling", MOST, || pooled.only_pooled_by("avg")).contains("xxx\u{2026}"));
     for args in [format!("{{\"{long}\":1}}"), format!("{{\"a\":\"{long}\"}}")] {
         let args = parsed(&format!(",\"model_args\":{args}")).args;
-        assert!(refused("an argument", MOST, || args.finish("resnet18")).contains("xxx..."));
+        assert!(refused("an argument", MOST, || args.finish("resnet18")).contains("xxx\u{2026}"));
     }
 }
 

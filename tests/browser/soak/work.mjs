@@ -33,7 +33,7 @@ export async function work({ count, seed, device, models, photos, deaths, patien
     closed: 0,
   };
   const unexpected = [];
-  const DEATH = /^the soak killed it|^the worker ended unexpectedly|^the worker did not start in time/;
+  const DEATH = /^the soak killed it|^the worker ended unexpectedly/;
   const methods = new Map(api.listMethods().map((spec) => [spec.id, spec]));
   /** Few passes for each: what leaks does so in the calls, not in their length. */
   const small = { nSteps: [2, 12], nSamples: [4, 24], maxChannels: [4, 16], window: [24, 48], stride: [24, 48] };
@@ -79,14 +79,20 @@ export async function work({ count, seed, device, models, photos, deaths, patien
     }
     return options;
   };
+  const within = (ms, promise) => Promise.race([promise, new Promise((done) => setTimeout(done, ms))]);
   /** The worker is ended without a word, loses its device, or says that it died. */
-  const kill = () => {
+  async function kill() {
+    const { worker } = t;
+    // One that still starts would be waited for, for a minute.
+    if ((await within(5000, t.memory(worker))) === undefined || worker !== t.worker) return;
     happened.deaths += 1;
-    if (happens(0.5)) return t.worker.terminate();
-    if (device === 'webgpu') return t.worker.postMessage({ op: 'destroy' });
+    if (happens(0.5)) return worker.terminate();
+    if (device === 'webgpu') return worker.postMessage({ op: 'destroy' });
     const data = { dead: { code: 'internal', message: 'the soak killed it' } };
-    t.worker.dispatchEvent(new MessageEvent('message', { data }));
-  };
+    worker.dispatchEvent(new MessageEvent('message', { data }));
+  }
+  /** @type {Promise<void>[]} */
+  const kills = [];
   /** The photo itself, or one that was loaded for all explainers. */
   const photoFor = async (explainer) => {
     const path = among(photos);
@@ -129,7 +135,7 @@ export async function work({ count, seed, device, models, photos, deaths, patien
     const call = happens(0.85)
       ? explainer.attribute(photo, request)
       : explainer.classify(photo, { signal: fate < 0.15 ? controller.signal : undefined });
-    if (happens(deaths)) setTimeout(kill, after);
+    if (happens(deaths)) kills.push(new Promise((done) => setTimeout(done, after)).then(kill));
     if (happens(0.05)) {
       happened.disposed += 1;
       soak.explainers.delete(model);
@@ -158,9 +164,10 @@ export async function work({ count, seed, device, models, photos, deaths, patien
     }
   });
   const late = new Promise((done) => setTimeout(done, patience, 'late'));
-  /** After the last death that is still to come, a worker that can be asked for its memory. */
+  /** After the last death, a worker that can be asked for its memory. */
   const rest = async () => {
     await Promise.all(streams);
+    await Promise.all(kills);
     await new Promise((done) => setTimeout(done, 200));
     await follow(
       explainerOf(models[0]).then((explainer) => explainer.classify(photos[0])),

@@ -32,7 +32,7 @@ cargo xtask size [--cpu]                    build as for a release and compare t
 cargo xtask fuzz [TARGET] [--minutes N]     read what is made up, for N minutes each (default 1)
 cargo xtask soak [--minutes N] [--count N]  explain in Chromium, 2000 times or for so long; fail if memory grows, calls
                  [--seed N] [--webgpu]      stay pending or workers pile up; --deaths: the share of calls in which a
-                 [--deaths N] [--silent]    worker dies (0.02), with --silent some without a word
+                 [--deaths N]               worker dies, half of them without a word (0.02)
 cargo xtask bench [--quick] [--only NAME]   time the release builds beside tfjs and onnxruntime-web in a browser
                                             (sections: cpu, webgpu, cost, start, memory, size);
                   [--model NAME] [--save]   of one model; into tests/bench/results/, which docs/benchmark.md shows,

@@ -59,10 +59,10 @@ export const PARTS = {
       'a trap in the core is told, the worker is replaced, and other calls go on',
     ],
     twice: [
-      'the culprit kills the replaced worker too, again and again',
-      'each call settles; one worker lives',
-      'browser/soak/soak.test.mjs',
-      'a short run: workers and pending calls stay flat, and nothing unexpected is said',
+      'the one that takes its place dies, too',
+      'the culprit is told; all others end well',
+      'browser/engine/scheduler.test.mjs',
+      'the worker dies twice: the culprit is told, all others end well, later calls too',
     ],
     'at once': [
       'three explainers compute at the same time',
@@ -92,7 +92,7 @@ export const PARTS = {
     ],
     'at once': [
       'two explainers open on WebGPU at the same time',
-      'one device, and both work',
+      'both have it',
       'browser/api/liveness.test.mjs',
       'two explainers opened on WebGPU at the same time',
     ],
@@ -295,10 +295,10 @@ export const PARTS = {
   },
   options: {
     huge: [
-      'millions of values, long texts, deep nesting',
-      '`bad-option` names the option',
+      'millions of values, a name of 2 MB, a config of 5 MB',
+      '`bad-option` or `bad-model` in few words; the next call works',
       'browser/api/network.test.mjs',
-      'signals that are none, addresses, buffers that are gone, options that run when they are read',
+      'files that are given: a picture, a config, options',
     ],
     absent: ['no options at all', '`bad-option`', HARDENING, OPTIONS],
     slow: [
@@ -433,11 +433,6 @@ export const PARTS = {
       COMPARE,
       'a link’s method is not that of a model that is chosen while the link’s is opened',
     ],
-    withdrawn: [
-      'the page is left while it is followed; a photo of one’s own',
-      'the photo is not in a link',
-      COMPARE,
-      'a photo of one’s own is not in a link',
-    ],
+    withdrawn: ['another photo is chosen while the link’s picture comes', 'the later choice is shown', LINK, SLOW_LINK],
   },
 };

@@ -92,6 +92,49 @@ describe('the API in Firefox', { skip: needsFirefox }, () => {
     await page.close();
   });
 
+  test('a worker that is terminated: its call is told, later calls and new explainers go on', async () => {
+    const page = await open();
+    const { failures, same } = await page.evaluate(async () => {
+      const model = { url: '/golden/packages/tiny-vit' };
+      const photo = '/golden/photos/photo.png';
+      const explainer = await api.createExplainer({ model });
+      const before = await explainer.classify(photo);
+      const failures = [];
+      for (let round = 0; round < 2; round++) {
+        let ended;
+        const long = { method: 'integrated_gradients', nSteps: 1000, chunkSize: 1 };
+        const onProgress = () => (ended ??= t.worker.terminate() ?? performance.now());
+        const failure = await t.failure(explainer.attribute(photo, { ...long, onProgress }));
+        failures.push({ ...failure, ms: performance.now() - ended });
+      }
+      // While nothing runs, nobody has to be told.
+      t.worker.terminate();
+      const after = await explainer.classify(photo);
+      const anew = await (await api.createExplainer({ model })).classify(photo);
+      return { failures, same: [after, anew].map(({ logits }) => t.relative(logits, before.logits)) };
+    });
+    for (const { code, message, ms } of failures) {
+      assert.equal(code, 'internal');
+      assert.match(message, /the worker ended unexpectedly/);
+      assert.ok(ms < 5000, `told after ${ms} ms`);
+    }
+    assert.deepEqual(same, [0, 0]);
+    assert.deepEqual(page.errors, []);
+    await page.close();
+  });
+
+  test('a photo that is loaded once: the numbers of its file, the hash of Chromium, a crop, and a new worker', async (context) => {
+    const chromium = await launch({ gpu: false });
+    context.after(() => chromium.close());
+    const [here, there] = [await open(), await openApi(chromium, it.server.url)];
+    const [found, wanted] = await Promise.all([here, there].map((page) => page.evaluate(loadOne)));
+    assert.match(found.sha256[0], /^[0-9a-f]{64}$/);
+    assert.deepEqual(found, wanted);
+    assert.deepEqual(found.same, [0, 0, 0]);
+    assert.deepEqual(here.errors, []);
+    await here.close();
+  });
+
   test('broken pictures, bad models and a failed download have their codes; the explainer survives', async () => {
     const page = await open();
     const found = await page.evaluate(async () => {
@@ -178,4 +221,27 @@ async function explainAll(name) {
   }
   explainer.dispose();
   return found;
+}
+
+/** In a page: what a photo handle gives, each time against the file's own numbers. */
+async function loadOne() {
+  const [vit, cnn] = await Promise.all(
+    ['tiny-vit', 'tiny-cnn'].map((name) => api.createExplainer({ model: { url: `/golden/packages/${name}` } })),
+  );
+  const path = '/golden/photos/orientation-6.jpg';
+  const [expected, other] = [await vit.classify(path), await cnn.classify(path)];
+  const photo = await vit.load(path);
+  const seen = [await vit.classify(photo), await cnn.classify(photo)];
+  const attribution = await cnn.attribute(photo, { method: 'saliency' });
+  const part = await photo.crop({ x: 1, y: 2, width: 9, height: 8 });
+  t.worker.terminate();
+  seen.push(await vit.classify(photo));
+  const context = new OffscreenCanvas(part.width, part.height).getContext('2d');
+  context.drawImage(part.bitmap, 0, 0);
+  return {
+    same: seen.map(({ logits }, i) => t.relative(logits, (i === 1 ? other : expected).logits)),
+    sha256: [photo.sha256, attribution.provenance.photo, part.sha256],
+    size: [photo.width, photo.height, photo.bitmap.width, photo.bitmap.height, part.width, part.height],
+    part: [...context.getImageData(0, 0, part.width, part.height).data],
+  };
 }

@@ -192,21 +192,22 @@ describe('without a connection', () => {
     site.release(glue, (text) => `${text}\nglobalThis.postMessage?.({ saw: 'new glue' });\n`);
     /** What a worker that the page starts says of its version, and of what it imports. */
     const saw = (page) =>
-      page.evaluate(
-        (glue) =>
-          new Promise((done) => {
-            const seen = [];
-            const worker = new Worker('./pkg/engine/worker.js', { type: 'module' });
-            worker.addEventListener('message', ({ data }) => {
-              if (data.saw) seen.push(data.saw);
-              if (data.ready) {
-                worker.postMessage({ op: 'import', url: new URL(glue, location.href).href });
-                setTimeout(() => (worker.terminate(), done(seen)), 700);
-              }
-            });
-          }),
-        glue,
-      );
+      page.evaluate(async (glue) => {
+        // The page takes no worker's address but from here.
+        const { scriptUrl } = await import('./pkg/util/trusted.js');
+        return new Promise((done) => {
+          const seen = [];
+          const url = new URL('./pkg/engine/worker.js', location.href);
+          const worker = new Worker(scriptUrl(url), { type: 'module' });
+          worker.addEventListener('message', ({ data }) => {
+            if (data.saw) seen.push(data.saw);
+            if (data.ready) {
+              worker.postMessage({ op: 'import', url: new URL(glue, location.href).href });
+              setTimeout(() => (worker.terminate(), done(seen)), 700);
+            }
+          });
+        });
+      }, glue);
     await asks.reload();
     await explained(asks);
     assert.equal(await asks.textContent('h1'), 'Sightline');

@@ -1,12 +1,12 @@
 // Thousands of explanations in a row: what memory, workers and pending calls do over time.
 // usage: node tests/browser/soak/soak.mjs [--minutes N] [--count N] [--seed N] [--webgpu]
-//   [--silent] [--deaths SHARE]
+//   [--deaths SHARE]
 // writes target/soak/soak.csv and soak.svg; fails where something grows
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { launch, openApi, root, serve } from '../harness.mjs';
+import { beforeWorker, launch, openApi, root, serve } from '../harness.mjs';
 import { plot } from './plot.mjs';
 import { work } from './work.mjs';
 
@@ -48,6 +48,22 @@ export function faults(rows, limits = LIMITS) {
   return found;
 }
 
+/** In a worker: its device can be taken away. */
+function losable() {
+  const devices = [];
+  const request = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function (descriptor) {
+    const device = await request.call(this, descriptor);
+    devices.push(device);
+    return device;
+  };
+  addEventListener('message', (event) => {
+    if (event.data.op !== 'destroy') return;
+    event.stopImmediatePropagation();
+    for (const device of devices) device.destroy();
+  });
+}
+
 /** The resident memory of a process and its children, in bytes; 0 where there is no /proc. */
 function resident(pid) {
   const children = new Map();
@@ -73,7 +89,7 @@ function resident(pid) {
 /**
  * Runs until `count` explanations are done, or `minutes` over. One row for each `every`.
  * @param {{ count?: number, minutes?: number, every?: number, seed?: number, device?: 'cpu' |
- *   'webgpu', models?: string[], silent?: boolean, deaths?: number, onRow?: (row: object) => void
+ *   'webgpu', models?: string[], deaths?: number, onRow?: (row: object) => void
  *   }} [options]
  */
 export async function soak({
@@ -83,14 +99,15 @@ export async function soak({
   seed = 1,
   device = 'cpu',
   models = MODELS,
-  silent = false,
   deaths = 0.02,
   onRow = () => undefined,
 } = {}) {
   const server = await serve();
   const browser = await launch({ gpu: device === 'webgpu' });
   try {
-    const page = await openApi(browser, server.url);
+    const page = await browser.newPage();
+    if (device === 'webgpu') await beforeWorker(page, losable);
+    await openApi(browser, server.url, '/blank.html', page);
     const cdp = await page.context().newCDPSession(page);
     const started = performance.now();
     const rows = [];
@@ -101,7 +118,6 @@ export async function soak({
         device,
         models,
         photos: PHOTOS,
-        silent,
         deaths,
         patience: PATIENCE,
       };
@@ -147,7 +163,6 @@ async function main() {
       count: { type: 'string' },
       seed: { type: 'string', default: '1' },
       webgpu: { type: 'boolean', default: false },
-      silent: { type: 'boolean', default: false },
       deaths: { type: 'string', default: '0.02' },
     },
   });
@@ -158,7 +173,6 @@ async function main() {
     minutes: number(values.minutes, Infinity),
     seed: Number(values.seed),
     device: values.webgpu ? 'webgpu' : 'cpu',
-    silent: values.silent,
     deaths: Number(values.deaths),
     onRow: ({ explanations, seconds, heap, wasm, rss, workers, pending, deaths }) =>
       console.log(

@@ -11,7 +11,7 @@ test('a short run: workers and pending calls stay flat, and nothing unexpected i
   const { rows } = await soak({ count: 90, every: 30, seed: 7, models: ['builtin-scene-cnn', 'builtin-scene-vit'] });
   assert.deepEqual(faults(rows, {}), []);
   const sum = (key) => rows.reduce((all, row) => all + row[key], 0);
-  for (const key of ['done', 'aborted', 'stopped', 'refused', 'deaths', 'created', 'disposed'])
+  for (const key of ['done', 'aborted', 'stopped', 'refused', 'deaths', 'created', 'disposed', 'loaded', 'closed'])
     assert.ok(sum(key) > 0, `nothing was ${key}`);
   console.log(csv(rows));
 });

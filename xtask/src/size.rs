@@ -38,7 +38,7 @@ const SCRIPTS: &str = "first visit: scripts";
 const WEBGPU: &str = "WebGPU: wasm";
 /// Everything that is downloaded but photos, weights and examples. A script that is in none of the
 /// parts is an error, so that the table stays whole.
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     Part { name: WASM, files: Files::One(first::WASM), device: Some(Device::Cpu) },
     Part { name: SCRIPTS, files: Files::FirstVisit, device: Some(Device::Cpu) },
     Part { name: WEBGPU, files: Files::One("pkg/wasm/webgpu/sightline_bg.wasm"), device: Some(Device::WebGpu) },
@@ -46,6 +46,7 @@ const PARTS: [Part; 9] = [
     Part { name: "the element", files: Files::Module("pkg/element.js"), device: None },
     Part { name: "the page to embed", files: Files::Module("embed.js"), device: None },
     Part { name: "the page around it", files: Files::One("embed-host.js"), device: None },
+    Part { name: "a page opened from the disk", files: Files::One("from-disk.js"), device: None },
     Part { name: "ImageNet's labels", files: Files::One("pkg/labels/imagenet1k.json"), device: None },
     Part { name: "texts", files: Files::Folders("i18n"), device: None },
 ];

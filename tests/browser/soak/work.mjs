@@ -83,8 +83,10 @@ export async function work({ count, seed, device, models, photos, deaths, patien
   /** The worker is ended without a word, loses its device, or says that it died. */
   async function kill() {
     const { worker } = t;
-    // One that still starts would be waited for, for a minute.
-    if ((await within(5000, t.memory(worker))) === undefined || worker !== t.worker) return;
+    // One that still starts, or has not said its lock yet, is missed only after up to a minute.
+    if ((await within(5000, t.memory(worker))) === undefined) return;
+    await new Promise((done) => setTimeout(done, 200));
+    if (worker !== t.worker) return;
     happened.deaths += 1;
     if (happens(0.5)) return worker.terminate();
     if (device === 'webgpu') return worker.postMessage({ op: 'destroy' });

@@ -109,7 +109,8 @@ test('another class, opacity and colours compute no forward pass', async () => {
     const asked = [];
     const { postMessage } = Worker.prototype;
     Worker.prototype.postMessage = function (data, ...rest) {
-      asked.push(data.op);
+      // The heartbeat of a busy worker computes nothing.
+      if (data.op !== 'ping') asked.push(data.op);
       return postMessage.call(this, data, ...rest);
     };
     const facts = () => document.querySelector('#facts').textContent;

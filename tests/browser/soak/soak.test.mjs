@@ -7,8 +7,14 @@ import { csv, faults, slope, soak } from './soak.mjs';
 test('a short run: workers and pending calls stay flat, and nothing unexpected is said', {
   timeout: 120_000,
 }, async () => {
-  // Memory settles only after hundreds of explanations.
-  const { rows } = await soak({ count: 90, every: 30, seed: 7, models: ['builtin-scene-cnn', 'builtin-scene-vit'] });
+  // Memory settles only after hundreds of explanations; so many that each kind of thing happens.
+  const { rows } = await soak({
+    count: 150,
+    every: 50,
+    seed: 7,
+    deaths: 0.1,
+    models: ['builtin-scene-cnn', 'builtin-scene-vit'],
+  });
   assert.deepEqual(faults(rows, {}), []);
   const sum = (key) => rows.reduce((all, row) => all + row[key], 0);
   for (const key of ['done', 'aborted', 'stopped', 'refused', 'deaths', 'created', 'disposed', 'loaded', 'closed'])

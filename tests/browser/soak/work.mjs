@@ -105,7 +105,7 @@ export async function work({ count, seed, device, models, photos, deaths, patien
     }
     try {
       const photo = await soak.photos.get(path);
-      if (happens(0.1)) {
+      if (happens(0.3)) {
         happened.closed += 1;
         soak.photos.delete(path);
         // Also under the calls that have it.

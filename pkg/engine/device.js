@@ -3,6 +3,7 @@ import { texts } from '../i18n/en.js';
 import { SightlineError } from '../util/errors.js';
 import { quote } from '../util/quote.js';
 import { fill } from '../util/text.js';
+import { within } from '../util/within.js';
 
 /** @typedef {import('../index.js').Info['device']} Device */
 /**
@@ -13,6 +14,7 @@ import { fill } from '../util/text.js';
 
 /** A browser that has not answered by then does without WebGPU (ms). */
 export const ANSWER = 5000;
+const SILENT = Symbol('silent');
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b|software/i;
 
 /** @param {keyof typeof texts} key @param {Record<string, string>} [values] @returns {Reason} */
@@ -49,15 +51,11 @@ async function findAdapter() {
   const gpu = /** @type {any} */ (globalThis.navigator)?.gpu;
   if (!gpu) return { adapter: undefined, missing: because('device.webgpu.absent') };
   try {
-    const silent = Symbol('silent');
-    const adapter = await Promise.race([
-      gpu.requestAdapter({ powerPreference: 'high-performance' }),
-      new Promise((resolve) => setTimeout(() => resolve(silent), ANSWER)),
-    ]);
-    if (adapter === silent) return { adapter: undefined, missing: because('device.webgpu.silent') };
+    const adapter = await within(ANSWER, gpu.requestAdapter({ powerPreference: 'high-performance' }), () => SILENT);
     return { adapter, missing: because('device.webgpu.no-adapter') };
-  } catch {
-    return { adapter: undefined, missing: because('device.webgpu.refused') };
+  } catch (error) {
+    const missing = because(error === SILENT ? 'device.webgpu.silent' : 'device.webgpu.refused');
+    return { adapter: undefined, missing };
   }
 }
 

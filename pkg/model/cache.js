@@ -7,6 +7,7 @@
 import { texts } from '../i18n/en.js';
 import { quote } from '../util/quote.js';
 import { fill } from '../util/text.js';
+import { within } from '../util/within.js';
 
 const PREFIX = 'sightline:';
 /**
@@ -42,20 +43,8 @@ const ANSWER = 10_000;
  * What storage answers; rejects where it does not.
  * @template T
  * @param {Promise<T> | undefined} asked
- * @returns {Promise<T | undefined>}
  */
-async function answered(asked) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  const silence = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the storage does not answer')), ANSWER);
-  });
-  try {
-    return await Promise.race([asked, /** @type {Promise<never>} */ (silence)]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const answered = (asked) => within(ANSWER, asked, () => new Error('the storage does not answer'));
 
 /**
  * Undefined where there is none, and in a sandboxed frame.

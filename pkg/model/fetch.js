@@ -3,6 +3,7 @@
 import { throwIfAborted } from '../util/abort.js';
 import { aborted, SightlineError } from '../util/errors.js';
 import { quote } from '../util/quote.js';
+import { within } from '../util/within.js';
 
 /** @typedef {import('./bounds.js').Bound} Bound */
 /** @typedef {(loaded: number, total: number | undefined) => void} OnBytes */
@@ -153,21 +154,8 @@ function partOf(response) {
  * The next bytes. A connection that brings none for a minute is given up.
  * @param {ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined} reader
  */
-async function unlessStalled(reader) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  const stalled = new Promise((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`nothing came for ${STALLED / 1000} s`));
-      reader?.cancel().catch(() => undefined);
-    }, STALLED);
-  });
-  try {
-    return await Promise.race([reader?.read(), /** @type {Promise<never>} */ (stalled)]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const unlessStalled = (reader) =>
+  within(STALLED, reader?.read(), () => new Error(`nothing came for ${STALLED / 1000} s`));
 
 /**
  * What changes when the file does, as far as the server lets us see it.
@@ -284,6 +272,7 @@ export async function download(url, bound, { signal, onBytes, keeper } = {}) {
       try {
         value = (await unlessStalled(reader))?.value;
       } catch (cause) {
+        reader?.cancel().catch(() => undefined);
         if (signal?.aborted) throw aborted();
         throw fault(
           `the download of ${name} was interrupted after ${loaded} ${total ? `of ${total} ` : ''}bytes; try again`,

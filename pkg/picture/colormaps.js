@@ -3,6 +3,8 @@
 // are matplotlib's (CC0), sampled at 17 points; all three are perceptually even and safe for
 // colour-blind readers. blue-white-red is ColorBrewer's RdBu, its white at zero.
 
+import { SightlineError } from '../util/errors.js';
+import { quote } from '../util/quote.js';
 import { own } from '../util/text.js';
 
 /** @type {Record<string, { diverging: boolean, anchors: string }>} */
@@ -28,11 +30,15 @@ export const COLORMAPS = {
 /** @type {Map<string, Uint8ClampedArray>} */
 const tables = new Map();
 
-/** 256 RGB triples. @param {string} name */
-export function table(name) {
-  let rgb = tables.get(name);
-  const map = own(COLORMAPS, name);
-  if (!map) return undefined;
+/** 256 RGB triples. @param {string} colormap */
+export function table(colormap) {
+  let rgb = tables.get(colormap);
+  const map = own(COLORMAPS, colormap);
+  if (!map)
+    throw new SightlineError(
+      'bad-option',
+      `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${quote(colormap)}"`,
+    );
   if (!rgb) {
     const anchors = map.anchors.split(' ').map((hex) => [0, 2, 4].map((i) => Number.parseInt(hex.slice(i, i + 2), 16)));
     rgb = new Uint8ClampedArray(768);
@@ -44,7 +50,7 @@ export function table(name) {
         rgb[i * 3 + c] = Math.round(a + (b - a) * (at - left));
       }
     }
-    tables.set(name, rgb);
+    tables.set(colormap, rgb);
   }
   return rgb;
 }

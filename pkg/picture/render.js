@@ -205,11 +205,6 @@ export function renderHeatmap(canvas, image, attribution, options = {}) {
   const colormap = options.colormap ?? (scale === 'symmetric' ? 'blue-white-red' : 'inferno');
   const percentile = options.percentile ?? percentileOf(attribution);
   const rgb = table(colormap);
-  if (!rgb)
-    throw new SightlineError(
-      'bad-option',
-      `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${quote(colormap)}"`,
-    );
   if (!(alpha >= 0 && alpha <= 1)) throw new SightlineError('bad-option', 'alpha must be from 0 to 1');
   checkPercentile(percentile);
   if (interpolation !== 'smooth' && interpolation !== 'cells')
@@ -475,11 +470,6 @@ function toCanvas(pixels) {
  */
 export function renderColorbar(canvas, colormap) {
   const rgb = table(colormap);
-  if (!rgb)
-    throw new SightlineError(
-      'bad-option',
-      `colormap must be one of ${Object.keys(COLORMAPS).join(', ')}; got "${quote(colormap)}"`,
-    );
   canvas.width = 256;
   canvas.height = 1;
   const pixels = new ImageData(256, 1);

@@ -119,7 +119,7 @@ export function layOut(tiles, { legend, columns, shared, texts, strings }) {
     /** @type {number} */ top,
     /** @type {number} */ room,
   ) => {
-    const rgb = table(colormap) ?? [];
+    const rgb = table(colormap);
     for (let i = 0; i < room; i++) {
       const at = Math.floor((i * 256) / room) * 3;
       context.fillStyle = `rgb(${rgb[at]} ${rgb[at + 1]} ${rgb[at + 2]})`;

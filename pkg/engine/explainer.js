@@ -1,7 +1,7 @@
 // @ts-check
 // A model on a device, and what can be asked of it.
 
-import { decodeByBrowser, toInput } from '../picture/image.js';
+import { readable, toInput } from '../picture/image.js';
 import { Photo } from '../picture/photo.js';
 import { abortable, checkSignal } from '../util/abort.js';
 import { SightlineError, wrap } from '../util/errors.js';
@@ -342,17 +342,7 @@ export class Explainer {
       const coming = abortable(toInput(image, options.signal), options.signal);
       const result = host.run(
         this.#engine,
-        async (send) => {
-          const input = await coming;
-          try {
-            return await send({ ...message, input });
-          } catch (error) {
-            if (wrap(error).code !== 'unsupported-image') throw error;
-            const decoded = await decodeByBrowser(input);
-            if (!decoded) throw error;
-            return await send({ ...message, input: decoded });
-          }
-        },
+        async (send) => readable(await coming, (input) => send({ ...message, input })),
         options,
       );
       // A photo that cannot be had is told at once.

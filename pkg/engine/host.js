@@ -3,7 +3,6 @@
 // each explainer's in the order in which they were made. scheduler.js decides what runs when.
 
 import { abortable, throwIfAborted } from '../util/abort.js';
-import { SightlineError } from '../util/errors.js';
 import { locate } from '../util/locate.js';
 import { tell } from '../util/tell.js';
 import { program } from './parts.js';
@@ -130,7 +129,6 @@ class Host {
       signal,
     );
     throwIfAborted(signal);
-    if (engine.closed) throw new SightlineError('bad-option', 'this explainer has been disposed of; create a new one');
     const done = new AbortController();
     const settled = new Promise((resolve, reject) => {
       const call = this.#scheduler.submit({

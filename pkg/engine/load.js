@@ -2,10 +2,10 @@
 // Reads a photo once, for every explainer of the page. What came stays on this thread, so that a
 // replaced worker, and the other build, get it again.
 
-import { decodeByBrowser, toInput } from '../picture/image.js';
+import { readable, toInput } from '../picture/image.js';
 import { inputOf, Photo } from '../picture/photo.js';
 import { abortable, throwIfAborted } from '../util/abort.js';
-import { SightlineError, wrap } from '../util/errors.js';
+import { SightlineError } from '../util/errors.js';
 import { host } from './host.js';
 
 /** @typedef {import('../index.js').Box} Box */
@@ -22,24 +22,17 @@ let next = 1;
 export async function load(near, image, options) {
   const { signal } = options;
   throwIfAborted(signal);
-  if (image instanceof Photo) {
-    await toInput(image);
-    return image;
-  }
+  if (image instanceof Photo && inputOf(image)) return image;
   const input = await abortable(toInput(image, signal), signal);
   if (input.kind === 'tensor')
     throw new SightlineError('bad-option', 'image: a tensor is not a photo; pass it as it is');
   // Decoding needs a build and no model.
   const engine = host.engine(near.kind, near.base, { id: '', config: undefined, file: '' });
   engine.module = near.module;
-  try {
-    return await read(engine, input, undefined, options);
-  } catch (error) {
-    if (wrap(error).code !== 'unsupported-image') throw error;
-    const decoded = await abortable(decodeByBrowser(input), signal);
-    if (!decoded) throw error;
-    return read(engine, decoded, undefined, options);
-  }
+  return abortable(
+    readable(input, (source) => read(engine, source, undefined, options)),
+    signal,
+  );
 }
 
 /**
@@ -56,7 +49,7 @@ async function read(engine, source, box, options) {
   /** @type {Photo} */
   const photo = new Photo(described, input, {
     crop: async (part) => {
-      if (!inputOf(photo)) throw closed();
+      inputOf(photo);
       const { x, y } = box ?? { x: 0, y: 0 };
       const { width, height, ...at } = whole(part, photo);
       return read(engine, source, { x: at.x + x, y: at.y + y, width, height }, {});
@@ -65,8 +58,6 @@ async function read(engine, source, box, options) {
   });
   return photo;
 }
-
-const closed = () => new SightlineError('bad-option', 'image: this photo has been closed; load it again');
 
 /**
  * The box in whole pixels.

@@ -44,7 +44,7 @@ export class Photos {
   }
 
   /**
-   * After a call that failed: the photo may not be there.
+   * The photo that was to be brought is not there.
    * @param {any} input
    * @param {string} url
    */

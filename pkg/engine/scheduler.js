@@ -18,10 +18,9 @@ import { Photos } from './photos.js';
 /** @typedef {{ op: string, [key: string]: any }} Message */
 /**
  * A model on a device. `openingMs`: how long it took to open, the last time.
- * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL, url: string, module?:
- * WebAssembly.Module,
- *   source: import('../model/source.js').Source, queue: Promise<unknown>, idle: Promise<unknown>,
- *   openingMs: number, closed: boolean }} Engine
+ * @typedef {{ id: number, kind: 'cpu' | 'webgpu', base: URL, url: string,
+ *   module?: WebAssembly.Module, source: import('../model/source.js').Source,
+ *   queue: Promise<unknown>, idle: Promise<unknown>, openingMs: number, closed: boolean }} Engine
  */
 /**
  * What its caller gives. Without a message, a call only opens the engine; a `bare` one does not
@@ -115,8 +114,11 @@ export class Scheduler {
       started: 0,
     };
     this.#calls.add(call);
-    if (!call.idle) this.#clearTheWay();
-    this.#pump();
+    if (call.engine.closed) this.#settle(call, disposed());
+    else {
+      if (!call.idle) this.#clearTheWay();
+      this.#pump();
+    }
     return call;
   }
 
@@ -272,8 +274,14 @@ export class Scheduler {
     try {
       for (const message of messages) call.worker?.thread.post({ ...message, call: call.id, engine: call.engine.id });
     } catch (error) {
+      this.#dropPhoto(call);
       this.#answer(call, /** @type {SightlineError} */ (error));
     }
+  }
+
+  /** The worker did not get the photo of a call, or could not decode it. @param {Call} call */
+  #dropPhoto({ worker, message, engine }) {
+    worker?.photos.drop(message?.input, engine.url);
   }
 
   /** Nobody waits for what it is doing now. @param {Call} call */
@@ -290,7 +298,7 @@ export class Scheduler {
   /** @param {Worker} worker @param {any} data */
   #receive(worker, data) {
     if (!this.#workers.has(worker)) return;
-    const { call: id, result, error, progress, estimate, dead, lost, pong, memory } = data;
+    const { call: id, result, error, progress, estimate, dead, lost, pong, memory, unkept } = data;
     if (worker.pinged) worker.longest = Math.max(worker.longest, worker.silence);
     worker.silence = 0;
     for (const running of worker.calls.values()) running.heard = true;
@@ -312,6 +320,7 @@ export class Scheduler {
       return;
     }
     if (memory !== undefined) worker.memory = memory;
+    if (unkept) this.#dropPhoto(call);
     // The core noticed the loss before the device told: the worker is as dead as if it had.
     if (error?.code === 'device-lost') return this.#died(worker, error);
     if (call.state === 'opening') return this.#opened(call, worker, error, result);
@@ -346,7 +355,6 @@ export class Scheduler {
       worker.calls.delete(call.id);
       const slot = worker.slots.get(engine.id);
       if (slot?.call === call) slot.call = undefined;
-      if (error) worker.photos.drop(call.message?.input, engine.url);
       if (slot && !slot.open) worker.slots.delete(engine.id);
       if (engine.closed) this.#free(engine, worker);
     }

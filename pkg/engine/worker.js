@@ -7,8 +7,6 @@
 
 /** By the address of their JavaScript. @type {Map<string, Promise<any>>} */
 const builds = new Map();
-/** Those that run, for what needs no model. @type {Map<string, any>} */
-const loaded = new Map();
 /** The builds' memories. @type {WebAssembly.Memory[]} */
 const memories = [];
 /** @type {Map<number, any>} */
@@ -77,7 +75,6 @@ async function build(url, module) {
           die(undefined, 'the computation ran out of memory; use a smaller model or image');
         else die(message, `Sightline failed: ${reason}. The computation was restarted; please report this.`);
       });
-      loaded.set(url, glue);
       return glue;
     });
     builds.set(url, coming);
@@ -189,7 +186,12 @@ async function start({ call, kind, url, module }) {
  * @param {any} glue @param {any} input
  */
 function keep(glue, input) {
-  if (input?.kind === 'photo' && input.source) glue.keepPhoto(input.id, input.source, input.box);
+  if (input?.kind !== 'photo' || !input.source) return;
+  try {
+    glue.keepPhoto(input.id, input.source, input.box);
+  } catch (error) {
+    throw Object.assign(/** @type {Error} */ (error), { unkept: true });
+  }
 }
 
 /**
@@ -330,7 +332,7 @@ scope.addEventListener('message', async (/** @type {MessageEvent<Request>} */ { 
   if (op === 'import') return import(/** @type {any} */ (data).url).catch(() => undefined);
   if (op === 'cancel') return jobs.get(call)?.cancel();
   if (op === 'stop') return jobs.get(call)?.stop?.();
-  if (op === 'forget') return loaded.get(data.url)?.forgetPhoto(data.photo);
+  if (op === 'forget') return (await builds.get(data.url))?.forgetPhoto(data.photo);
   try {
     const coming = /** @type {any} */ (operations)[op](data);
     if (data.stopped) jobs.get(call)?.stop?.();
@@ -338,8 +340,8 @@ scope.addEventListener('message', async (/** @type {MessageEvent<Request>} */ { 
     post({ call, result, memory: memory() }, transfer);
   } catch (error) {
     if (fatal(error)) return;
-    const { code = 'internal', message = String(error) } = /** @type {any} */ (error);
-    post({ call, error: { code: typeof code === 'string' ? code : 'internal', message }, memory: memory() });
+    const { code = 'internal', message = String(error), unkept } = /** @type {any} */ (error);
+    post({ call, error: { code: typeof code === 'string' ? code : 'internal', message }, unkept, memory: memory() });
   } finally {
     jobs.delete(call);
   }

@@ -4,7 +4,7 @@ import { checkSize, PICTURE } from '../model/bounds.js';
 import { requestBlob } from '../model/fetch.js';
 import { throwIfAborted } from '../util/abort.js';
 import { addressOf } from '../util/address.js';
-import { SightlineError } from '../util/errors.js';
+import { SightlineError, wrap } from '../util/errors.js';
 import { limits } from '../wasm/registry.js';
 import { inputOf, Photo } from './photo.js';
 
@@ -23,11 +23,7 @@ import { inputOf, Photo } from './photo.js';
  */
 export async function toInput(image, signal) {
   throwIfAborted(signal);
-  if (image instanceof Photo) {
-    const input = inputOf(image);
-    if (!input) throw new SightlineError('bad-option', 'image: this photo has been closed; load it again');
-    return input;
-  }
+  if (image instanceof Photo) return inputOf(image);
   if (typeof image === 'string') return encoded(await requestBlob(addressOf(image, 'image'), PICTURE, { signal }));
   if (image instanceof Blob) return encoded(image);
   // Copies: a call may wait in its queue while the caller goes on with what is theirs.
@@ -56,11 +52,29 @@ export async function toInput(image, signal) {
 }
 
 /**
+ * Works on an image; where the core cannot read it, on what the browser's own decoder makes of it.
+ * @template T
+ * @param {Input} input
+ * @param {(input: Input) => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function readable(input, work) {
+  try {
+    return await work(input);
+  } catch (error) {
+    if (wrap(error).code !== 'unsupported-image') throw error;
+    const decoded = await decodeByBrowser(input);
+    if (!decoded) throw error;
+    return work(decoded);
+  }
+}
+
+/**
  * The browser's own decoder, for formats that the core names but does not read (HEIC, AVIF);
  * undefined where it does not read them either.
  * @param {Input} input @returns {Promise<Input | undefined>}
  */
-export async function decodeByBrowser(input) {
+async function decodeByBrowser(input) {
   if (input.kind !== 'encoded' || String.fromCharCode(...input.bytes.subarray(4, 8)) !== 'ftyp') return undefined;
   const brand = String.fromCharCode(...input.bytes.subarray(8, 12));
   const type = brand.startsWith('avi') ? 'image/avif' : 'image/heic';

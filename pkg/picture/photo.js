@@ -1,6 +1,8 @@
 // @ts-check
 // A photo that was read, hashed and sent once: what a page holds of it.
 
+import { SightlineError } from '../util/errors.js';
+
 /** @typedef {import('../index.js').Box} Box */
 /**
  * What the core says of a photo.
@@ -14,8 +16,12 @@
 /** What is sent for each photo; none once it is closed. @type {WeakMap<Photo, any>} */
 const inputs = new WeakMap();
 
-/** What is sent for it; undefined once it is closed. @param {Photo} photo */
-export const inputOf = (photo) => inputs.get(photo);
+/** What is sent for it. @param {Photo} photo */
+export function inputOf(photo) {
+  const input = inputs.get(photo);
+  if (!input) throw new SightlineError('bad-option', 'image: this photo has been closed; load it again');
+  return input;
+}
 
 /** Made by `explainer.load`. */
 export class Photo {

@@ -28,6 +28,9 @@ test('it has the numbers of the file, is sent once, and outlives the worker', { 
     const photo = await vit.load(path);
     const seen = [await vit.classify(photo), await cnn.classify(photo)];
     const explained = await vit.attribute(photo, { method: 'saliency' });
+    // A call that fails for another reason leaves it there.
+    const failure = await t.failure(vit.attribute(photo, { method: 'saliency', layer: 'none' }));
+    await vit.classify(photo);
     const sources = sent.filter(({ source }) => source).length;
     t.worker.terminate();
     const after = await vit.classify(photo);
@@ -41,6 +44,7 @@ test('it has the numbers of the file, is sent once, and outlives the worker', { 
       photo: [explained.provenance.photo, attribution.provenance.photo],
       kept: api.fromJson(api.toJson(explained)).provenance.photo,
       sources,
+      code: failure.code,
       identity: again === photo,
       size: [photo.width, photo.height, photo.bitmap.width, photo.bitmap.height],
       sha256: photo.sha256,
@@ -50,6 +54,7 @@ test('it has the numbers of the file, is sent once, and outlives the worker', { 
   assert.deepEqual(result.same, [0, 0, 0]);
   assert.equal(result.map, 0);
   assert.equal(result.flat, 0, 'the photo as its own baseline');
+  assert.equal(result.code, 'bad-option');
   assert.equal(result.sources, 1, 'the bytes were sent more than once');
   assert.deepEqual(result.photo, [result.sha256, null]);
   assert.equal(result.kept, result.sha256);

@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::photo::Photo;
-use crate::photo::limits::MAX_KEPT_PIXELS;
+use crate::photo::limits::{MAX_KEPT_PIXELS, pixels};
 
 /// How a decoder gives its pixels, in bytes; those of 16 bits begin with the high one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,7 @@ pub(super) fn scaled_in_place(width: u32, height: u32, mut pixels: Vec<u8>, orie
 
 /// The size in which an image is kept: its own, or at most [`MAX_KEPT_PIXELS`].
 pub(super) fn kept_size(width: u32, height: u32) -> [usize; 2] {
-    let pixels = u64::from(width) * u64::from(height);
+    let pixels = pixels(width, height);
     if pixels <= MAX_KEPT_PIXELS {
         return [width as usize, height as usize];
     }

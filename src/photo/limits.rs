@@ -39,16 +39,19 @@ pub(super) const VP8L: u64 = 512;
 /// Pixels per byte of a run-length coded BMP: 255 by two bytes.
 pub(super) const BMP_RUNS: u64 = 128;
 
+pub(super) fn pixels(width: u32, height: u32) -> u64 {
+    u64::from(width) * u64::from(height)
+}
+
 /// Checks the sides.
 ///
 /// # Errors
 /// [`Error::ImageTooLarge`]; [`Error::UnsupportedImage`] where there are no pixels.
 pub(super) fn check_size(width: u32, height: u32) -> Result<()> {
-    let pixels = u64::from(width) * u64::from(height);
     if width == 0 || height == 0 {
         return Err(Error::UnsupportedImage("the image has no pixels; choose another one".into()));
     }
-    if pixels > MAX_PIXELS || width > MAX_SIDE || height > MAX_SIDE {
+    if pixels(width, height) > MAX_PIXELS || width > MAX_SIDE || height > MAX_SIDE {
         return Err(Error::ImageTooLarge(format!(
             "the image has {width} x {height} pixels; the limit is {} megapixels and {MAX_SIDE} pixels per side: scale \
              it down first",
@@ -64,7 +67,7 @@ pub(super) fn check_size(width: u32, height: u32) -> Result<()> {
 /// Those of [`check_size`]; [`Error::UnsupportedImage`] where they cannot.
 pub(super) fn check_claim(width: u32, height: u32, bytes: usize, rate: u64) -> Result<()> {
     check_size(width, height)?;
-    if u64::from(width) * u64::from(height) > FREE_PIXELS + rate.saturating_mul(bytes as u64) {
+    if pixels(width, height) > FREE_PIXELS + rate.saturating_mul(bytes as u64) {
         return unjustified(width, height, bytes);
     }
     Ok(())

@@ -26,12 +26,16 @@ pub(super) fn read_request(request: JsValue) -> JsResult<Map<String, Value>> {
     })
 }
 
+/// A whole number of at most 32 bits.
+pub(super) fn whole_number(value: &JsValue) -> Option<u32> {
+    value.as_f64().filter(|v| v.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(v)).map(|v| v as u32)
+}
+
 pub(super) fn read_image(input: &JsValue) -> JsResult<Image> {
     let bad = |what: &str| throw(Error::BadOption(format!("image: {what}")));
     let get = |key: &str| Reflect::get(input, &JsValue::from_str(key)).map_err(|_| bad("it must be an object"));
     let side = |key: &str| -> JsResult<u32> {
-        let value = get(key)?.as_f64().filter(|v| v.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(v));
-        value.map(|v| v as u32).ok_or_else(|| bad("width and height must be whole numbers"))
+        whole_number(&get(key)?).ok_or_else(|| bad("width and height must be whole numbers"))
     };
     let bytes = |key: &str| -> JsResult<Vec<u8>> {
         let value = get(key)?;
@@ -53,10 +57,9 @@ pub(super) fn read_image(input: &JsValue) -> JsResult<Image> {
             let data =
                 get("data")?.dyn_into::<Float32Array>().map_err(|_| bad("a tensor's data must be a Float32Array"))?;
             let shape: Array = get("shape")?.dyn_into().map_err(|_| bad("a tensor's shape must be a list"))?;
-            let whole = |v: JsValue| v.as_f64().filter(|v| v.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(v));
             // As many as an input has: a list that is longer is not read.
             let shape: Option<Vec<usize>> = match shape.length() {
-                3 => shape.iter().map(|v| whole(v).map(|v| v as usize)).collect(),
+                3 => shape.iter().map(|v| whole_number(&v).map(|v| v as usize)).collect(),
                 _ => None,
             };
             Ok(Image::Tensor {

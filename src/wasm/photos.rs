@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::explain::Image;
 use crate::photo::Photo;
 use crate::photo::resize::{Interpolation, resize};
-use crate::wasm::convert::{JsResult, read_image, set, throw};
+use crate::wasm::convert::{JsResult, read_image, set, throw, whole_number};
 
 thread_local! {
     static PHOTOS: RefCell<BTreeMap<u32, Rc<Photo>>> = const { RefCell::new(BTreeMap::new()) };
@@ -37,11 +37,8 @@ pub fn keep_photo(id: u32, source: JsValue, part: JsValue) -> JsResult<()> {
     };
     let mut photo = photo.map_err(throw)?;
     if !part.is_undefined() {
-        let side = |key: &str| -> JsResult<u32> {
-            let value = Reflect::get(&part, &JsValue::from_str(key))?.as_f64();
-            value
-                .filter(|v| v.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(v))
-                .map(|v| v as u32)
+        let side = |key: &str| {
+            whole_number(&Reflect::get(&part, &JsValue::from_str(key))?)
                 .ok_or_else(|| throw(Error::BadOption(format!("box: {key} must be a whole number"))))
         };
         photo = photo.part(side("x")?, side("y")?, side("width")?, side("height")?).map_err(throw)?;
@@ -61,7 +58,7 @@ pub fn describe_photo(id: u32, longest: u32) -> JsResult<JsValue> {
     hash.update(full_width.to_le_bytes());
     hash.update(full_height.to_le_bytes());
     hash.update(&photo.rgb);
-    let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = format!("{:x}", hash.finalize());
     let scale = (f64::from(longest) / f64::from(photo.width.max(photo.height))).min(1.0);
     let side = |length: u32| ((f64::from(length) * scale).round() as usize).max(1);
     let (width, height) = (side(photo.width), side(photo.height));

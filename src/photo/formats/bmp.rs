@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::photo::Photo;
 use crate::photo::canvas::Layout;
 use crate::photo::formats::{damaged, kept_bytes, whole};
-use crate::photo::limits::{BMP_RUNS, check_claim, check_memory, check_size, unjustified};
+use crate::photo::limits::{BMP_RUNS, check_claim, check_memory, check_size, pixels, unjustified};
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Photo> {
     let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(failed)?;
@@ -17,7 +17,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Photo> {
     match bits(bytes) {
         Some(bits) => {
             check_size(width, height)?;
-            let needed = u64::from(width) * u64::from(height) * u64::from(bits) / 8;
+            let needed = pixels(width, height) * u64::from(bits) / 8;
             if needed > bytes.len() as u64 {
                 return unjustified(width, height, bytes.len());
             }

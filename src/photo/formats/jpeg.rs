@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::photo::Photo;
 use crate::photo::canvas::Layout;
 use crate::photo::formats::{damaged, kept_bytes, whole};
-use crate::photo::limits::{JPEG, JPEG_PROGRESSIVE, check_claim, check_memory};
+use crate::photo::limits::{JPEG, JPEG_PROGRESSIVE, check_claim, check_memory, pixels};
 use crate::photo::orientation;
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Photo> {
@@ -36,7 +36,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Photo> {
         _ => colours,
     };
     let turn = decoder.exif().map_or(1, |exif| orientation(exif));
-    let pixels = u64::from(width) * u64::from(height);
+    let pixels = pixels(width, height);
     let size = pixels * layout.bytes() as u64;
     // Two bytes per coefficient.
     let held = if header.held { (pixels as f64 * 2.0 * header.samples) as u64 } else { 0 };

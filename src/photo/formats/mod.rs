@@ -7,24 +7,25 @@ pub(super) mod jpeg;
 pub(super) mod png;
 pub(super) mod webp;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
 use crate::photo::Photo;
 use crate::photo::canvas::{Canvas, Layout, kept_size, scaled_in_place};
-use crate::photo::limits::MAX_KEPT_PIXELS;
+use crate::photo::limits::{MAX_KEPT_PIXELS, pixels};
 
 /// Where a decoder that has rows puts them; `None` where it only finds out whether they are there.
 type Rows<'a> = Option<&'a mut Canvas>;
 
 fn damaged(format: &str, error: impl std::fmt::Display) -> Error {
     Error::UnsupportedImage(format!(
-        "the {format} file is damaged or of an unsupported kind ({error}); save it again as JPEG or PNG"
+        "the {format} file is damaged or of an unsupported kind ({}); save it again as JPEG or PNG",
+        quote(error)
     ))
 }
 
 /// Whether a picture is so large for its file that it is read twice, the first time without keeping
 /// a pixel: what is cut off is refused before memory is set aside.
 fn is_doubtful(width: u32, height: u32, bytes: usize) -> bool {
-    let pixels = u64::from(width) * u64::from(height);
+    let pixels = pixels(width, height);
     pixels > MAX_KEPT_PIXELS / 3 && pixels > 64 * bytes as u64
 }
 

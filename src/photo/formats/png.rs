@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::photo::Photo;
 use crate::photo::canvas::{Canvas, Layout};
 use crate::photo::formats::{Rows, damaged, is_doubtful, kept_bytes, whole};
-use crate::photo::limits::{DEFLATE, FREE_PIXELS, check_memory, check_size, unjustified};
+use crate::photo::limits::{DEFLATE, FREE_PIXELS, check_memory, check_size, pixels, unjustified};
 use crate::photo::orientation;
 
 type Png<'a> = Reader<Cursor<&'a [u8]>>;
@@ -21,18 +21,17 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Photo> {
     let (width, height) = reader.info().size();
     let layout = layout(&reader)?;
     let turn = reader.info().exif_metadata.as_ref().map_or(1, |exif| orientation(exif));
+    let size = pixels(width, height) * layout.bytes() as u64;
     if reader.info().interlaced {
-        let size = u64::from(width) * u64::from(height) * layout.bytes() as u64;
         check_memory(size + kept_bytes(width, height), "interlaced PNG")?;
-        if is_doubtful(width, height, bytes.len()) {
-            rows(&mut open(bytes)?, &mut None)?;
-        }
-        let mut pixels = vec![0; size as usize];
-        reader.next_frame(&mut pixels).map_err(failed)?;
-        return whole(width, height, pixels, layout, turn);
     }
     if is_doubtful(width, height, bytes.len()) {
         rows(&mut open(bytes)?, &mut None)?;
+    }
+    if reader.info().interlaced {
+        let mut pixels = vec![0; size as usize];
+        reader.next_frame(&mut pixels).map_err(failed)?;
+        return whole(width, height, pixels, layout, turn);
     }
     let mut canvas = Canvas::new(width, height, layout, turn);
     rows(&mut reader, &mut Some(&mut canvas))?;
@@ -49,7 +48,7 @@ fn open(bytes: &[u8]) -> Result<Png<'_>> {
     let (width, height) = info.size();
     check_size(width, height)?;
     let inflated = info.raw_bytes() as u64;
-    let free = u64::from(width) * u64::from(height) <= FREE_PIXELS;
+    let free = pixels(width, height) <= FREE_PIXELS;
     if !free && inflated > DEFLATE * bytes.len() as u64 {
         return unjustified(width, height, bytes.len());
     }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::photo::Photo;
 use crate::photo::canvas::Layout;
 use crate::photo::formats::{damaged, kept_bytes, whole};
-use crate::photo::limits::{VP8, VP8L, check_claim, check_memory};
+use crate::photo::limits::{VP8, VP8L, check_claim, check_memory, pixels};
 use crate::photo::orientation;
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Photo> {
@@ -20,7 +20,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Photo> {
     // The canvas of an animation; anything else has the size of its one picture.
     check_claim(width, height, bytes.len(), VP8)?;
     let layout = if decoder.has_alpha() { Layout::Rgba } else { Layout::Rgb };
-    let pixels = u64::from(width) * u64::from(height);
+    let pixels = pixels(width, height);
     let size = pixels * layout.bytes() as u64;
     let canvas = if decoder.is_animated() { 4 * pixels } else { 0 };
     check_memory(claims.held + size + canvas + kept_bytes(width, height), "WebP")?;
@@ -66,7 +66,7 @@ impl<'a> Claims<'a> {
                     if let Some((width, height)) = lossy_size(body) {
                         check_claim(width, height, length, VP8)?;
                         // Planes; of alpha, a picture in colours and one plane; a frame of its own.
-                        let pixels = u64::from(width) * u64::from(height);
+                        let pixels = pixels(width, height);
                         self.hold(pixels * 3 / 2 + if alpha { 5 * pixels } else { 0 }, pixels, depth);
                     }
                 }
@@ -74,7 +74,7 @@ impl<'a> Claims<'a> {
                     if let Some((width, height)) = lossless_size(body) {
                         check_claim(width, height, length, VP8L)?;
                         // In colours with alpha, and what is kept for each 4 x 4 pixels.
-                        let pixels = u64::from(width) * u64::from(height);
+                        let pixels = pixels(width, height);
                         self.hold(5 * pixels, pixels, depth);
                     }
                 }

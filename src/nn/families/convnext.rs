@@ -6,8 +6,8 @@
 
 use sightline_kernels::Act;
 
-use crate::error::{Result, bad_model, quote};
-use crate::nn::families::Family;
+use crate::error::{Result, bad_model};
+use crate::nn::families::{Family, not_supported};
 use crate::nn::layers::{Conv2dSpec, LayerNormSpec, LinearSpec, Padding};
 use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, PlaceOp, residual};
@@ -78,12 +78,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         None | Some("gelu") => Act::Gelu,
         Some("silu") => Act::Silu,
         Some("relu") => Act::Relu,
-        Some(other) => {
-            return bad_model(format!(
-                "config.json: act_layer \"{}\" is not supported for {architecture}",
-                quote(other)
-            ));
-        }
+        Some(other) => return not_supported("act_layer", other, architecture),
     };
     let channels = net::input_channels(config, &mut args)?;
     args.finish(architecture)?;
@@ -109,12 +104,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
             ops.push(Op::Conv(conv(second.into(), middle, inputs, 3).stride(2)));
             (ops, if acts { "stem.3" } else { "stem.2" }, 4)
         }
-        other => {
-            return bad_model(format!(
-                "config.json: stem_type \"{}\" is not supported for {architecture}",
-                quote(other)
-            ));
-        }
+        other => return not_supported("stem_type", other, architecture),
     };
     stem.extend([Op::Places(vec![layer_norm(norm, inputs)]), Op::Tap("stem".into())]);
     let mut stages = vec![("stem".to_owned(), stem)];

@@ -7,8 +7,8 @@
 
 use sightline_kernels::Act;
 
-use crate::error::{Result, bad_model, quote};
-use crate::nn::families::Family;
+use crate::error::{Result, bad_model};
+use crate::nn::families::{Family, not_supported};
 use crate::nn::layers::{Conv2dSpec, Pool};
 use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act};
@@ -56,12 +56,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
         "deep" => vec![growth, growth],
         "deep_tiered" => vec![growth / 4 * 3, growth / 4 * 6],
         "deep_tiered_narrow" => vec![growth / 4 * 3, initial],
-        other => {
-            return bad_model(format!(
-                "config.json: stem_type \"{}\" is not supported for {architecture}",
-                quote(other)
-            ));
-        }
+        other => return not_supported("stem_type", other, architecture),
     };
     if widths.contains(&0) {
         return bad_model(format!("config.json: growth_rate {growth} leaves no channels for the stem"));

@@ -118,6 +118,11 @@ fn check_sizes(plan: &dyn Plan) -> Result<()> {
     }
 }
 
+/// Refuses a value that a config gives to `key`.
+fn not_supported<T>(key: &str, value: &str, architecture: &str) -> Result<T> {
+    bad_model(format!("config.json: {key} \"{}\" is not supported for {architecture}", quote(value)))
+}
+
 /// The five supported names that are most like `asked`.
 fn nearest(asked: &str) -> Vec<String> {
     // Longer names cannot be like one of ours, and comparing them takes time.

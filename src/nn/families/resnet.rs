@@ -8,8 +8,8 @@
 
 use sightline_kernels::Act;
 
-use crate::error::{Result, bad_model, quote};
-use crate::nn::families::{Family, Step, Strides};
+use crate::error::{Result, bad_model};
+use crate::nn::families::{Family, Step, Strides, not_supported};
 use crate::nn::layers::{Conv2dSpec, Padding, Pool};
 use crate::nn::model::Plan;
 use crate::nn::net::{self, Op, conv_act, residual};
@@ -107,12 +107,7 @@ fn plan(config: &Config) -> Result<Box<dyn Plan>> {
             stem.extend(conv_act(conv("conv1.6".into(), "bn1".into(), stem_width, 2 * stem_width, 3), Act::Relu));
             2 * stem_width
         }
-        other => {
-            return bad_model(format!(
-                "config.json: stem_type \"{}\" is not supported for {architecture}",
-                quote(other)
-            ));
-        }
+        other => return not_supported("stem_type", other, architecture),
     };
     stem.extend([Op::Tap("act1".into()), Op::MaxPool(Pool::new(3, 2, 1)), Op::Tap("maxpool".into())]);
     let mut stages = vec![("stem".to_owned(), stem)];

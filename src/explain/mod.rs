@@ -120,14 +120,14 @@ impl Explainer {
                 run.count(1.0, 0.0);
                 let logits = Tensor::<2>::unwrap(state)?;
                 let tail = layer.map(|_| Tail { pass, logits: logits.clone() });
-                let logits = read(logits.inner()).await?;
-                if logits.len() != self.spec().num_classes || logits.iter().any(|l| !l.is_finite()) {
-                    return Err(Error::BadModel(
-                        "the model's logits are not finite: its weights are damaged or were saved in too narrow a \
-                         type; download or save them again"
-                            .into(),
-                    ));
-                }
+                let read = read(logits.inner()).await.and_then(|logits| finite(logits, self.spec().num_classes));
+                let logits = match read {
+                    Ok(logits) => logits,
+                    Err(error) => {
+                        tail.into_iter().for_each(Tail::release);
+                        return Err(error);
+                    }
+                };
                 Predicted { key, input, crop, warnings, states, logits, tail: Cell::new(tail) }
             }
         };
@@ -369,4 +369,16 @@ impl Explainer {
             run,
         })
     }
+}
+
+/// The logits of so many classes, if they are numbers.
+fn finite(logits: Vec<f32>, classes: usize) -> Result<Vec<f32>> {
+    if logits.len() == classes && logits.iter().all(|l| l.is_finite()) {
+        return Ok(logits);
+    }
+    Err(Error::BadModel(
+        "the model's logits are not finite: its weights are damaged or were saved in too narrow a type; download or \
+         save them again"
+            .into(),
+    ))
 }

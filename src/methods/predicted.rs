@@ -21,11 +21,10 @@ pub(crate) struct Predicted {
 }
 
 impl Predicted {
-    /// Lets go of the tail, if the call that it was made for has not used it. burn keeps a graph
-    /// until a backward pass has gone through it.
+    /// Lets go of the tail, if the call that it was made for has not used it.
     pub(crate) fn release_tail(&self) {
-        if let Some(Tail { logits, .. }) = self.tail.take() {
-            logits.sum().backward();
+        if let Some(tail) = self.tail.take() {
+            tail.release();
         }
     }
 }
@@ -35,4 +34,11 @@ impl Predicted {
 pub(crate) struct Tail {
     pub(crate) pass: Pass<'static>,
     pub(crate) logits: Tensor<2>,
+}
+
+impl Tail {
+    /// burn keeps a graph until a backward pass has gone through it.
+    pub(crate) fn release(self) {
+        self.logits.sum().backward();
+    }
 }

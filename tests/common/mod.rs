@@ -7,12 +7,10 @@ mod compare;
 mod files;
 mod golden;
 pub mod nets;
+mod now;
 mod random;
 mod watcher;
 mod weights;
-
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use burn::tensor::{Device, Tensor};
 use serde_json::{Value, json};
@@ -28,19 +26,10 @@ use sightline::{Explainer, Result};
 pub use compare::*;
 pub use files::*;
 pub use golden::*;
+pub use now::now;
 pub use random::*;
 pub use watcher::*;
 pub use weights::*;
-
-/// Runs a future that never waits for anything: on the CPU every await is ready.
-pub fn now<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return value;
-        }
-    }
-}
 
 /// A breath that lets nothing in, for work that is not part of a call.
 pub async fn idle() -> Result<()> {

@@ -2,6 +2,7 @@
 //! corpus. The same seed gives the same run.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -116,14 +117,12 @@ fn minimised(target: &Target, mut input: Vec<u8>) -> Vec<u8> {
 
 fn keep(target: &Target, input: &[u8]) {
     let folder = super::targets::root().join("target/fuzz").join(target.name);
-    let file = folder.join(format!("finding-{:016x}", Random::new(input.len() as u64 ^ fold(input)).next()));
+    let mut hasher = DefaultHasher::new();
+    input.hash(&mut hasher);
+    let file = folder.join(format!("finding-{:016x}", hasher.finish()));
     if std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, input)).is_ok() {
         eprintln!("{}: the input is in {}", target.name, file.display());
     }
-}
-
-fn fold(input: &[u8]) -> u64 {
-    input.iter().fold(0xcbf2_9ce4_8422_2325, |h, &b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// Of this thread, so that a busy machine makes nothing slow; elsewhere than on Linux a clock's.

@@ -1,24 +1,20 @@
 //! Seeded changes to an input.
 
-/// A stream of numbers from a seed (SplitMix64).
-pub struct Random(u64);
+use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
+use sightline::math::random::stream;
+
+/// Numbers from a seed.
+pub struct Random(ChaCha8Rng);
 
 impl Random {
     pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
+        Self(stream(seed, 0))
     }
 
     /// Below `end`; 0 where that is 0.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % (end.max(1) as u64)) as usize
+        self.0.random_range(0..end.max(1))
     }
 }
 
@@ -45,7 +41,7 @@ pub fn mutate(input: &mut Vec<u8>, random: &mut Random, dictionary: &[&[u8]], ot
         let at = random.below(input.len());
         match random.below(10) {
             0 if !input.is_empty() => input[at] ^= 1 << random.below(8),
-            1 if !input.is_empty() => input[at] = random.next() as u8,
+            1 if !input.is_empty() => input[at] = random.below(256) as u8,
             2 => {
                 let end = at + random.below(input.len() - at.min(input.len()) + 1).min(64);
                 input.drain(at.min(input.len())..end.min(input.len()));

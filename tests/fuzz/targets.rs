@@ -2,8 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
@@ -20,6 +18,8 @@ use sightline::package::pth::Reader;
 use sightline::package::sniff::sniff;
 use sightline::photo::Photo;
 use sightline::{Error, Explainer, Result};
+
+use crate::common::now;
 
 /// Something that reads bytes from outside.
 pub struct Target {
@@ -439,7 +439,7 @@ fn options(bytes: &[u8]) -> String {
     let which = bytes.iter().fold(0usize, |sum, &byte| sum + usize::from(byte)) % 2;
     NETS.with_borrow_mut(|nets| {
         let Some((explainer, image)) = nets.get_mut(which) else { return "no net".into() };
-        told(finished(explainer.attribute(image, request, &Impatient::default())).map(|attribution| {
+        told(now(explainer.attribute(image, request, &Impatient::default())).map(|attribution| {
             assert_eq!(attribution.values.len(), attribution.shape.iter().product::<usize>());
             assert!(attribution.values.iter().all(|value| value.is_finite()));
             attribution.method
@@ -513,14 +513,4 @@ fn net(name: &str) -> (Explainer, Image) {
         Ok((explainer, Image::Tensor { data, shape }))
     };
     open().unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-/// Runs a future that never waits for anything: on the CPU every await is ready.
-fn finished<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return value;
-        }
-    }
 }

@@ -2,3 +2,8 @@
 
 #[path = "../../../common/alloc.rs"]
 pub mod alloc;
+
+#[path = "../../../common/now.rs"]
+mod now;
+
+pub use now::now;

@@ -14,7 +14,6 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::first;
@@ -299,8 +298,7 @@ fn with_files<'a>(worker: &str, folder: &Path, names: impl Iterator<Item = &'a P
     for name in names {
         let Some(list) = keeping(name).and_then(|list| lists.get_mut(list)) else { continue };
         let bytes = fs::read(folder.join(name)).with_context(|| format!("cannot read {}", name.display()))?;
-        let hash = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        list.insert(name.to_string_lossy().replace('\\', "/"), hash.into());
+        list.insert(name.to_string_lossy().replace('\\', "/"), tools::sha256(&bytes).into());
     }
     let mut worker = worker.to_owned();
     for (name, files) in lists {

@@ -20,12 +20,11 @@ const SCRIPTS: [&str; 3] = ["attribution", "permalink", "embed"];
 const SCHEDULER: &str = "scheduler";
 const PROGRAM: &str = "tests/fuzz/coverage";
 /// The crates that libFuzzer follows: the core, and what reads files for it.
-const FOLLOWED: [&str; 11] = [
+const FOLLOWED: [&str; 10] = [
     "sightline",
     "image",
     "png",
     "zune_jpeg",
-    "jpeg_decoder",
     "image_webp",
     "gif",
     "weezl",

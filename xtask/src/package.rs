@@ -2,14 +2,12 @@
 //! course servers, and their checksums. Both have a bill of materials and the licences of what they
 //! contain.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
@@ -109,11 +107,7 @@ fn list(folder: &Path, below: &str, files: &mut Vec<(String, PathBuf)>) -> Resul
 
 /// As `sha256sum --check` reads it.
 fn line(bytes: &[u8], name: &str) -> String {
-    let mut line = String::new();
-    for byte in Sha256::digest(bytes) {
-        let _ = write!(line, "{byte:02x}");
-    }
-    line + "  " + name + "\n"
+    format!("{}  {name}\n", tools::sha256(bytes))
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::build::Device;
 use crate::tools::{self, WASM_TARGET, command, root};
@@ -140,8 +139,7 @@ fn files(package: &Path) -> Result<Vec<Value>> {
     let mut components = Vec::new();
     let data = |path: &Path, kind: &str, name: String| -> Result<Value> {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let hash = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let hashes = json!([{ "alg": "SHA-256", "content": hash }]);
+        let hashes = json!([{ "alg": "SHA-256", "content": tools::sha256(&bytes) }]);
         Ok(json!({ "type": kind, "bom-ref": name.clone(), "name": name, "hashes": hashes }))
     };
     let models = package.join("models");

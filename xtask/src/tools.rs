@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use sha2::{Digest as _, Sha256};
 
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const OLDEST_NODE: u32 = 20;
@@ -159,6 +160,11 @@ fn node_major(version: &str) -> Option<u32> {
 fn newer(file: &Path, than: &Path) -> bool {
     let time = |path: &Path| path.metadata().and_then(|data| data.modified());
     matches!((time(file), time(than)), (Ok(a), Ok(b)) if a >= b)
+}
+
+/// In 64 hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 #[cfg(test)]
